@@ -1,0 +1,1 @@
+"""What is promised: the events, their JSON Schemas, the errors. Imports nothing of ours."""

@@ -1,0 +1,94 @@
+"""Writes what other languages and tools read: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+EVENTS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "raw": RawQuery,
+    "recall": Recall,
+    "ranking": Ranking,
+    "blocked": Blocked,
+    "review": Review,
+    "reviewed": Reviewed,
+    "deadletter": DeadLetter,
+    "ledger": LedgerRecord,
+}
+"""Each event by the last part of its topic's default name."""
+
+_RECEIVED: Final = ("raw", "reviewed")
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of the event `name` (a key of `EVENTS`), with its definitions inside."""
+    event = EVENTS[name]
+    (reference,), components = msgspec.json.schema_components([event], ref_template="#/$defs/{name}")
+    root = components.pop(reference["$ref"].rpartition("/")[2])
+    root["required"] += [field for field in ("schema", "schema_version") if field in root["properties"]]
+    return {"$schema": _DIALECT, "$id": f"urn:sluicegate:{name}:1", **root, "$defs": components}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3.0.0 document of the worker, referring to the JSON Schema files beside it."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Sluicegate",
+            "version": "1",
+            "description": "Raw queries in; moderated, understood and rewritten queries out. Topic names are settings.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            name: {
+                "address": f"queries.{name}",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+            }
+            for name in EVENTS
+        },
+        "operations": {
+            f"{'receive' if name in _RECEIVED else 'send'}_{name}": {
+                "action": "receive" if name in _RECEIVED else "send",
+                "channel": {"$ref": f"#/channels/{name}"},
+                "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
+            }
+            for name in EVENTS
+        },
+        "components": {
+            "messages": {
+                name: {
+                    "name": event.__name__,
+                    "summary": (event.__doc__ or "").partition("\n")[0],
+                    "headers": {
+                        "type": "object",
+                        "properties": {
+                            "traceparent": {"type": "string", "description": "W3C Trace Context of the event."},
+                        },
+                    },
+                    "payload": {
+                        "schemaFormat": "application/schema+json;version=draft-2020-12",
+                        "schema": {"$ref": f"./{name}.schema.json"},
+                    },
+                }
+                for name, event in EVENTS.items()
+            }
+        },
+    }
+
+
+def export(folder: Path) -> list[Path]:
+    """Write every document into `folder`; returns the files, which are the same bytes for the same contracts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    documents = {f"{name}.schema.json": json_schema(name) for name in EVENTS} | {"asyncapi.json": asyncapi()}
+    written = []
+    for file_name, document in documents.items():
+        path = folder / file_name
+        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        written.append(path)
+    return written
