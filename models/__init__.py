@@ -1,0 +1,1 @@
+"""What thinks: normalising, compiling, the engine and what surrounds a model. Knows nothing of Kafka."""

@@ -1,0 +1,173 @@
+"""What the embedded model learns from: permitted rows of a data folder, and our generators, mixed by fixed shares.
+
+The folder holds JSON Lines files, each row with its `licence`:
+
+    moderation_train.jsonl   text, label (allow, review, block), category, source
+    intents.jsonl            text, domain, split, source          (rows of split "train" are used)
+    queries.jsonl            query, facets, source
+
+Rows whose licence forbids commercial use, or states none, are left out: see `PERMITTED_LICENCES`.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from models.labels import ALLOW, Category, Intent
+from models.normalise import normalise
+from models.training import safe, unsafe
+from models.training.corruption import corrupt
+from models.training.products import product_query
+from models.tuned_format import END, FACET, KEEP, REWRITE, SYNONYM
+
+PERMITTED_LICENCES: Final = frozenset({"MIT", "CC-BY-3.0", "CC-BY-4.0"})
+
+_LONGEST_REWRITE_WORDS: Final = 24
+"""Longer queries are messages, not searches: they are kept as they are."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One query with everything the model should say about it; an unsafe one has only its label."""
+
+    text: str
+    label: str
+    intent: Intent = Intent.OTHER
+    rewrite: str | None = None
+    """The clean query, or None where `text` is clean already."""
+    synonyms: tuple[str, ...] = ()
+    facets: tuple[str, ...] = ()
+
+
+def answer(example: Example) -> str:
+    """What the model should say after ``<|gate|>``, as text with control tokens."""
+    if example.label != ALLOW:
+        return f"<|{example.label}|>"
+    rewrite = KEEP if example.rewrite is None else REWRITE + example.rewrite
+    synonyms = "".join(SYNONYM + synonym for synonym in example.synonyms)
+    facets = "".join(FACET + facet for facet in example.facets)
+    return f"<|{ALLOW}|><|intent:{example.intent}|>{rewrite}{synonyms}{facets}{END}"
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON Lines file whose licence permits commercial use."""
+    with path.open("rb") as lines:
+        for line in lines:
+            row = orjson.loads(line)
+            if row["licence"] in PERMITTED_LICENCES:
+                yield row
+
+
+class Mixture:
+    """Draws examples: first a source by its share, then a row of it or a generated query, then perhaps a corruption."""
+
+    def __init__(self, folder: Path, words: Sequence[str], word_weights: Sequence[float]) -> None:
+        """Read `folder`; `words` with `word_weights` are a frequency dictionary for queries of plain words."""
+        plain = [pair for pair in zip(words, word_weights, strict=True) if pair[0] not in unsafe.LOADED_WORDS]
+        self._words = [word for word, _ in plain]
+        self._word_weights = [weight for _, weight in plain]
+        self._unsafe_rows: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._safe_rows: dict[str, list[Example]] = defaultdict(list)
+        self._read_moderation(folder / "moderation_train.jsonl")
+        self._read_intents(folder / "intents.jsonl")
+        self._read_queries(folder / "queries.jsonl")
+        sources = self._sources()
+        self._draws = [draw for _, draw in sources]
+        self._shares = [share for share, _ in sources]
+
+    def _read_moderation(self, path: Path) -> None:
+        for row in read_rows(path):
+            text = normalise(row["text"]).text
+            if row["label"] != ALLOW:
+                self._unsafe_rows[row["source"], row["category"]].append(text)
+            elif row["source"] not in ("clinc150", "banking77", "wands"):  # better labelled in the other two files
+                self._safe_rows[row["source"]].append(Example(text, ALLOW))
+
+    def _read_intents(self, path: Path) -> None:
+        for row in read_rows(path):
+            if row["split"] == "train":
+                intent = Intent.OTHER if row["domain"] == "out_of_scope" else Intent(row["domain"])
+                self._safe_rows[row["source"]].append(Example(normalise(row["text"]).text.lower(), ALLOW, intent))
+
+    def _read_queries(self, path: Path) -> None:
+        for row in read_rows(path):
+            facets = tuple(f"category:{facet.lower()}" for facet in row["facets"][-1:])
+            self._safe_rows[row["source"]].append(
+                Example(normalise(row["query"]).text.lower(), ALLOW, Intent.PRODUCT_SEARCH, facets=facets)
+            )
+
+    def _sources(self) -> list[tuple[float, Callable[[random.Random], Example]]]:
+        def unsafe_row(source: str, category: Category) -> Callable[[random.Random], Example]:
+            rows = self._unsafe_rows[source, category]
+            return lambda rng: Example(_noisy(rng.choice(rows), rng, 0.2), category)
+
+        def generated(category: Category) -> Callable[[random.Random], Example]:
+            return lambda rng: Example(_noisy(unsafe.unsafe(category, rng), rng, 0.3), category)
+
+        def safe_row(source: str, share_corrupted: float) -> Callable[[random.Random], Example]:
+            rows = self._safe_rows[source]
+            return lambda rng: _maybe_corrupted(rng.choice(rows), rng, share_corrupted)
+
+        def safe_text(make: Callable[[random.Random], str], intent: Intent) -> Callable[[random.Random], Example]:
+            return lambda rng: _maybe_corrupted(Example(make(rng), ALLOW, intent), rng, 0.4)
+
+        shares: list[tuple[float, Callable[[random.Random], Example]]] = [
+            (8.0, unsafe_row("davidson-2017", Category.HARASSMENT)),
+            (4.5, unsafe_row("davidson-2017", Category.HATE)),
+            (4.0, unsafe_row("advbench", Category.ILLICIT)),
+            *((0.4, unsafe_row("openai-moderation-eval", category)) for category in list(Category)[:5]),
+            *((1.8, generated(category)) for category in Category if category is not Category.ILLICIT),
+            (3.5, generated(Category.ILLICIT)),
+            (5.0, safe_row("davidson-2017", 0.0)),
+            (1.5, safe_row("openai-moderation-eval", 0.0)),
+            (14.0, safe_row("clinc150", 0.5)),
+            (6.0, safe_row("banking77", 0.4)),
+            (1.5, safe_row("wands", 0.5)),
+            (18.0, _product),
+            (9.0, self._plain_words),
+            (1.5, safe_text(safe.navigation, Intent.NAVIGATION)),
+            (2.5, safe_text(safe.support, Intent.SUPPORT)),
+            (4.0, safe_text(safe.other, Intent.OTHER)),
+            (5.0, safe_text(safe.hard_negative, Intent.OTHER)),
+            (2.0, _foreign),
+        ]
+        return shares
+
+    def _plain_words(self, rng: random.Random) -> Example:
+        words = rng.choices(self._words, self._word_weights, k=rng.choice((1, 2, 2, 3, 3, 4)))
+        return _maybe_corrupted(Example(" ".join(words), ALLOW), rng, 0.65)
+
+    def draw(self, count: int, seed: str) -> list[Example]:
+        """`count` examples; the same `seed` draws the same ones."""
+        rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
+        return [draw(rng) for draw in rng.choices(self._draws, self._shares, k=count)]
+
+
+def _noisy(text: str, rng: random.Random, share: float) -> str:
+    return corrupt(text, rng) if rng.random() < share else text
+
+
+def _maybe_corrupted(example: Example, rng: random.Random, share: float) -> Example:
+    words = example.text.count(" ") + 1
+    if words > _LONGEST_REWRITE_WORDS or rng.random() >= share:
+        return example
+    corrupted = corrupt(example.text, rng)
+    if corrupted == example.text:
+        return example
+    return Example(corrupted, example.label, example.intent, example.text, example.synonyms, example.facets)
+
+
+def _product(rng: random.Random) -> Example:
+    query = product_query(rng)
+    clean = Example(query.text, ALLOW, Intent.PRODUCT_SEARCH, None, query.synonyms, query.facets)
+    return _maybe_corrupted(clean, rng, 0.6)
+
+
+def _foreign(rng: random.Random) -> Example:
+    text, intent = safe.foreign(rng)
+    return Example(text.lower(), ALLOW, intent)

@@ -1,0 +1,173 @@
+"""The training loop: a small Qwen3, next-token loss on the answer, and a little on the query.
+
+The query's own tokens weigh little (`QUERY_WEIGHT`): predicting them teaches spelling. The verdict weighs most.
+"""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import transformers
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from models.training.dataset import Mixture, answer
+from models.training.vocabulary import VOCABULARY_SIZE, train_tokenizer
+from models.tuned_format import END, GATE
+
+QUERY_WEIGHT: Final = 0.1
+VERDICT_WEIGHT: Final = 3.0
+MAX_QUERY_TOKENS: Final = 96
+
+_POOL: Final = 40  # batches drawn, sorted by length and shuffled together
+_SAVE_EVERY: Final = 250
+_IGNORED: Final = -100
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a run is made of; the same plan and data give the same batches."""
+
+    steps: int = 5300
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    warmup_steps: int = 200
+    seed: int = 20
+
+
+def model_config() -> transformers.Qwen3Config:
+    """The embedded model's shape."""
+    return transformers.Qwen3Config(
+        vocab_size=VOCABULARY_SIZE,
+        hidden_size=256,
+        intermediate_size=640,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=64,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+
+
+def word_frequencies(limit: int = 25_000) -> tuple[list[str], list[float]]:
+    """Words of symspellpy's English frequency dictionary with the square roots of their counts, commonest first."""
+    dictionary = files("symspellpy").joinpath("frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
+    pairs = [line.split() for line in dictionary.splitlines()[:limit]]
+    kept = [(word, math.sqrt(float(count))) for word, count in pairs if len(word) >= 3]
+    return [word for word, _ in kept], [weight for _, weight in kept]
+
+
+class Batches:
+    """Batches of tokens, drawn for ever from the mixture; batch `n` is a pure function of the seed."""
+
+    def __init__(self, mixture: Mixture, tokenizer: Tokenizer, plan: TrainingPlan) -> None:
+        self._mixture, self._tokenizer, self._plan = mixture, tokenizer, plan
+        self._gate = tokenizer.token_to_id(GATE)
+
+    def from_step(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """(tokens, targets, weights), each of shape (batch, length), from batch `step` on."""
+        pool, skip = divmod(step, _POOL)
+        while True:
+            yield from self._pool(pool)[skip:]
+            pool, skip = pool + 1, 0
+
+    def _pool(self, index: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        size = self._plan.batch_size
+        examples = self._mixture.draw(_POOL * size, f"{self._plan.seed}-{index}")
+        self._tokenizer.encode_special_tokens = True
+        queries = self._tokenizer.encode_batch_fast([example.text for example in examples])
+        self._tokenizer.encode_special_tokens = False
+        answers = self._tokenizer.encode_batch_fast([answer(example) for example in examples])
+        rows = sorted(
+            ((query.ids[:MAX_QUERY_TOKENS], reply.ids) for query, reply in zip(queries, answers, strict=True)),
+            key=lambda row: len(row[0]) + len(row[1]),
+        )
+        batches = [rows[i : i + size] for i in range(0, len(rows), size)]
+        random.Random(index).shuffle(batches)  # noqa: S311 - reproducible order, not a secret
+        return [self._tensors(batch) for batch in batches]
+
+    def _tensors(self, rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        length = max(len(query) + len(reply) for query, reply in rows)
+        tokens = torch.zeros(len(rows), length, dtype=torch.long)
+        targets = torch.full((len(rows), length), _IGNORED)
+        weights = torch.zeros(len(rows), length)
+        for i, (query, reply) in enumerate(rows):
+            ids = torch.tensor([*query, self._gate, *reply])
+            n, q = len(ids) - 1, len(query)
+            tokens[i, :n], targets[i, :n] = ids[:-1], ids[1:]
+            weights[i, : max(q - 1, 0)] = QUERY_WEIGHT
+            if q:
+                targets[i, q - 1] = _IGNORED  # the gate token is written by us, never predicted
+            weights[i, q] = VERDICT_WEIGHT
+            weights[i, q + 1 : n] = 1.0
+        return tokens, targets, weights
+
+
+def learning_rate(step: int, plan: TrainingPlan) -> float:
+    """Linear warm-up, then a cosine down to a fiftieth."""
+    if step < plan.warmup_steps:
+        return plan.learning_rate * (step + 1) / plan.warmup_steps
+    progress = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
+    return plan.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def train(data: Path, out: Path, plan: TrainingPlan) -> None:
+    """Train to the end of `plan`, resuming from ``out/resume.pt`` when it is there; then write the checkpoint."""
+    out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    mixture = Mixture(data, *word_frequencies())
+    tokenizer_file = out / "tokenizer.json"
+    if not tokenizer_file.exists():
+        corpus = (example.rewrite or example.text for example in mixture.draw(150_000, f"vocabulary-{plan.seed}"))
+        train_tokenizer(corpus).save(str(tokenizer_file))
+    batches = Batches(mixture, Tokenizer.from_file(str(tokenizer_file)), plan)
+
+    torch.manual_seed(plan.seed)
+    model: Any = transformers.Qwen3ForCausalLM(model_config()).to(device)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
+    resume_file = out / "resume.pt"
+    step = 0
+    if resume_file.exists():
+        saved = torch.load(resume_file, map_location=device, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step = saved["step"]
+
+    running = math.nan
+    with tqdm(total=plan.steps, initial=step, desc="training", unit="step", mininterval=5) as bar:
+        for tokens, targets, weights in batches.from_step(step):
+            if step >= plan.steps:
+                break
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, plan)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits = model(input_ids=tokens.to(device)).logits
+            losses = torch.nn.functional.cross_entropy(
+                logits.float().flatten(0, 1), targets.to(device).flatten(), ignore_index=_IGNORED, reduction="none"
+            )
+            weight = weights.to(device).flatten() * (targets.to(device).flatten() != _IGNORED)
+            loss = (losses * weight).sum() / weight.sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+            step += 1
+            bar.update()
+            bar.set_postfix(loss=f"{running:.3f}", refresh=False)
+            if step % _SAVE_EVERY == 0 or step == plan.steps:
+                partial = resume_file.with_suffix(".part")
+                torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, partial)
+                partial.replace(resume_file)
+    model.save_pretrained(out)
+    (out / "tokenizer_config.json").write_text(json.dumps({"eos_token": END, "pad_token": END}))

@@ -1,0 +1,29 @@
+"""The `tuned` profile's language: control tokens that only training and the prompt builder may write.
+
+    <query tokens> <|gate|>                                          the prompt
+    <|allow|> <|intent:travel|> <|keep|> … <|end|>                   the query needs no rewrite
+    <|allow|> <|intent:travel|> <|rewrite|> tokens … <|end|>         it does
+      … = (<|synonym|> tokens | <|facet|> tokens)*                   expansions, if any
+    <|hate|>                                                         an unsafe label: the answer is one token long
+
+The verdict is one token, so one prefill yields every label's probability and a blocked query costs no decoding.
+`<|keep|>` makes the common case, a clean query, cost three decoded tokens instead of a copy of itself.
+The text of a query can never spell one of these: see `models.tokenizer`.
+"""
+
+from typing import Final
+
+from models.labels import LABELS, Intent
+
+GATE: Final = "<|gate|>"
+KEEP: Final = "<|keep|>"
+REWRITE: Final = "<|rewrite|>"
+SYNONYM: Final = "<|synonym|>"
+FACET: Final = "<|facet|>"
+END: Final = "<|end|>"
+
+LABEL_TOKENS: Final = tuple(f"<|{label}|>" for label in LABELS)
+INTENT_TOKENS: Final = tuple(f"<|intent:{intent}|>" for intent in Intent)
+
+CONTROL_TOKENS: Final = (END, GATE, KEEP, REWRITE, SYNONYM, FACET, *LABEL_TOKENS, *INTENT_TOKENS)
+"""Every control token, in the order of their ids in a tuned model's vocabulary (0 is `END`)."""
