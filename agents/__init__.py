@@ -1,0 +1,1 @@
+"""What runs: the worker, its pipeline, its telemetry and its command line."""

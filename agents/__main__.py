@@ -1,0 +1,5 @@
+"""``python -m agents``: the same as ``sluice``."""
+
+from agents.cli import main
+
+main()

@@ -1,0 +1,232 @@
+"""``sluice``: every command, thin. Each imports what it needs when it runs, so that ``--help`` is quick.
+
+Exit codes: 0 done, 2 wrong usage, 130 interrupted, and those of sysexits.h: 65 wrong input, 69 broker unavailable,
+70 our fault, 78 wrong configuration.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from models.manifest import Profile, Quantization
+from schemas.errors import SluicegateError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Moderate, understand and rewrite raw queries before search, recommendation and ads see them.\n\n"
+    "Start with `sluice up`; every setting is an environment variable, see `sluice config show`.",
+)
+topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the worker reads and writes.")
+models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at.")
+schemas = typer.Typer(no_args_is_help=True, help="The contracts of the events.")
+config = typer.Typer(no_args_is_help=True, help="The settings.")
+app.add_typer(topics, name="topics")
+app.add_typer(models, name="models")
+app.add_typer(schemas, name="schemas")
+app.add_typer(config, name="config")
+
+Brokers = Annotated[
+    str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")
+]
+
+
+def main() -> None:
+    """Run a command; an error of ours ends in one line on standard error and its exit code."""
+    try:
+        app()
+    except SluicegateError as error:
+        sys.stderr.write(f"sluice: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader has left, as `head` does
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from schemas.version import VERSION
+
+        sys.stdout.write(f"sluicegate {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of `sluice` itself."""
+
+
+@app.command()
+def up(
+    keep: Annotated[bool, typer.Option("--keep", help="Then leave broker and worker running until Ctrl-C.")] = False,
+) -> None:
+    """Show everything at work: a broker, the worker and a sample of raw queries, live in this terminal."""
+    from agents.local.up import show
+
+    show(Console(), keep=keep)
+
+
+@app.command()
+def worker(brokers: Brokers = None) -> None:
+    """Run the gate agent until SIGTERM or Ctrl-C, which finish and commit what is in flight."""
+    from agents.settings import load_settings
+    from agents.worker import run_worker
+
+    run_worker(load_settings(bootstrap_servers=brokers))
+
+
+@app.command()
+def gate(
+    queries: Annotated[list[str] | None, typer.Argument(help="Queries to decide.")] = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help='Read JSON lines ({"query": …} or {"text": …}) from standard input.')
+    ] = False,
+    model: Annotated[Path | None, typer.Option(help="Folder of a compiled model; else SLUICE_MODEL.")] = None,
+) -> None:
+    """Decide queries without Kafka: JSON lines on standard output, in input order.
+
+    Other fields of a JSON line are passed through; one named like a field of the decision comes back as `input_<name>`.
+    """
+    from agents.cli.gate_lines import decide_arguments, decide_stdin
+    from agents.settings import load_settings
+
+    if jsonl == bool(queries):
+        raise typer.BadParameter("give queries as arguments, or --jsonl and JSON lines on standard input")
+    settings = load_settings(model=model)
+    failed = decide_stdin(settings) if jsonl else decide_arguments(settings, queries or [])
+    if failed:
+        raise typer.Exit(65)
+
+
+@app.command()
+def produce(
+    queries: Annotated[list[str] | None, typer.Argument(help="Queries to publish.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Publish each line of standard input as it is.")] = False,
+    brokers: Brokers = None,
+) -> None:
+    """Publish raw queries, each with a fresh `traceparent`; prints where each one lies and its trace id."""
+    from agents.cli.console import produce_records
+    from agents.settings import load_settings
+
+    if jsonl == bool(queries):
+        raise typer.BadParameter("give queries as arguments, or --jsonl and records on standard input")
+    produce_records(load_settings(bootstrap_servers=brokers), queries or None)
+
+
+@app.command()
+def tail(
+    names: Annotated[list[str] | None, typer.Argument(help="Events to follow, as recall; else every output.")] = None,
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start with the oldest record.")] = False,
+    brokers: Brokers = None,
+) -> None:
+    """Follow the output topics: one JSON line per record, until Ctrl-C."""
+    from agents.cli.console import tail_topics
+    from agents.settings import load_settings
+
+    tail_topics(load_settings(bootstrap_servers=brokers), names, from_beginning=from_beginning)
+
+
+@topics.command("create")
+def topics_create(
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of each topic.")] = 4,
+    replication: Annotated[int, typer.Option(min=1, help="Replicas of each partition.")] = 1,
+    brokers: Brokers = None,
+) -> None:
+    """Create the topics that are missing; those that exist are left as they are."""
+    from agents.settings import load_settings
+    from agents.topics import create_topics, topic_configs
+
+    settings = load_settings(bootstrap_servers=brokers)
+    created = create_topics(settings.bootstrap_servers, topic_configs(settings.topics), partitions, replication)
+    for name in settings.topics.values():
+        Console().print(f"{name}  [green]created[/]" if name in created else f"{name}  [dim]exists[/]")
+
+
+@topics.command("describe")
+def topics_describe(brokers: Brokers = None) -> None:
+    """Show partitions, offsets and the gate group's lag."""
+    from agents.settings import load_settings
+    from agents.topics import describe_topics
+
+    settings = load_settings(bootstrap_servers=brokers)
+    table = Table("topic", "partitions", "replicas", "records", "lag of " + settings.group_id)
+    for topic in describe_topics(settings.bootstrap_servers, settings.topics.values(), settings.group_id):
+        records = sum(partition.end - partition.beginning for partition in topic.partitions)
+        lag = str(topic.lag) if topic.name == settings.topic_raw else "–"
+        table.add_row(topic.name, str(len(topic.partitions)), str(topic.replication), str(records), lag)
+    Console().print(table)
+
+
+@models.command("pull")
+def models_pull(
+    destination: Annotated[Path, typer.Argument(help="Folder for the compiled model.")],
+    repo: Annotated[str, typer.Option(help="Hub repository of a Qwen3 checkpoint.")] = "Qwen/Qwen3-0.6B",
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    quantization: Annotated[Quantization, typer.Option(help="Type of the compiled weights.")] = "int8_float32",
+) -> None:
+    """Fetch a Qwen3 checkpoint from the hub, compile it and verify it."""
+    from agents.cli.model_commands import describe, pull_with_progress
+
+    describe(pull_with_progress(destination, repo, revision, quantization), destination)
+
+
+@models.command("compile")
+def models_compile(
+    source: Annotated[Path, typer.Argument(help="Folder of a Hugging Face Qwen3 checkpoint.")],
+    destination: Annotated[Path, typer.Argument(help="Folder for the compiled model.")],
+    quantization: Annotated[Quantization, typer.Option(help="Type of the compiled weights.")] = "int8_float32",
+    profile: Annotated[Profile, typer.Option(help="`tuned` for a model trained on our format.")] = "zero_shot",
+    adapter: Annotated[Path | None, typer.Option(help="Folder of a PEFT LoRA adapter to merge.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; else the source folder's.")] = None,
+) -> None:
+    """Compile a checkpoint to CTranslate2, without torch; replaces a compiled model at the destination, at the end."""
+    from agents.cli.model_commands import compile_with_progress, describe
+
+    manifest = compile_with_progress(source, destination, quantization, profile, adapter, name)
+    describe(manifest, destination)
+
+
+@models.command("info")
+def models_info(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a compiled model; else SLUICE_MODEL.")] = None,
+) -> None:
+    """Show a compiled model's manifest, after checking its weights against it."""
+    from agents.cli.model_commands import describe
+    from agents.settings import load_settings
+    from models.manifest import read_manifest, verify_weights
+
+    folder = folder or load_settings().model
+    manifest = read_manifest(folder)
+    verify_weights(folder, manifest)
+    describe(manifest, folder)
+
+
+@schemas.command("export")
+def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write into.")]) -> None:
+    """Write a JSON Schema per event and the AsyncAPI document."""
+    from schemas.export import export
+
+    for path in export(folder):
+        Console().print(str(path), highlight=False)
+
+
+@config.command("show")
+def config_show() -> None:
+    """Show every setting: its environment variable, its value here, its default, its meaning."""
+    from agents.settings import describe_settings, load_settings
+
+    folded = (Column(name, overflow="fold") for name in ("value", "default", "meaning"))
+    table = Table(Column("variable", no_wrap=True), *folded)
+    for row in describe_settings(load_settings()):
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,79 @@
+"""The in-order acker: an offset is acknowledged only when it and every offset before it in its partition are done.
+
+    partition 3:   41 done   42 done   43 in flight   44 done   45 done
+                   └────── acked ────┘ └── the head: 44 and 45 wait for it ──┘
+
+Faust's own out-of-order acking commits past unfinished events (faust-streaming #606); this never does, because it hands
+Faust nothing but a contiguous prefix. Every event holds a slot of the window from `register` until its ack, not until
+it is done: otherwise a stuck head would let the events behind it pile up without bound.
+
+Not thread-safe, but for `in_flight`: it lives on the event loop.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+EventT = TypeVar("EventT")
+Partition = tuple[str, int]
+
+
+@dataclass(slots=True, eq=False)
+class Registered(Generic[EventT]):
+    """An event in flight: its place in its partition's queue."""
+
+    event: EventT
+    partition: Partition
+    done: bool = False
+
+
+class OffsetTracker(Generic[EventT]):
+    """Acks events in the order in which each partition delivered them, at most `window` of them unacked."""
+
+    def __init__(self, acknowledge: Callable[[EventT], None], window: int) -> None:
+        """`acknowledge` is called once per event, head first, and never for a partition that was revoked."""
+        self._acknowledge = acknowledge
+        self._slots = asyncio.Semaphore(window)
+        self._queues: dict[Partition, deque[Registered[EventT]]] = {}
+        self._epochs: Counter[Partition] = Counter()
+
+    @property
+    def in_flight(self) -> int:
+        """Events registered and not yet acked. Metrics read it from their own thread, hence the copy."""
+        return sum(map(len, list(self._queues.values())))
+
+    async def register(self, event: EventT, partition: Partition) -> Registered[EventT]:
+        """Take a slot of the window, waiting for one if need be, and queue `event` behind its partition's others.
+
+        Call it in the order in which the events arrived, from one task.
+        """
+        epoch = self._epochs[partition]
+        await self._slots.acquire()
+        registered = Registered(event, partition)
+        if epoch == self._epochs[partition]:
+            self._queues.setdefault(partition, deque()).append(registered)
+        else:  # revoked while it waited for its slot
+            self._slots.release()
+        return registered
+
+    def complete(self, registered: Registered[EventT]) -> None:
+        """Mark an event as done, and ack whatever prefix of its partition that completes."""
+        registered.done = True
+        queue = self._queues.get(registered.partition)
+        while queue and queue[0].done:
+            self._acknowledge(queue.popleft().event)
+            self._slots.release()
+
+    def revoke(self, partitions: Iterable[Partition]) -> None:
+        """Forget the events of `partitions`: they are another worker's now, and completing them acks nothing."""
+        for partition in partitions:
+            self._epochs[partition] += 1
+            for _ in self._queues.pop(partition, ()):
+                self._slots.release()
+
+    def abandon(self) -> None:
+        """Ack nothing any more, not even events that are yet to come: the process is about to end."""
+        self._acknowledge = lambda _: None
+        self.revoke(list(self._queues))

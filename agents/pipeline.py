@@ -1,0 +1,227 @@
+"""One event's way, top to bottom: decode, decide, check, publish, record. It returns when the event may be acked.
+
+Whatever goes wrong before the outputs are out becomes a dead letter. Only when that cannot be published either does
+`process` raise, and then the worker must stop without acking: the event comes again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from agents.decider import Decider, Decision
+from agents.outcomes import OutcomeName, Record, Stamp, dead_letter, decided, ledger_record
+from agents.publisher import Delivered, Publisher
+from agents.settings import Settings
+from agents.telemetry import EventSpan, Outcome, Telemetry
+from models.engine import Engine
+from schemas.codec import decode_raw_query, encode, event_id_of
+from schemas.errors import ContractError, PublishFailed
+from schemas.events import OutputEvent, RawQuery, StageLatencies
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_TIMEOUT_S = 10.0
+
+Outputs = list[tuple[str, bytes]]
+"""Topics' names (keys of `Settings.topics`) and encoded events."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is known of an event so far; filled on the way."""
+
+    stamp: Stamp
+    started_ns: int
+    decision: Decision | None = None
+    outcome: OutcomeName = "deadletter"
+    error: Exception | None = None
+    validate_ms: float | None = None
+    publish_ms: float | None = None
+
+
+class Pipeline:
+    """Processes records. Safe for many events at once on one event loop."""
+
+    def __init__(
+        self, settings: Settings, decider: Decider[EventSpan], publisher: Publisher, telemetry: Telemetry
+    ) -> None:
+        self._settings = settings
+        self._topics = settings.topics
+        self._decider = decider
+        self._publisher = publisher
+        self._telemetry = telemetry
+        self._manifest = decider.engine.manifest
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, settings: Settings, engine: Engine, telemetry: Telemetry) -> AsyncIterator[Self]:
+        """A pipeline with its micro-batcher and publisher running; leaving it flushes the publisher."""
+        model = engine.manifest.model_version
+
+        def observe_batch(owners: Sequence[EventSpan], started_ns: int, ended_ns: int) -> None:
+            telemetry.record_batch(owners, started_ns, ended_ns, model=model)
+
+        publisher = Publisher(settings.bootstrap_servers, delivery_timeout_s=settings.publish_timeout_ms / 1000)
+        await publisher.start()
+        try:
+            async with Decider.running(engine, settings, observe_batch) as decider:
+                yield cls(settings, decider, publisher, telemetry)
+        finally:
+            await publisher.flush_and_close(_CLOSE_TIMEOUT_S)
+
+    @property
+    def queue_depth(self) -> int:
+        """Queries that wait for the engine."""
+        return self._decider.queue_depth
+
+    async def process(self, record: Record) -> None:
+        """Bring `record` to a named outcome that the broker has acknowledged.
+
+        Raises:
+            PublishFailed: not even a dead letter could be published; do not ack.
+        """
+        with self._telemetry.process_span(
+            self._telemetry.extract(record.headers),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            group=self._settings.group_id,
+            body_size=len(record.value or b""),
+        ) as span:
+            try:
+                await self._bring_to_outcome(record, span)
+            except Exception as error:
+                logger.critical("%s has no outcome: %s: %s", record.derived_id, type(error).__name__, error)
+                raise
+
+    async def _bring_to_outcome(self, record: Record, span: EventSpan) -> None:
+        attempt = _Attempt(self._stamp(record.derived_id, record.timestamp), time.time_ns())
+        try:
+            outputs = await self._outputs(record, span, attempt)
+            delivered = await self._publish(record, span, attempt, outputs)
+        except Exception as error:  # noqa: BLE001 - the event's boundary: whatever it is, it ends in a dead letter
+            delivered = await self._bury(record, span, attempt, error)
+        await self._write_ledger(record, span, attempt, delivered)
+        self._report(span, attempt)
+
+    def _stamp(self, event_id: str, event_time: datetime) -> Stamp:
+        return Stamp(event_id, event_time, self._manifest.model_version, self._manifest.prompt_version)
+
+    async def _outputs(self, record: Record, span: EventSpan, attempt: _Attempt) -> Outputs:
+        raw = self._decode(record, attempt)
+        decision = attempt.decision = await self._decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
+        self._record_stages(span, decision)
+        started_ns = time.time_ns()
+        attempt.outcome, events = decided(raw, decision, attempt.stamp)
+        outputs = [(topic, encode(event)) for topic, event in events]
+        ended_ns = time.time_ns()
+        attempt.validate_ms = _ms(started_ns, ended_ns)
+        self._telemetry.record_stage(span, "validate", started_ns, ended_ns)
+        return outputs
+
+    def _decode(self, record: Record, attempt: _Attempt) -> RawQuery:
+        try:
+            raw = decode_raw_query(record.value)
+        except ContractError:
+            attempt.stamp = self._stamp(event_id_of(record.value) or record.derived_id, record.timestamp)
+            raise
+        attempt.stamp = self._stamp(raw.event_id or record.derived_id, raw.event_time or record.timestamp)
+        return raw
+
+    def _record_stages(self, span: EventSpan, decision: Decision) -> None:
+        record_stage = self._telemetry.record_stage
+        record_stage(span, "normalise", decision.normalise_started_ns, decision.normalise_ended_ns)
+        if batched := decision.batched:
+            record_stage(span, "queue", batched.queued_ns, batched.started_ns)
+            self._telemetry.record_model(
+                span,
+                batched.started_ns,
+                batched.ended_ns,
+                model=self._manifest.model_version,
+                input_tokens=batched.result.input_tokens,
+                output_tokens=batched.result.output_tokens,
+            )
+
+    async def _publish(self, record: Record, span: EventSpan, attempt: _Attempt, outputs: Outputs) -> list[Delivered]:
+        started_ns = time.time_ns()
+        key = record.key or attempt.stamp.event_id.encode()
+        topics = [self._topics[name] for name, _ in outputs]
+        with self._telemetry.publish_span(span, topics) as context:
+            headers = self._telemetry.inject(context)
+            sent = [
+                self._publisher.publish(topic, value, key=key, headers=headers)
+                for topic, (_, value) in zip(topics, outputs, strict=True)
+            ]
+            delivered = await asyncio.gather(*sent) if len(sent) > 1 else [await sent[0]]
+        attempt.publish_ms = _ms(started_ns, time.time_ns())
+        return delivered
+
+    async def _bury(self, record: Record, span: EventSpan, attempt: _Attempt, error: Exception) -> list[Delivered]:
+        attempt.outcome, attempt.error = "deadletter", error
+        try:
+            whole: OutputEvent = dead_letter(record, error, attempt.stamp)
+            return await self._publish(record, span, attempt, [("deadletter", encode(whole))])
+        except PublishFailed:
+            reference = dead_letter(record, error, attempt.stamp, omit_value=True)
+            return await self._publish(record, span, attempt, [("deadletter", encode(reference))])
+
+    async def _write_ledger(
+        self, record: Record, span: EventSpan, attempt: _Attempt, delivered: Sequence[Delivered]
+    ) -> None:
+        entry = ledger_record(
+            record,
+            attempt.stamp,
+            outcome=attempt.outcome,
+            outputs=delivered,
+            trace_id=span.trace_id,
+            latency_ms=_latencies(attempt),
+            decision=attempt.decision,
+            policy=self._decider.engine.policy,
+            error=attempt.error,
+            with_text=self._settings.ledger_text,
+        )
+        await self._publisher.publish(
+            self._topics["ledger"],
+            encode(entry),
+            key=attempt.stamp.event_id.encode(),
+            headers=self._telemetry.inject(span.context),
+        )
+
+    def _report(self, span: EventSpan, attempt: _Attempt) -> None:
+        decision = attempt.decision if attempt.error is None else None
+        ruling = decision.judgement.ruling if decision else None
+        self._telemetry.record(
+            span,
+            Outcome(
+                event_id=attempt.stamp.event_id,
+                duration_s=(time.time_ns() - attempt.started_ns) / 1e9,
+                verdict=ruling.verdict if ruling else None,
+                category=ruling.category if ruling else None,
+                intent=decision.judgement.intent if decision else None,
+                reason_codes=decision.reason_codes if decision else (),
+                degraded=decision.degraded if decision else None,
+                error_type=type(attempt.error).__name__ if attempt.error else None,
+            ),
+        )
+
+
+def _ms(started_ns: int, ended_ns: int) -> float:
+    return max(0, ended_ns - started_ns) / 1e6
+
+
+def _latencies(attempt: _Attempt) -> StageLatencies:
+    decision = attempt.decision
+    batched = decision.batched if decision else None
+    return StageLatencies(
+        normalise=_ms(decision.normalise_started_ns, decision.normalise_ended_ns) if decision else None,
+        queue=_ms(batched.queued_ns, batched.started_ns) if batched else None,
+        model=_ms(batched.started_ns, batched.ended_ns) if batched else None,
+        validate=attempt.validate_ms,
+        publish=attempt.publish_ms,
+        total=_ms(attempt.started_ns, time.time_ns()),
+    )

@@ -1,0 +1,203 @@
+"""Every setting of Sluicegate, typed and checked in one place. ``sluice config show`` prints them with their meaning.
+
+Each field is the environment variable ``SLUICE_`` plus its name in capitals; nothing else reads the environment. The
+one other name is OpenTelemetry's own ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+"""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import msgspec
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.labels import Category
+from schemas.errors import ConfigurationError
+from schemas.events import Threshold
+
+ENV_PREFIX: Final = "SLUICE_"
+LONGEST_EVENT_MS: Final = 55_000
+"""Below the group's rebalance time-out of 60 s, during which Faust waits for the events in flight."""
+EMBEDDED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "embedded"
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """What a worker needs to know. Read once, by `load_settings`, and passed down."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+    bootstrap_servers: str = Field("localhost:9092", min_length=1, description="Kafka brokers, host:port[,host:port].")
+    group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
+    topic_raw: str = Field("queries.raw", min_length=1, description="Raw queries, the input.")
+    topic_recall: str = Field("queries.recall", min_length=1, description="Allowed queries, for recall.")
+    topic_ranking: str = Field("queries.ranking", min_length=1, description="Allowed queries, for ranking.")
+    topic_blocked: str = Field("queries.blocked", min_length=1, description="Queries that go no further.")
+    topic_review: str = Field("queries.review", min_length=1, description="Queries for the heavy reviewer.")
+    topic_reviewed: str = Field("queries.reviewed", min_length=1, description="The reviewer's verdicts.")
+    topic_deadletter: str = Field("queries.deadletter", min_length=1, description="Records that could not be decided.")
+    topic_ledger: str = Field("queries.ledger", min_length=1, description="The audit record of every decision.")
+
+    model: Path = Field(EMBEDDED_MODEL, description="Folder of the compiled model.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model runs.")
+    compute_type: Literal[
+        "default", "auto", "int8", "int8_float32", "int8_bfloat16", "int8_float16", "float16", "bfloat16", "float32"
+    ] = Field("default", description="CTranslate2 compute type; `default` is what the model was compiled to.")
+    threads: int = Field(
+        0, ge=0, le=256, description="Engine threads; 0 takes one for a small model, else the cores, at most 4."
+    )
+    max_query_chars: int = Field(512, ge=16, le=2048, description="Characters of a query that are kept.")
+    max_query_tokens: int = Field(128, ge=8, le=2048, description="Tokens of a query that the model reads.")
+    max_answer_tokens: int = Field(64, ge=8, le=512, description="Tokens that the model may write about a query.")
+
+    batch_size: int = Field(32, ge=1, le=1024, description="Most queries in one call of the engine.")
+    queue_size: int = Field(256, ge=1, le=65_536, description="Most queries that wait for the engine.")
+    window: int = Field(256, ge=1, le=65_536, description="Most events taken from Kafka and not yet acknowledged.")
+    deadline_ms: int = Field(
+        10_000, ge=10, le=45_000, description="Time for the decision on one event, unless the event asks for less."
+    )
+    publish_timeout_ms: int = Field(
+        10_000, ge=1_000, le=45_000, description="Time for the broker to acknowledge an output."
+    )
+    session_timeout_ms: int = Field(
+        20_000,
+        ge=6_000,
+        le=60_000,
+        description="Time after which Kafka gives the partitions of a worker that fell silent (kill -9) to others.",
+    )
+    fail: Literal["closed", "open"] = Field(
+        "closed",
+        description="Without an answer from the model: `closed` sends to review, `open` lets pass, marked degraded.",
+    )
+    thresholds: Annotated[dict[Category, Threshold], NoDecode] = Field(
+        default_factory=dict,
+        description='Overrides of the policy in `sluice models info`, as JSON: {"hate": {"allow": 0.2, "block": 0.6}}: '
+        "review from `allow` on, block from `block` on, never where that is above 1.",
+    )
+    ledger_text: bool = Field(False, description="Write the normalised query into the ledger.")
+
+    otlp_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SLUICE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP/HTTP endpoint, as http://localhost:4318; OTEL_EXPORTER_OTLP_ENDPOINT does too; unset: off.",
+    )
+    trace_sample_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of traces recorded where the producer began none."
+    )
+    http_host: str = Field("127.0.0.1", description="Address that /healthz listens on.")
+    http_port: Port = Field(6066, description="Port that /healthz listens on: 200 while the event loop runs.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log line written."
+    )
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _thresholds_from_json(cls, value: object) -> object:
+        try:
+            if isinstance(value, str):
+                return msgspec.json.decode(value, type=dict[Category, Threshold])
+            return msgspec.convert(value, dict[Category, Threshold])
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _host_and_port(cls, servers: str) -> str:
+        for server in servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or "/" in host or not port.isdigit():
+                raise ValueError(f"{server.strip()!r} must be host:port")
+        return servers
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _http_url(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://, as must OTEL_EXPORTER_OTLP_ENDPOINT in its place")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        topics = list(self.topics.values())
+        same = [f"{ENV_PREFIX}TOPIC_{name.upper()}" for name, topic in self.topics.items() if topics.count(topic) > 1]
+        if same:
+            raise ValueError(f"{', '.join(same)} must name different topics")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_before_a_rebalance_does(self) -> Self:
+        longest_ms = self.deadline_ms + 3 * self.publish_timeout_ms  # outputs, then a dead letter, then the ledger
+        if longest_ms > LONGEST_EVENT_MS:
+            raise ValueError(
+                f"SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is {longest_ms} ms: keep it within "
+                f"{LONGEST_EVENT_MS} ms, so that a rebalance can wait for an event"
+            )
+        return self
+
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """The topic of each event, by the event's name in `schemas.export.EVENTS`."""
+        return {
+            name.removeprefix("topic_"): getattr(self, name)
+            for name in type(self).model_fields
+            if name.startswith("topic_")
+        }
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process: `overrides` (command-line options; None means not given), then the environment.
+
+    Raises:
+        ConfigurationError: a value is wrong; one line that names every wrong variable.
+    """
+    _refuse_misspelt_variables()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_variable(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
+        )
+        raise ConfigurationError(f"wrong configuration: {problems}") from None
+
+
+def _refuse_misspelt_variables() -> None:
+    """Others may share our prefix (Kubernetes sets SLUICE_PORT for a service called sluice); a near miss is a slip."""
+    known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        if name.startswith(ENV_PREFIX) and name not in known and (meant := get_close_matches(name, known, 1, 0.9)):
+            raise ConfigurationError(f"wrong configuration: there is no {name}: did you mean {meant[0]}?")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "settings"
+    name, *path = map(str, location)
+    name = name if name.isupper() else ENV_PREFIX + name.upper()
+    return ".".join([name, *path])
+
+
+def describe_settings(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """For each setting: variable, value, default, meaning."""
+    return [
+        (
+            ENV_PREFIX + name.upper(),
+            str(getattr(settings, name)),
+            str(field.get_default(call_default_factory=True, validated_data={})),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]

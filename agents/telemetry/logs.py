@@ -1,0 +1,78 @@
+"""Logs as JSON, one object a line on standard error, each with the trace of the event it is about.
+
+    {"timestamp": "2026-01-31T12:00:00.000000+00:00", "level": "INFO", "logger": "agents.gate", "message": "…",
+     "trace_id": "…", "span_id": "…", "exception": "…"}
+
+The last three are there when there is something to say. A query's text is never logged, so that logs may be kept and
+shipped freely; what else comes from outside cannot break a line, because JSON escapes it.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+from pythonjsonlogger.core import LogData
+from pythonjsonlogger.json import JsonFormatter
+
+_LEVELS = {
+    "faust": logging.WARNING,
+    "mode": logging.WARNING,
+    "aiokafka": logging.WARNING,
+    # Warns about each malformed tracestate, and quotes it: a producer could fill our disk.
+    "opentelemetry.trace": logging.ERROR,
+}
+_EXPORTER_SILENCE_S = 60.0
+
+
+def configure_logging(level: str) -> None:
+    """Send all logs of this process through `json_handler`, from `level` ("INFO") up. Replaces what was set up before.
+
+    Faust must be told to leave it so: `Worker(override_logging=False)`.
+    """
+    logging.basicConfig(level=level, handlers=[json_handler(sys.stderr)], force=True)
+    for name, quiet in _LEVELS.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+def json_handler(stream: TextIO) -> logging.Handler:
+    """A handler that writes one JSON object a line to `stream`, in ASCII."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        _EventFormatter(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
+            timestamp=True,
+        )
+    )
+    handler.addFilter(_QuietExporters())
+    return handler
+
+
+class _EventFormatter(JsonFormatter):
+    """Adds the current span's ids. The standard library's encoder, not orjson: lone surrogates must not lose a line."""
+
+    def process_log_record(self, log_data: LogData) -> LogData:
+        context = get_current_span().get_span_context()
+        if context.is_valid:
+            log_data["trace_id"] = format_trace_id(context.trace_id)
+            log_data["span_id"] = format_span_id(context.span_id)
+        return {"timestamp": log_data.pop("timestamp"), **log_data}
+
+
+class _QuietExporters(logging.Filter):
+    """Lets each OpenTelemetry logger speak once a minute, as a warning: a missing collector harms no event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("opentelemetry"):
+            return True
+        if record.created < self._silent_until.get(record.name, 0.0):
+            return False
+        self._silent_until[record.name] = record.created + _EXPORTER_SILENCE_S
+        if record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True

@@ -1,0 +1,68 @@
+"""What stands behind a `Telemetry` that is on: the OpenTelemetry SDK, its OTLP/HTTP exporters and their threads."""
+
+import logging
+import threading
+import time
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
+
+from agents.telemetry import semconv
+
+log = logging.getLogger(__name__)
+
+_SPAN_QUEUE = 8192  # what a worker that samples everything makes in some ten seconds; beyond that, spans are dropped
+_SPAN_DELAY_MS = 1000
+_METRIC_INTERVAL_MS = 10_000
+_EXPORT_TIMEOUT_S = 5.0
+
+
+class OtlpExport:
+    """Providers that export to one endpoint. They are nobody's globals, and end with `shutdown` only.
+
+    `traces` follows an incoming sampling decision, and decides by `sample_ratio` where a trace begins; `batches`
+    records whatever it is given; both send through one queue.
+    """
+
+    def __init__(self, endpoint: str, *, sample_ratio: float, service_version: str, instance_id: str) -> None:
+        base = endpoint.rstrip("/")
+        resource = Resource.create(
+            {
+                semconv.SERVICE_NAME: "sluicegate",
+                semconv.SERVICE_VERSION: service_version,
+                semconv.SERVICE_INSTANCE_ID: instance_id,
+            }
+        )
+        self._spans = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
+        self._points = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
+        processor = BatchSpanProcessor(self._spans, _SPAN_QUEUE, _SPAN_DELAY_MS)
+        reader = PeriodicExportingMetricReader(self._points, _METRIC_INTERVAL_MS)
+        self.traces = TracerProvider(ParentBased(TraceIdRatioBased(sample_ratio)), resource, shutdown_on_exit=False)
+        self.batches = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
+        self.metrics = MeterProvider([reader], resource, shutdown_on_exit=False)
+        self.traces.add_span_processor(processor)
+        self.batches.add_span_processor(processor)
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Send what is left, for at most about `timeout_s`; then give up on the rest with a warning."""
+        deadline = time.monotonic() + timeout_s
+        # A TracerProvider's own shutdown takes no time-out and may wait for 30 s, so it gets a thread to wait in.
+        traces = threading.Thread(target=self.traces.shutdown, name="telemetry-close-traces", daemon=True)
+        metrics = threading.Thread(target=self.metrics.shutdown, name="telemetry-close-metrics", daemon=True)
+        traces.start()
+        metrics.start()
+        traces.join(timeout_s)
+        metrics.join(max(0.0, deadline - time.monotonic()))
+        if traces.is_alive():
+            log.warning("the last spans were not sent in %.1f s and are dropped: is the collector up?", timeout_s)
+            # Ends its wait for the next attempt, and with it the thread. The SDK left it unannotated.
+            self._spans.shutdown()  # type: ignore[no-untyped-call]
+        if metrics.is_alive():
+            log.warning("the last metrics were not sent in %.1f s and are dropped: is the collector up?", timeout_s)
+            self._points.shutdown()

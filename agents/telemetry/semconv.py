@@ -1,0 +1,86 @@
+"""The names under which Sluicegate reports what it does: attributes, spans and metrics, in one place.
+
+Names come from three vocabularies:
+
+* `messaging.*`: OpenTelemetry messaging conventions, https://opentelemetry.io/docs/specs/semconv/messaging/ (Kafka page
+  included), status Development;
+* `gen_ai.*`: OpenTelemetry GenAI conventions, https://github.com/open-telemetry/semantic-conventions-genai, status
+  Development;
+* `sluicegate.*`: ours, for what the conventions have no name for.
+
+They are plain strings, because the Python constants for conventions in development live in a private module that may
+change in any release; a test holds them against the installed one.
+"""
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the conventions that the names below follow."""
+
+# Attributes: messaging
+MESSAGING_SYSTEM: Final = "messaging.system"
+MESSAGING_SYSTEM_KAFKA: Final = "kafka"
+MESSAGING_OPERATION_NAME: Final = "messaging.operation.name"
+MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
+MESSAGING_OPERATION_TYPE_PROCESS: Final = "process"
+MESSAGING_OPERATION_TYPE_SEND: Final = "send"
+MESSAGING_DESTINATION_NAME: Final = "messaging.destination.name"
+MESSAGING_DESTINATION_PARTITION_ID: Final = "messaging.destination.partition.id"
+"""A string, although Kafka counts its partitions."""
+MESSAGING_CONSUMER_GROUP_NAME: Final = "messaging.consumer.group.name"
+MESSAGING_KAFKA_OFFSET: Final = "messaging.kafka.offset"
+MESSAGING_MESSAGE_BODY_SIZE: Final = "messaging.message.body.size"
+MESSAGING_BATCH_MESSAGE_COUNT: Final = "messaging.batch.message_count"
+
+# Attributes: GenAI
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_OPERATION_CHAT: Final = "chat"
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_PROVIDER_CTRANSLATE2: Final = "ctranslate2"
+"""Our value: the conventions list hosted providers only, and allow others."""
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 -- a token of text, not a secret
+GEN_AI_TOKEN_TYPE_INPUT: Final = "input"  # noqa: S105 -- likewise
+GEN_AI_TOKEN_TYPE_OUTPUT: Final = "output"  # noqa: S105 -- likewise
+
+# Attributes: general, https://opentelemetry.io/docs/specs/semconv/registry/attributes/
+ERROR_TYPE: Final = "error.type"
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+
+# Attributes: ours
+EVENT_ID: Final = "sluicegate.event_id"
+VERDICT: Final = "sluicegate.verdict"
+CATEGORY: Final = "sluicegate.category"
+INTENT: Final = "sluicegate.intent"
+REASON_CODES: Final = "sluicegate.reason_codes"
+DEGRADED: Final = "sluicegate.degraded"
+"""On a span: why the event was decided without the model."""
+REASON: Final = "sluicegate.reason"
+STAGE: Final = "sluicegate.stage"
+BATCH_SIZE: Final = "sluicegate.batch.size"
+TOPICS: Final = "sluicegate.topics"
+"""Every topic that one publish span writes to; `messaging.destination.name` has room for only one."""
+
+# Spans
+SPAN_PROCESS: Final = "process"
+"""Followed by the input topic: "process queries.raw"."""
+SPAN_PUBLISH: Final = "publish"
+SPAN_BATCH: Final = "sluicegate.batch"
+
+# Metrics: from the conventions
+METRIC_PROCESS_DURATION: Final = "messaging.process.duration"
+METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 -- likewise
+
+# Metrics: ours
+METRIC_STAGE_DURATION: Final = "sluicegate.stage.duration"
+METRIC_BATCH_SIZE: Final = "sluicegate.batch.size"
+METRIC_QUEUE_DEPTH: Final = "sluicegate.queue.depth"
+METRIC_EVENTS_IN_FLIGHT: Final = "sluicegate.events.in_flight"
+METRIC_VERDICTS: Final = "sluicegate.verdicts"
+METRIC_DEADLETTERS: Final = "sluicegate.deadletters"
+METRIC_DEGRADED: Final = "sluicegate.degraded"

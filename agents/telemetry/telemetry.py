@@ -1,0 +1,319 @@
+"""One trace and one set of measurements for every event, out over OTLP, or nearly free when nobody listens.
+
+    producer's span
+    └── process queries.raw            CONSUMER, from the record's traceparent
+        ├── normalise
+        ├── queue                      the wait for a batch
+        ├── model                      with gen_ai.* attributes  ◄── linked from the batch's own trace
+        ├── validate
+        └── publish                    PRODUCER; its context goes into every output's headers
+            └── a downstream consumer's span
+
+There is one `Telemetry` per worker and nothing global: two of them in one process do not meet.
+
+Who decides what is sampled: the incoming traceparent when there is one, else `sample_ratio`. An event that is not
+sampled gets no spans at all, but its trace id is in the ledger and in the outputs all the same.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+from opentelemetry.metrics import Meter, NoOpMeter
+from opentelemetry.trace import (
+    Link,
+    NoOpTracer,
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    format_trace_id,
+    set_span_in_context,
+)
+from opentelemetry.util.types import AttributeValue
+
+from agents.telemetry import semconv, trace_context
+from agents.telemetry.instruments import Instruments
+from agents.telemetry.otlp_export import OtlpExport
+from agents.telemetry.trace_context import Headers
+
+Stage = Literal["normalise", "queue", "model", "validate", "publish"]
+"""An event's stages, in order. "model" and "publish" have methods of their own: `record_model`, `publish_span`."""
+
+_SCOPE = "sluicegate"
+
+_STAGE_ATTRIBUTES: Mapping[str, Mapping[str, AttributeValue]] = {
+    name: {semconv.STAGE: name} for name in get_args(Stage)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpan:
+    """An event's place in its trace. `context` is what its children hang under and its outputs carry on."""
+
+    span: Span
+    context: Context
+    topic: str
+
+    @property
+    def recording(self) -> bool:
+        """Whether the event is sampled: when it is not, nobody need prepare attributes for it."""
+        return self.span.is_recording()
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits: the ledger's key into the traces. Set whether or not telemetry is on."""
+        return format_trace_id(self.span.get_span_context().trace_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one event, for `Telemetry.record`. Reason codes and labels only: never a text from the query.
+
+    `error_type` is set on a dead letter, and then there is no `verdict`; `degraded` says why the model was not asked.
+    """
+
+    event_id: str
+    duration_s: float
+    verdict: str | None = None
+    category: str | None = None
+    intent: str | None = None
+    reason_codes: Sequence[str] = ()
+    degraded: str | None = None
+    error_type: str | None = None
+
+
+class Telemetry:
+    """Spans and metrics of one worker. Made by `Telemetry.start`, ended by `shutdown`.
+
+    Every method may be called from any thread; none of them raises because of a collector, and none but `shutdown`
+    blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever measured it.
+    """
+
+    def __init__(self, tracer: Tracer, batch_tracer: Tracer, meter: Meter, export: OtlpExport | None) -> None:
+        self._tracer = tracer
+        self._batch_tracer = batch_tracer
+        self._export = export
+        self._instruments = Instruments(meter)
+
+    @classmethod
+    def start(cls, *, otlp_endpoint: str | None, sample_ratio: float, service_version: str, instance_id: str) -> Self:
+        """Start exporting to `otlp_endpoint`, an OTLP/HTTP base URL such as "http://localhost:4318"; None means off.
+
+        `sample_ratio`, from 0 to 1, is the share of traces to record among those that begin here. Nothing is connected
+        yet: a collector that is down, or comes up later, is not an error.
+        """
+        if otlp_endpoint is None:
+            return cls(NoOpTracer(), NoOpTracer(), NoOpMeter(_SCOPE), None)
+        export = OtlpExport(
+            otlp_endpoint, sample_ratio=sample_ratio, service_version=service_version, instance_id=instance_id
+        )
+        scope = (_SCOPE, service_version, semconv.SCHEMA_URL)
+        return cls(
+            export.traces.get_tracer(*scope),
+            export.batches.get_tracer(*scope),
+            export.metrics.get_meter(*scope),
+            export,
+        )
+
+    def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
+        """Report two levels from now on. Both callbacks run on the exporter's thread, so they must only read."""
+        self._instruments.observe(queue_depth=queue_depth, events_in_flight=events_in_flight)
+
+    def extract(self, headers: Headers) -> Context:
+        """The trace that a record's headers continue, or a new one: every event has a trace id.
+
+        The new one is marked as not sampled when telemetry is off; when it is on, the process span begins it.
+        """
+        context = trace_context.extract(headers)
+        return context if context or self._export else trace_context.new_root(sampled=False)
+
+    def inject(self, context: Context) -> list[tuple[str, bytes]]:
+        """The `traceparent` (and `tracestate`, if any) headers that carry `context` on to an output's consumer."""
+        return trace_context.inject(context)
+
+    @contextmanager
+    def process_span(
+        self, parent: Context, *, topic: str, partition: int, offset: int, group: str, body_size: int
+    ) -> Iterator[EventSpan]:
+        """The whole of one event's way, from taking it to its last acknowledgement. `parent` is from `extract`.
+
+        Log lines written inside carry its trace id, also from tasks that are started inside. An exception that passes
+        through marks the span with the exception's class (not its message: that may hold the user's text). When the
+        event is not sampled, or telemetry is off, the outputs carry on a context that says so.
+        """
+        span = self._tracer.start_span(f"{semconv.SPAN_PROCESS} {topic}", parent, SpanKind.CONSUMER)
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
+                    semconv.MESSAGING_OPERATION_NAME: "process",
+                    semconv.MESSAGING_OPERATION_TYPE: semconv.MESSAGING_OPERATION_TYPE_PROCESS,
+                    semconv.MESSAGING_DESTINATION_NAME: topic,
+                    semconv.MESSAGING_DESTINATION_PARTITION_ID: str(partition),
+                    semconv.MESSAGING_KAFKA_OFFSET: offset,
+                    semconv.MESSAGING_CONSUMER_GROUP_NAME: group,
+                    semconv.MESSAGING_MESSAGE_BODY_SIZE: body_size,
+                }
+            )
+        context = set_span_in_context(span, parent)
+        token = context_api.attach(context)
+        try:
+            yield EventSpan(span, context, topic)
+        except BaseException as error:
+            _mark_failed(span, type(error).__name__)
+            raise
+        finally:
+            context_api.detach(token)
+            span.end()
+
+    def record_stage(
+        self,
+        event: EventSpan,
+        stage: Stage,
+        start_ns: int,
+        end_ns: int,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> None:
+        """Report a stage of an event that has ended: its duration, and a child span when the event is sampled."""
+        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _STAGE_ATTRIBUTES[stage])
+        if event.recording:
+            # INTERNAL for the model too: the GenAI conventions allow it for one in the same process.
+            span = self._tracer.start_span(stage, event.context, SpanKind.INTERNAL, attributes, start_time=start_ns)
+            span.end(max(start_ns, end_ns))
+
+    def record_model(
+        self, event: EventSpan, start_ns: int, end_ns: int, *, model: str, input_tokens: int, output_tokens: int
+    ) -> None:
+        """Report the model's work on an event: its duration, its tokens, and a child span with `gen_ai.*` attributes.
+
+        `model` is the compiled model's version. The times are the batch's: the whole batch is one call.
+        """
+        attributes = {
+            semconv.GEN_AI_OPERATION_NAME: semconv.GEN_AI_OPERATION_CHAT,
+            semconv.GEN_AI_PROVIDER_NAME: semconv.GEN_AI_PROVIDER_CTRANSLATE2,
+            semconv.GEN_AI_REQUEST_MODEL: model,
+        }
+        for kind, tokens in (
+            (semconv.GEN_AI_TOKEN_TYPE_INPUT, input_tokens),
+            (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),
+        ):
+            self._instruments.token_usage.record(tokens, {**attributes, semconv.GEN_AI_TOKEN_TYPE: kind})
+        self.record_stage(
+            event,
+            "model",
+            start_ns,
+            end_ns,
+            {
+                **attributes,
+                semconv.GEN_AI_RESPONSE_MODEL: model,
+                semconv.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
+                semconv.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
+            },
+        )
+
+    @contextmanager
+    def publish_span(self, event: EventSpan, topics: Sequence[str]) -> Iterator[Context]:
+        """The publishing of all outputs of an event, from the first send to the last acknowledgement.
+
+        Yields the context to `inject` into their headers, so that a downstream consumer's span hangs under this one.
+        """
+        start_ns = time.time_ns()
+        span = event.span
+        if event.recording:
+            span = self._tracer.start_span(
+                semconv.SPAN_PUBLISH,
+                event.context,
+                SpanKind.PRODUCER,
+                {
+                    semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
+                    semconv.MESSAGING_OPERATION_NAME: "publish",
+                    semconv.MESSAGING_OPERATION_TYPE: semconv.MESSAGING_OPERATION_TYPE_SEND,
+                    semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(topics),
+                    semconv.TOPICS: tuple(topics),
+                },
+                start_time=start_ns,
+            )
+        try:
+            yield event.context if span is event.span else set_span_in_context(span, event.context)
+        except BaseException as error:
+            _mark_failed(span, type(error).__name__)
+            raise
+        finally:
+            self._instruments.stage_duration.record(_seconds(start_ns, time.time_ns()), _STAGE_ATTRIBUTES["publish"])
+            if span is not event.span:
+                span.end()
+
+    def record_batch(self, members: Sequence[EventSpan], start_ns: int, end_ns: int, *, model: str) -> None:
+        """Report one call of the model: its size, and a trace of its own with a link to every sampled member.
+
+        The batch is recorded when any member is, whatever the ratio: who looks at an event finds its batch.
+        """
+        self._instruments.batch_size.record(len(members))
+        links = [Link(member.span.get_span_context()) for member in members if member.recording]
+        if links:
+            self._batch_tracer.start_span(
+                semconv.SPAN_BATCH,
+                Context(),
+                SpanKind.INTERNAL,
+                {semconv.BATCH_SIZE: len(members), semconv.GEN_AI_REQUEST_MODEL: model},
+                links,
+                start_ns,
+            ).end(max(start_ns, end_ns))
+
+    def record(self, event: EventSpan, outcome: Outcome) -> None:
+        """Report what became of an event, once, inside its process span and after its last acknowledgement."""
+        measured: dict[str, AttributeValue] = {
+            semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
+            semconv.MESSAGING_OPERATION_NAME: "process",
+            semconv.MESSAGING_DESTINATION_NAME: event.topic,
+        }
+        if outcome.error_type is not None:
+            measured[semconv.ERROR_TYPE] = outcome.error_type
+            self._instruments.deadletters.add(1, {semconv.ERROR_TYPE: outcome.error_type})
+        if outcome.verdict is not None:
+            verdict = {semconv.VERDICT: outcome.verdict, semconv.CATEGORY: outcome.category or "none"}
+            self._instruments.verdicts.add(1, verdict)
+        if outcome.degraded is not None:
+            self._instruments.degraded.add(1, {semconv.REASON: outcome.degraded})
+        self._instruments.process_duration.record(outcome.duration_s, measured)
+        if event.recording:
+            event.span.set_attributes(_span_attributes(outcome))
+            if outcome.error_type is not None:
+                _mark_failed(event.span, outcome.error_type)
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Send what is left and stop. Blocks for at most about `timeout_s`: call it off the event loop.
+
+        What a silent collector has not taken by then is dropped, with a warning.
+        """
+        if self._export:
+            self._export.shutdown(timeout_s)
+
+
+def _seconds(start_ns: int, end_ns: int) -> float:
+    """A duration; zero when the wall clock was set back in between."""
+    return max(0, end_ns - start_ns) / 1e9
+
+
+def _mark_failed(span: Span, error_type: str) -> None:
+    span.set_attribute(semconv.ERROR_TYPE, error_type)
+    span.set_status(StatusCode.ERROR)
+
+
+def _span_attributes(outcome: Outcome) -> dict[str, AttributeValue]:
+    optional = {
+        semconv.VERDICT: outcome.verdict,
+        semconv.CATEGORY: outcome.category,
+        semconv.INTENT: outcome.intent,
+        semconv.DEGRADED: outcome.degraded,
+    }
+    return {
+        semconv.EVENT_ID: outcome.event_id,
+        semconv.REASON_CODES: tuple(outcome.reason_codes),
+        **{name: value for name, value in optional.items() if value is not None},
+    }

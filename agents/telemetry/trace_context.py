@@ -1,0 +1,64 @@
+"""W3C Trace Context in Kafka record headers: which trace an input continues, and what its outputs say of it.
+
+https://www.w3.org/TR/trace-context/
+"""
+
+from collections.abc import Sequence
+
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    format_trace_id,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+Headers = Sequence[tuple[str, bytes | None]]
+"""A Kafka record's headers: pairs, possibly repeated, possibly without a value."""
+
+
+class _LastHeader(Getter[Headers]):
+    """Reads header pairs where the propagator expects a mapping: the last of equal names, as text."""
+
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        for name, value in reversed(carrier):
+            if name == key and value is not None:
+                return [value.decode("ascii")] if value.isascii() else None
+        return None
+
+    def keys(self, carrier: Headers) -> list[str]:
+        return [name for name, _ in carrier]
+
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_LAST_HEADER = _LastHeader()
+_IDS = RandomIdGenerator()
+
+
+def extract(headers: Headers) -> Context:
+    """The context that `headers` carry; empty without a `traceparent`, or with a broken one. Never raises."""
+    return _PROPAGATOR.extract(headers, Context(), _LAST_HEADER)
+
+
+def inject(context: Context) -> list[tuple[str, bytes]]:
+    """The headers that carry `context`: `traceparent`, and `tracestate` if there is one."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier, context)
+    return [(name, value.encode("ascii")) for name, value in carrier.items()]
+
+
+def new_root(*, sampled: bool) -> Context:
+    """A new trace; unless `sampled`, one that asks nobody to record it."""
+    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+    root = SpanContext(_IDS.generate_trace_id(), _IDS.generate_span_id(), is_remote=False, trace_flags=flags)
+    return set_span_in_context(NonRecordingSpan(root), Context())
+
+
+def trace_id_of(context: Context) -> str:
+    """The trace id of `context`: 32 hexadecimal digits."""
+    return format_trace_id(get_current_span(context).get_span_context().trace_id)

@@ -1,0 +1,187 @@
+"""The gate agent: Faust consumes, our tracker acks, the pipeline does the rest.
+
+Faust is trusted with consuming, committing, rebalancing, signals and the HTTP face. It is not trusted with acks: its
+own out-of-order acking loses events (faust-streaming #606, #596, #189), so the stream is `noack` and `OffsetTracker`
+hands Faust a contiguous prefix of each partition, one event at a time.
+"""
+
+import asyncio
+import logging
+import socket
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import faust
+from faust.web import Request, View
+
+from agents.decider import load_engine
+from agents.offsets import OffsetTracker, Registered
+from agents.outcomes import Record
+from agents.pipeline import Pipeline
+from agents.settings import Settings
+from agents.telemetry import Telemetry
+from agents.telemetry.logs import configure_logging
+from agents.topics import require_topics
+from models.engine import Engine
+from schemas.errors import ConfigurationError
+from schemas.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+_TOPICS_TIMEOUT_S: Final = 15.0
+_TELEMETRY_TIMEOUT_S: Final = 5.0
+_REBALANCE_TIMEOUT_S: Final = 60.0
+
+
+class Worker:
+    """One gate worker: the Faust app with its single agent, and what it works with."""
+
+    def __init__(self, settings: Settings, engine: Engine, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._telemetry = telemetry
+        self._pipeline: Pipeline | None = None
+        self.app: Any = _faust_app(settings)
+        self._tracker: OffsetTracker[Any] = OffsetTracker(self._acknowledge, settings.window)
+        telemetry.observe(
+            queue_depth=lambda: self._pipeline.queue_depth if self._pipeline else 0,
+            events_in_flight=lambda: self._tracker.in_flight,
+        )
+        raw = self.app.topic(
+            settings.topic_raw, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self.app.agent(raw, name="gate", concurrency=1)(self._gate)
+        self.app.on_partitions_revoked.connect(self._revoke)
+        self.app.page("/healthz")(self._healthz())
+
+    async def _gate(self, stream: Any) -> None:
+        try:
+            async with (
+                Pipeline.running(self._settings, self._engine, self._telemetry) as pipeline,
+                asyncio.TaskGroup() as tasks,
+            ):
+                self._pipeline = pipeline
+                async for event in stream.noack().events():
+                    message = event.message
+                    registered = await self._tracker.register(event, (message.topic, message.partition))
+                    tasks.create_task(self._handle(pipeline, registered), name="event")
+        except Exception as error:  # noqa: BLE001 - Faust would restart the agent past the events in flight
+            await self._stop_without_acking(error)
+
+    async def _handle(self, pipeline: Pipeline, registered: Registered[Any]) -> None:
+        try:
+            await pipeline.process(_record(registered.event.message))
+        except Exception as error:  # noqa: BLE001 - no outcome: the event must come again, to another process
+            await self._stop_without_acking(error)
+        else:
+            self._tracker.complete(registered)
+
+    def _acknowledge(self, event: Any) -> None:
+        if event.message.generation_id == self.app.consumer_generation_id:
+            event.ack()
+
+    async def _revoke(self, _app: Any, revoked: Any, **_: Any) -> None:
+        self._tracker.revoke((partition.topic, partition.partition) for partition in revoked)
+
+    async def _stop_without_acking(self, error: Exception) -> None:
+        if self.app.crashed:  # another event was first
+            return
+        logger.critical("stopping without acking: what has no outcome comes again: %s: %s", type(error).__name__, error)
+        self._tracker.abandon()
+        await self.app.crash(error)
+
+    def _healthz(self) -> Callable[[View, Request], Awaitable[Any]]:
+        # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
+        async def healthz(view: View, _request: Request) -> Any:
+            return view.json({"status": "ok", "in_flight": self._tracker.in_flight, "version": VERSION})
+
+        return healthz
+
+
+def _record(message: Any) -> Record:
+    headers = message.headers or ()
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=_timestamp(message.timestamp),
+        key=message.key,
+        value=message.value,
+        headers=list(headers.items()) if isinstance(headers, dict) else list(headers),
+    )
+
+
+def _timestamp(seconds: float | None) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds or 0, UTC) if seconds and seconds > 0 else datetime.now(UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.now(UTC)
+
+
+def _faust_app(settings: Settings) -> Any:
+    brokers = ";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(","))
+    return faust.App(
+        settings.group_id,
+        broker=brokers,
+        autodiscover=False,
+        datadir=tempfile.gettempdir(),
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        broker_commit_interval=1.0,
+        broker_commit_every=1000,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=True,
+        stream_publish_on_commit=False,
+        stream_buffer_maxsize=settings.window,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        web_bind=settings.http_host,
+        web_port=settings.http_port,
+    )
+
+
+def run_worker(settings: Settings) -> None:
+    """Check everything, then join the group and work until a signal. Does not return: it ends the process.
+
+    Raises:
+        ConfigurationError: a topic is missing, the port is taken, or the model cannot be served.
+        BrokerUnavailable: the cluster cannot be reached.
+    """
+    configure_logging(settings.log_level)
+    logging.getLogger("faust.transport.consumer").setLevel(logging.ERROR)  # it would list every event in flight
+    engine = load_engine(settings)
+    _require_free_port(settings)
+    require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)
+    telemetry = Telemetry.start(
+        otlp_endpoint=settings.otlp_endpoint,
+        sample_ratio=settings.trace_sample_ratio,
+        service_version=VERSION,
+        instance_id=socket.gethostname(),
+    )
+    worker = Worker(settings, engine, telemetry)
+    logger.info("model %s loaded; joining group %s", engine.manifest.model_version, settings.group_id)
+    try:
+        process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)
+        process.spinner = None  # it would write terminal codes between our lines of JSON
+        process.execute_from_commandline()
+    finally:
+        logger.info("stopped")
+        telemetry.shutdown(_TELEMETRY_TIMEOUT_S)
+
+
+def _require_free_port(settings: Settings) -> None:
+    try:
+        with socket.create_server((settings.http_host, settings.http_port)):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror or error}; "
+            "set SLUICE_HTTP_HOST and SLUICE_HTTP_PORT"
+        ) from None
