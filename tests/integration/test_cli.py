@@ -1,0 +1,252 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from agents.cli.app import app
+from agents.settings import Settings
+from tests.integration.conftest import Broker, TopicMaker
+from tests.integration.worker_process import Stream, make_stream
+
+NOBODY = {"SLUICE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+
+
+def sluice(
+    *arguments: str | Path, given: bytes = b"", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one command to its end, `given` on its standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "agents", *arguments],
+        input=given,
+        env={**os.environ, "COLUMNS": "200", **(environment or {})},
+        capture_output=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def rows(finished: subprocess.CompletedProcess[bytes]) -> list[dict[str, object]]:
+    return [orjson.loads(line) for line in finished.stdout.splitlines()]
+
+
+@pytest.fixture
+def stream(broker: Broker, topics: TopicMaker) -> Stream:
+    return make_stream(broker, topics)
+
+
+def every_command() -> Iterator[list[str]]:
+    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        for name, child in getattr(command, "commands", {}).items():
+            yield from walk(child, [*path, name])
+
+    return walk(typer.main.get_command(app), [])
+
+
+@pytest.mark.parametrize("path", list(every_command()), ids=" ".join)
+def test_every_command_has_help(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_the_gate_decides_its_arguments_in_order() -> None:
+    finished = sluice("gate", "chep runing shoes", "how to make a pipe bomb", "50% off <b>tv</b>")
+
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    decisions = rows(finished)
+    assert [decision["query"] for decision in decisions] == [
+        *("chep runing shoes", "how to make a pipe bomb", "50% off <b>tv</b>")
+    ]
+    for decision in decisions:
+        blocked = decision["verdict"] == "block"
+        assert decision["verdict"] in ("allow", "block", "review")
+        assert (decision["rewrite"] is None) == (decision["intent"] is None) == blocked
+        assert (decision["category"] is None) == (decision["verdict"] == "allow")
+        probabilities = decision["probabilities"]
+        assert isinstance(probabilities, dict)
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
+        assert isinstance(decision["latency_ms"], float)
+        assert decision["reason_codes"]
+    assert decisions[1]["verdict"] == "block"
+
+
+def test_json_lines_pass_other_fields_through_and_a_broken_line_is_answered_in_its_place() -> None:
+    lines = [
+        b'{"query": "red shoes", "id": 1, "verdict": "mine", "latency_ms": 3}',
+        b"broken",
+        b'{"text": "blue shoes", "id": 2}',
+        b"",
+        b'{"id": 3}',
+        b'{"query": 5, "id": 4}',
+        b'{"query": "\xff"}',
+        b'{"query": " ", "id": 6}',
+        b"[1]",
+        b'{"query": "green shoes", "text": "not this", "nested": {"a": [1]}}',
+    ]
+    finished = sluice("gate", "--jsonl", given=b"\n".join(lines))
+
+    assert (finished.returncode, finished.stderr) == (65, b"")
+    first, broken, second, missing, wrong, encoding, empty, array, last = rows(finished)
+    assert first["verdict"] in ("allow", "block", "review")
+    assert (first["query"], first["id"], first["input_verdict"], first["input_latency_ms"]) == (
+        "red shoes",
+        1,
+        "mine",
+        3,
+    )
+    assert (second["text"], second["id"]) == ("blue shoes", 2)
+    assert (last["query"], last["text"], last["nested"]) == ("green shoes", "not this", {"a": [1]})
+    for answer, reason in (
+        *((broken, "JSON"), (missing, "`query`"), (wrong, "$.query"), (encoding, "UTF-8"), (empty, "$.query")),
+        (array, "object"),
+    ):
+        assert answer["verdict"] is None
+        assert reason in str(answer["error"])
+    assert [answer.get("id") for answer in (missing, wrong, empty)] == [3, 4, 6]
+
+
+def test_300_lines_keep_their_order_and_take_seconds() -> None:
+    texts = [f"{'very ' * (n % 7)}red shoes size {n}" for n in range(300)]
+    started = time.monotonic()
+    finished = sluice("gate", "--jsonl", given=b"\n".join(orjson.dumps({"query": text}) for text in texts))
+
+    assert finished.returncode == 0, finished.stderr
+    assert [row["query"] for row in rows(finished)] == texts
+    assert not any("degraded" in str(row["reason_codes"]) for row in rows(finished))
+    assert time.monotonic() - started < 60
+
+
+def test_a_line_is_answered_before_the_next_one_comes() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "agents", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for text in (b"red shoes", b"blue shoes"):
+            process.stdin.write(b'{"query": "%s"}\n' % text)
+            process.stdin.flush()
+            assert orjson.loads(process.stdout.readline())["query"].encode() == text
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["gate"], ["gate", "--jsonl", "query"], ["produce"], ["nothing"], ["gate", "--x"]]
+)
+def test_wrong_usage_is_told(arguments: list[str]) -> None:
+    finished = sluice(*arguments)
+    assert finished.returncode == 2
+    assert b"Usage" in finished.stderr
+    assert finished.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "exit_code", "named"),
+    [
+        (["worker"], {"SLUICE_BATCH_SIZE": "0"}, 78, "SLUICE_BATCH_SIZE"),
+        (["worker"], {"SLUICE_THRESHOLDS": '{"hate": {"allow": 2}}'}, 78, "SLUICE_THRESHOLDS"),
+        (["worker"], {"SLUICE_TOPIC_RECALL": "queries.raw"}, 78, "SLUICE_TOPIC_RAW"),
+        (["worker"], NOBODY, 69, "127.0.0.1:1"),
+        (["gate", "--model", "/nowhere", "query"], {}, 78, "/nowhere"),
+        (["models", "info", "/nowhere"], {}, 78, "/nowhere"),
+        (["models", "compile", "/nowhere", "/tmp/never-made"], {}, 78, "/nowhere"),
+        (["tail", "nothing"], {}, 78, "nothing"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    arguments: list[str], environment: dict[str, str], exit_code: int, named: str
+) -> None:
+    finished = sluice(*arguments, environment=environment)
+    assert finished.returncode == exit_code
+    assert named in finished.stderr.decode()
+    assert finished.stderr.startswith(b"sluice: ")
+    assert finished.stderr.count(b"\n") == 1
+    assert finished.stdout == b""
+
+
+def test_a_worker_without_a_topic_or_a_model_is_refused_before_it_joins_the_group(
+    stream: Stream, tmp_path: Path
+) -> None:
+    for lacking, exit_code in (
+        ({"SLUICE_TOPIC_LEDGER": "never-made"}, 78),
+        ({"SLUICE_MODEL": str(tmp_path / "no-model")}, 78),
+    ):
+        finished = sluice("worker", environment={**stream.environment, **lacking})
+        assert finished.returncode == exit_code
+        assert next(iter(lacking.values())) in finished.stderr.decode()
+        assert finished.stderr.count(b"\n") == 1
+    assert stream.committed() == {}
+
+
+def test_a_worker_whose_port_is_taken_is_refused(stream: Stream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        finished = sluice("worker", environment={**stream.environment, "SLUICE_HTTP_PORT": port})
+    assert finished.returncode == 78
+    assert f"cannot listen on 127.0.0.1:{port}" in finished.stderr.decode()
+    assert finished.stderr.count(b"\n") == 1
+
+
+def test_topics_are_created_once_and_described(broker: Broker, stream: Stream) -> None:
+    renamed = {name: f"{topic}.more" for name, topic in stream.topics.items()}
+    more = Stream(broker.bootstrap_servers, renamed, stream.group_id)
+
+    created = sluice("topics", "create", "--partitions", "2", environment=more.environment)
+    again = sluice("topics", "create", environment=more.environment)
+    described = sluice("topics", "describe", environment=more.environment).stdout.decode()
+
+    assert created.stdout.decode().split() == [word for topic in renamed.values() for word in (topic, "created")]
+    assert again.stdout.decode().split() == [word for topic in renamed.values() for word in (topic, "exists")]
+    assert all(topic in described for topic in renamed.values())
+
+
+def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
+    told = sluice("produce", "red shoes", "кеды", environment=stream.environment).stdout.decode().splitlines()
+    as_they_are = sluice("produce", "--jsonl", given=b'{"query": 1}\r\nbroken\n', environment=stream.environment)
+    assert as_they_are.returncode == 0
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "agents", "tail", "raw", "--from-beginning"],
+        env={**os.environ, **stream.environment},
+        stdout=subprocess.PIPE,
+    ) as tail:
+        assert tail.stdout is not None
+        records = [orjson.loads(tail.stdout.readline()) for _ in range(4)]
+        tail.terminate()
+
+    at = {f"{record['topic']}-{record['partition']}-{record['offset']}": record for record in records}
+    for line, query in zip(told, ("red shoes", "кеды"), strict=True):
+        position, _, trace_id = line.split()
+        assert at[position]["value"] == {"query": query}
+        assert at[position]["headers"]["traceparent"].split("-")[1] == trace_id
+    assert [record["value"] for record in records if record["value"] in ({"query": 1}, "broken")] != []
+
+
+def test_models_info_shows_the_manifest() -> None:
+    shown = sluice("models", "info").stdout.decode()
+    assert all(field in shown for field in ("quantization", "int8", "weights_sha256", "prompt_version"))
+
+
+def test_schemas_export_writes_what_is_committed(tmp_path: Path) -> None:
+    assert sluice("schemas", "export", tmp_path / "out").returncode == 0
+    committed = Path(__file__).parents[2] / "schemas" / "json"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {
+        path.name: path.read_bytes() for path in committed.glob("*.json")
+    }
+
+
+def test_config_show_names_every_setting_in_full() -> None:
+    shown = sluice("config", "show", environment={"COLUMNS": "80", "SLUICE_FAIL": "open"}).stdout.decode()
+    assert all(f"SLUICE_{name.upper()} " in shown for name in Settings.model_fields)
+    assert "open" in shown

@@ -1,0 +1,37 @@
+import re
+import subprocess
+import sys
+from importlib.resources import files
+
+import orjson
+import pytest
+
+
+@pytest.fixture(scope="module")
+def shown() -> subprocess.CompletedProcess[str]:
+    """One run of `sluice up`, which brings its own broker."""
+    command = [sys.executable, "-m", "agents", "up"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_it_ends_by_itself_and_without_complaint(shown: subprocess.CompletedProcess[str]) -> None:
+    assert shown.returncode == 0, shown.stdout[-2000:] + shown.stderr[-2000:]
+    assert shown.stderr == ""
+
+
+def test_every_record_of_the_sample_has_an_outcome(shown: subprocess.CompletedProcess[str]) -> None:
+    sample = [orjson.loads(line) for line in files("agents.local").joinpath("sample.jsonl").read_bytes().splitlines()]
+    assert f"{len(sample)} records, {len(sample)} outcomes" in shown.stdout
+    outcomes = re.findall(r"^ \S.* (allowed|blocked|review|deadletter) ", shown.stdout, re.MULTILINE)
+    assert len(outcomes) == len(sample)
+    assert set(outcomes) == {"allowed", "blocked", "review", "deadletter"}
+
+
+def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.CompletedProcess[str]) -> None:
+    tree = shown.stdout[shown.stdout.index("The trace of") :]
+    spans = re.findall(r"^(publish|[│ ]*[├└]── \w+)", tree, re.MULTILINE)
+    assert [span.strip("│ ├└─") for span in spans] == [
+        "publish",
+        "process",
+        *("normalise", "queue", "model", "validate", "publish"),
+    ]

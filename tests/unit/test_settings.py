@@ -1,0 +1,157 @@
+"""Settings come from the environment, are checked at once, and say in one line which variable is wrong."""
+
+import os
+
+import pytest
+
+from agents.settings import EMBEDDED_MODEL, Settings, load_settings
+from models.labels import Category
+from schemas.errors import ConfigurationError
+from schemas.events import Threshold
+from schemas.export import EVENTS
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("SLUICE_", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_an_empty_environment_is_enough() -> None:
+    settings = load_settings()
+    assert settings.bootstrap_servers == "localhost:9092"
+    assert settings.model == EMBEDDED_MODEL
+    assert settings.otlp_endpoint is None
+    assert settings.thresholds == {}
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_every_event_has_a_topic_named_after_it() -> None:
+    assert load_settings().topics == {name: f"queries.{name}" for name in EVENTS}
+
+
+def test_command_line_options_come_before_the_environment_and_none_means_not_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLUICE_GROUP_ID", "from-the-environment")
+    monkeypatch.setenv("SLUICE_BATCH_SIZE", "8")
+    settings = load_settings(group_id="from-the-command-line", batch_size=None)
+    assert (settings.group_id, settings.batch_size) == ("from-the-command-line", 8)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SLUICE_BOOTSTRAP_SERVERS", "", "at least 1 character"),
+        ("SLUICE_GROUP_ID", "", "at least 1 character"),
+        ("SLUICE_TOPIC_RAW", "", "at least 1 character"),
+        ("SLUICE_BOOTSTRAP_SERVERS", "localhost", "must be host:port"),
+        ("SLUICE_BOOTSTRAP_SERVERS", "kafka://localhost:9092", "must be host:port"),
+        ("SLUICE_DEVICE", "tpu", "'cpu' or 'cuda'"),
+        ("SLUICE_COMPUTE_TYPE", "int3", "'int8'"),
+        ("SLUICE_THREADS", "-1", "greater than or equal to 0"),
+        ("SLUICE_MAX_QUERY_CHARS", "4096", "less than or equal to 2048"),
+        ("SLUICE_MAX_QUERY_TOKENS", "7", "greater than or equal to 8"),
+        ("SLUICE_MAX_ANSWER_TOKENS", "7", "greater than or equal to 8"),
+        ("SLUICE_BATCH_SIZE", "0", "greater than or equal to 1"),
+        ("SLUICE_BATCH_SIZE", "many\nmore", "valid integer"),
+        ("SLUICE_QUEUE_SIZE", "0", "greater than or equal to 1"),
+        ("SLUICE_WINDOW", "0", "greater than or equal to 1"),
+        ("SLUICE_DEADLINE_MS", "60000", "less than or equal to 45000"),
+        ("SLUICE_PUBLISH_TIMEOUT_MS", "60000", "less than or equal to 45000"),
+        ("SLUICE_FAIL", "ajar", "'closed' or 'open'"),
+        ("SLUICE_LEDGER_TEXT", "perhaps", "valid boolean"),
+        ("SLUICE_OTLP_ENDPOINT", "localhost:4318", "must start with http:// or https://"),
+        ("SLUICE_TRACE_SAMPLE_RATIO", "1.5", "less than or equal to 1"),
+        ("SLUICE_TRACE_SAMPLE_RATIO", "nan", "equal to"),
+        ("SLUICE_HTTP_PORT", "65536", "less than or equal to 65535"),
+        ("SLUICE_LOG_LEVEL", "LOUD", "'DEBUG'"),
+        ("SLUICE_THRESHOLDS", "{", "truncated"),
+        ("SLUICE_THRESHOLDS", "[]", "Expected `object`"),
+        ("SLUICE_THRESHOLDS", '{"rudeness": {"allow": 0.1, "block": 0.2}}', "'rudeness'"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.1}}', "`block`"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 1.5, "block": 2}}', "<= 1.0"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.5, "block": 0.1}}', "must not be below allow"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    message = refusal()
+    assert f"{variable}: " in message
+    assert said in message
+
+
+def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_DEVICE", "tpu")
+    monkeypatch.setenv("SLUICE_WINDOW", "none")
+    message = refusal()
+    assert "SLUICE_DEVICE: " in message
+    assert "SLUICE_WINDOW: " in message
+
+
+def test_topics_must_differ_and_those_that_do_not_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_TOPIC_RECALL", "same")
+    monkeypatch.setenv("SLUICE_TOPIC_LEDGER", "same")
+    message = refusal()
+    assert "SLUICE_TOPIC_RECALL, SLUICE_TOPIC_LEDGER must name different topics" in message
+    assert "SLUICE_TOPIC_RAW" not in message
+
+
+def test_thresholds_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.2, "block": 1.1}}')
+    assert load_settings().thresholds == {Category.HATE: Threshold(allow=0.2, block=1.1)}
+
+
+@pytest.mark.parametrize("variable", ["SLUICE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_telemetry_goes_where_either_name_says(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "http://collector:4318/")
+    assert load_settings().otlp_endpoint == "http://collector:4318"
+
+
+def test_our_own_name_for_the_otlp_endpoint_comes_first_and_empty_means_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://theirs:4318")
+    monkeypatch.setenv("SLUICE_OTLP_ENDPOINT", "http://ours:4318")
+    assert load_settings().otlp_endpoint == "http://ours:4318"
+    monkeypatch.setenv("SLUICE_OTLP_ENDPOINT", "")
+    assert load_settings().otlp_endpoint is None
+
+
+def test_a_wrong_otlp_endpoint_is_refused_whichever_name_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in refusal()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().window = 1
+
+
+def test_a_misspelt_variable_is_refused_and_a_stranger_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_PORT", "tcp://10.0.0.7:80")
+    load_settings()
+    monkeypatch.setenv("SLUICE_BATCHSIZE", "5")
+    assert "did you mean SLUICE_BATCH_SIZE?" in refusal()
+
+
+def test_the_log_level_may_be_written_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_LOG_LEVEL", "debug")
+    assert load_settings().log_level == "DEBUG"
+
+
+def test_an_event_may_not_take_longer_than_a_rebalance_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_DEADLINE_MS", "45000")
+    assert "SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is 75000 ms" in refusal()

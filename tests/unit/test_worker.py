@@ -1,0 +1,66 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from agents.decider import load_engine
+from agents.settings import load_settings
+from agents.telemetry import Telemetry
+from agents.worker import Worker
+from tests.compiled import compiled_tiny
+
+PARTITION = ("queries.raw", 0)
+
+
+@dataclass
+class Event:
+    """What the worker sees of one of Faust's events."""
+
+    generation_id: int
+    acked: bool = False
+    message: SimpleNamespace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.message = SimpleNamespace(generation_id=self.generation_id)
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+
+
+@pytest.fixture
+def worker(model: Path) -> Worker:
+    settings = load_settings(model=model)
+    telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
+    return Worker(settings, load_engine(settings), telemetry)
+
+
+async def finish(worker: Worker, event: Event) -> None:
+    worker._tracker.complete(await worker._tracker.register(event, PARTITION))
+
+
+async def test_only_events_of_the_present_assignment_are_acked(worker: Worker) -> None:
+    worker.app.consumer_generation_id = 2
+    events = [Event(1), Event(2), Event(2)]
+    for event in events:
+        await finish(worker, event)
+    assert [event.acked for event in events] == [False, True, True]
+
+
+async def test_once_an_event_has_no_outcome_no_later_one_is_acked(worker: Worker) -> None:
+    worker.app.consumer_generation_id = 1
+    before, in_flight, after = Event(1), Event(1), Event(1)
+    await finish(worker, before)
+    registered = await worker._tracker.register(in_flight, PARTITION)
+
+    await worker._stop_without_acking(RuntimeError("no outcome"))
+    worker._tracker.complete(registered)
+    await finish(worker, after)
+
+    assert [event.acked for event in (before, in_flight, after)] == [True, False, False]
+    assert worker.app.crashed
