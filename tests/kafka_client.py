@@ -5,9 +5,14 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 TIMEOUT_S = 30.0
+COORDINATOR_MOVES = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 Record: TypeAlias = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 """Key, value, headers."""
@@ -59,10 +64,21 @@ def consume_all(
 
 
 def committed_offsets(bootstrap_servers: str, group_id: str, topic: str) -> dict[int, int]:
-    """Return what the group has committed, by partition; partitions without a commit are left out."""
+    """Return what the group has committed, by partition; partitions without a commit are left out.
+
+    A broker that is still loading the group's coordinator answers with a retriable error: asked again until it knows.
+    """
+    deadline = time.monotonic() + TIMEOUT_S
     with _consumer(bootstrap_servers, group_id) as consumer:
-        committed = consumer.committed(_partitions(consumer, topic), timeout=TIMEOUT_S)
-        return {part.partition: part.offset for part in committed if part.offset >= 0}
+        while True:
+            try:
+                committed = consumer.committed(_partitions(consumer, topic), timeout=TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in COORDINATOR_MOVES or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return {part.partition: part.offset for part in committed if part.offset >= 0}
 
 
 def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:

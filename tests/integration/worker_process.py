@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import orjson
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import Message
 
 from agents.local.tethered import start_worker, stop_tethered
 from agents.settings import load_settings
@@ -84,13 +84,7 @@ class Stream:
 
     def await_commits(self, timeout_s: float = 60) -> None:
         """Wait until the group has no lag: every input offset is committed, none beyond the end."""
-        wait_for(self._is_done, timeout_s, "the group's lag is not 0")
-
-    def _is_done(self) -> bool:
-        try:
-            return self.committed() == self.ends()
-        except KafkaException:  # a new broker is still looking for its group coordinator
-            return False
+        wait_for(lambda: self.committed() == self.ends(), timeout_s, "the group's lag is not 0")
 
     def _read(self, topics: list[str]) -> list[Message]:
         expected = sum(sum(end_offsets(self.bootstrap_servers, topic).values()) for topic in topics)
