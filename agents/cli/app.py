@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 wrong usage, 130 interrupted, and those of sysexits.h: 65 
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from models.manifest import Profile, Quantization
-from schemas.errors import SluicegateError
+from schemas.errors import ConfigurationError, SluicegateError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,15 +27,29 @@ app = typer.Typer(
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the worker reads and writes.")
 models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at.")
 schemas = typer.Typer(no_args_is_help=True, help="The contracts of the events.")
+evaluate = typer.Typer(
+    no_args_is_help=True,
+    help="Measure compiled models, and honest baselines beside them, on JSON Lines files. Needs the extra `eval`.",
+)
 config = typer.Typer(no_args_is_help=True, help="The settings.")
 app.add_typer(topics, name="topics")
 app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
+app.add_typer(evaluate, name="eval")
 app.add_typer(config, name="config")
 
 Brokers = Annotated[
     str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")
 ]
+
+Rows = Annotated[Path, typer.Argument(help="JSON Lines file; `--help` says which fields.")]
+Models = Annotated[
+    list[Path] | None, typer.Option("--model", help="Folder of a compiled model; repeat to compare. Else SLUICE_MODEL.")
+]
+Train = Annotated[Path | None, typer.Option("--train", help="Rows to fit the TF-IDF baseline on; without, none.")]
+Split = Annotated[str | None, typer.Option("--split", help="Only rows whose `split` is this.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write tables and plots here, as one page.")]
 
 
 def main() -> None:
@@ -209,6 +224,62 @@ def models_info(
     manifest = read_manifest(folder)
     verify_weights(folder, manifest)
     describe(manifest, folder)
+
+
+@evaluate.callback()
+def eval_needs_its_extra() -> None:
+    """Refuse in one line where the extra is not installed."""
+    if find_spec("sklearn") is None or find_spec("bm25s") is None or find_spec("symspellpy") is None:
+        raise ConfigurationError("`sluice eval` needs the extra `eval`: pip install 'sluicegate[eval]'")
+
+
+@evaluate.command("moderation")
+def eval_moderation(
+    file: Rows,
+    model: Models = None,
+    train: Train = None,
+    json: Json = None,
+    html: Html = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the temperature and thresholds chosen into the model's manifest.")
+    ] = False,
+) -> None:
+    """Precision, recall, F1, AUPRC, calibration, and the thresholds that the rows would choose.
+
+    Fields: `text`, `label` (allow, review, block), `category` (one of ours, or none); optional: `source`.
+    """
+    from agents.cli.eval_commands import apply_choice, evaluate_moderation, publish
+
+    if apply and len(model or []) > 1:
+        raise typer.BadParameter("--apply goes with one --model")
+    report = evaluate_moderation(file, model or [], train)
+    publish(report, json, html)
+    if apply:
+        apply_choice(report, model[0] if model else None)
+
+
+@evaluate.command("intent")
+def eval_intent(
+    file: Rows, model: Models = None, train: Train = None, split: Split = None, json: Json = None, html: Html = None
+) -> None:
+    """Accuracy over domains; a blocked query counts as wrong.
+
+    Fields: `text`, `domain` (one of our intents, or out_of_scope); optional: `split`.
+    """
+    from agents.cli.eval_commands import evaluate_intent, publish
+
+    publish(evaluate_intent(file, model or [], train, split), json, html)
+
+
+@evaluate.command("rewrite")
+def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Json = None, html: Html = None) -> None:
+    """Exact match, character error rate and recall lift, beside a dictionary speller.
+
+    Fields: `query` or `text`; with `clean` it is a misspelling of that, without it is clean and is misspelt by seed.
+    """
+    from agents.cli.eval_commands import evaluate_rewrite, publish
+
+    publish(evaluate_rewrite(file, model or [], split), json, html)
 
 
 @schemas.command("export")

@@ -23,7 +23,8 @@ class _Report(Protocol):
 
 
 @contextmanager
-def _progress(description: str) -> Iterator[_Report]:
+def show_progress(description: str) -> Iterator[_Report]:
+    """A progress bar on a terminal's standard error; yields what to call with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -33,7 +34,7 @@ def _progress(description: str) -> Iterator[_Report]:
 
 def pull_with_progress(destination: Path, repo: str, revision: str, quantization: Quantization) -> Manifest:
     """Fetch, compile and verify `repo`; raises CheckpointError."""
-    with _progress("compiling") as report:
+    with show_progress("compiling") as report:
         return pull(
             destination,
             labels_version=LABELS_VERSION,
@@ -54,7 +55,7 @@ def compile_with_progress(
     name: str | None,
 ) -> Manifest:
     """Compile `source` into `destination`; raises CheckpointError."""
-    with _progress("compiling") as report:
+    with show_progress("compiling") as report:
         return compile_checkpoint(
             source,
             destination,

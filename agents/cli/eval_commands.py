@@ -1,0 +1,122 @@
+"""What ``sluice eval`` does: ask every model and the baseline about a file's rows, score them alike, and report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from agents.cli.model_commands import show_progress
+from agents.decider import load_engine
+from agents.settings import load_settings
+from models.engine import Engine, Judgement
+from models.evaluation.baselines import DictionarySpeller, TfidfClassifier
+from models.evaluation.intent import expected_intents, score_intents
+from models.evaluation.judging import judge_all
+from models.evaluation.moderation import ModerationScores, score_moderation
+from models.evaluation.report import Report, tables, write_html, write_json
+from models.evaluation.rewrite import pairs_of, score_rewrites
+from models.evaluation.rows import NONE, IntentRow, ModerationRow, QueryRow, read_rows
+from models.labels import ALLOW, LABELS
+from models.manifest import read_manifest, write_manifest
+from models.policy import Policy, Verdict
+from schemas.errors import ContractError
+
+
+def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None) -> Report:
+    """Score the models in `folders`, and TF-IDF fitted on `train`, on moderation rows."""
+    rows = read_rows(file, ModerationRow)
+    texts = [row.text for row in rows]
+    systems = {}
+    for engine in _engines(folders):
+        judged = _judge(engine, texts)
+        probabilities = np.array([[judgement.probabilities[label] for label in LABELS] for judgement in judged])
+        systems[engine.manifest.model_version] = score_moderation(
+            rows, probabilities, engine.policy, served_temperature=engine.manifest.temperature
+        )
+    if train:
+        known = read_rows(train, ModerationRow)
+        baseline = TfidfClassifier(
+            [row.text for row in known], [ALLOW if row.category == NONE else row.category for row in known]
+        )
+        systems[baseline.name] = score_moderation(rows, baseline.probabilities(texts, LABELS), Policy.layered())
+    return Report("moderation", str(file), len(rows), systems)
+
+
+def apply_choice(report: Report, folder: Path | None) -> None:
+    """Write the temperature and thresholds that the rows chose into the model's manifest: it serves with them then."""
+    folder = folder or load_settings().model
+    manifest = read_manifest(folder)
+    scores = cast(ModerationScores, report.systems[manifest.model_version])
+    write_manifest(
+        folder,
+        msgspec.structs.replace(
+            manifest,
+            temperature=round(scores.calibration.temperature, 3),
+            thresholds=scores.thresholds.thresholds,
+        ),
+    )
+
+
+def evaluate_intent(file: Path, folders: Sequence[Path], train: Path | None, split: str | None) -> Report:
+    """Score the models in `folders`, and TF-IDF fitted on the rows of `train` that `file` lacks, on intent rows."""
+    rows = read_rows(file, IntentRow, split=split)
+    texts = [row.text for row in rows]
+    systems = {}
+    expected_intents(rows)
+    for engine in _engines(folders):
+        judged = _judge(engine, texts)
+        systems[engine.manifest.model_version] = score_intents(rows, [_intent(judgement) for judgement in judged])
+    if train:
+        held_out = set(texts)
+        known = [row for row in read_rows(train, IntentRow) if row.split != "test" and row.text not in held_out]
+        baseline = TfidfClassifier([row.text for row in known], [intent.value for intent in expected_intents(known)])
+        answers: list[str | None] = [*baseline.predict(texts)]
+        systems[baseline.name] = score_intents(rows, answers)
+    return Report("intent", str(file), len(rows), systems)
+
+
+def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> Report:
+    """Score the models in `folders` and a dictionary speller on queries, misspelt and clean."""
+    rows = read_rows(file, QueryRow, split=split)
+    pairs = pairs_of(rows)
+    if not pairs:
+        raise ContractError(f"{file} holds no query that is, or could be, misspelt: letters and four of them in a word")
+    systems = {}
+    for engine in _engines(folders):
+        systems[engine.manifest.model_version] = score_rewrites(pairs, _rewriter(engine))
+    speller = DictionarySpeller()
+    systems[speller.name] = score_rewrites(pairs, speller.rewrite)
+    return Report("rewrite", str(file), len(rows), systems)
+
+
+def publish(report: Report, json: Path | None, html: Path | None) -> None:
+    """Print the report, and write it where asked."""
+    console = Console()
+    console.print(f"{report.part} on {report.file}, {report.rows} rows\n", highlight=False)
+    for table in tables(report):
+        console.print(table)
+    if json:
+        write_json(report, json)
+    if html:
+        write_html(report, html)
+
+
+def _engines(folders: Sequence[Path]) -> list[Engine]:
+    settings = [load_settings(model=folder) for folder in folders] or [load_settings()]
+    return [load_engine(each) for each in settings]
+
+
+def _judge(engine: Engine, texts: Sequence[str]) -> list[Judgement]:
+    with show_progress(engine.manifest.name) as progress:
+        return judge_all(engine, texts, progress)
+
+
+def _rewriter(engine: Engine) -> Callable[[Sequence[str]], Sequence[str]]:
+    return lambda queries: [judgement.lexical for judgement in _judge(engine, queries)]
+
+
+def _intent(judgement: Judgement) -> str | None:
+    return None if judgement.ruling.verdict is Verdict.BLOCK else judgement.intent

@@ -1,0 +1,29 @@
+"""A model's answers to many texts: the worker's own normalisation and engine, in batches of equal length."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from models.engine import EncodedQuery, Engine, Judgement
+from models.normalise import normalise
+
+_BATCH: Final = 64
+
+Progress = Callable[[int, int], None]
+"""Called with how many of how many are done."""
+
+
+def judge_all(engine: Engine, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[Judgement]:
+    """A judgement per text, in order. A text of which nothing is left by normalisation is judged as one space."""
+    lanes: dict[int, list[tuple[int, EncodedQuery]]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        query = engine.encode(normalise(text).text or " ")
+        lanes[len(query.tokens)].append((index, query))
+    judged: dict[int, Judgement] = {}
+    for lane in lanes.values():
+        for start in range(0, len(lane), _BATCH):
+            batch = lane[start : start + _BATCH]
+            results = engine.judge([query for _, query in batch])
+            judged.update((index, result) for (index, _), result in zip(batch, results, strict=True))
+            progress(len(judged), len(texts))
+    return [judged[index] for index in range(len(judged))]

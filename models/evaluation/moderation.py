@@ -1,0 +1,127 @@
+"""Moderation: how well a system tells unsafe from safe, category from category, and what its policy makes of it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+from models.evaluation.calibration import Calibration, Floats, calibrate, tempered
+from models.evaluation.rows import NONE, ModerationRow
+from models.evaluation.thresholds import ThresholdChoice, choose_thresholds
+from models.labels import ALLOW, LABELS
+from models.policy import Policy, Verdict
+
+
+class Detection(msgspec.Struct, frozen=True):
+    """One class against the rest: `auprc` and `best_f1` over all thresholds, the rest as the policy decides.
+
+    A row counts as found when the policy did not allow it and, for a category, gave this one as the reason.
+    """
+
+    rows: int
+    auprc: float
+    best_f1: float
+    precision: float
+    recall: float
+    f1: float
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """What became of the rows of one source, label and category, in shares."""
+
+    source: str
+    label: str
+    category: str
+    rows: int
+    allowed: float
+    review: float
+    blocked: float
+
+
+class ModerationScores(msgspec.Struct, frozen=True):
+    """One system's scores, in shares.
+
+    `over_blocked`: blocked, of the safe rows; `escalated`: sent to review, of all rows; `caught`: blocked or sent to
+    review, of the rows that should be blocked. `thresholds` are chosen with the fitted temperature.
+    """
+
+    unsafe: Detection
+    categories: dict[str, Detection]
+    over_blocked: float
+    escalated: float
+    caught: float
+    calibration: Calibration
+    thresholds: ThresholdChoice
+    outcomes: list[Outcomes]
+
+
+def score_moderation(
+    rows: Sequence[ModerationRow], probabilities: Floats, policy: Policy, *, served_temperature: float = 1.0
+) -> ModerationScores:
+    """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`."""
+    truth = np.array([LABELS.index(ALLOW if row.category == NONE else row.category) for row in rows])
+    labels = np.array([row.label for row in rows])
+    rulings = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
+    verdicts = np.array([ruling.verdict.value for ruling in rulings])
+    reasons = np.array([ruling.category or ALLOW for ruling in rulings])
+    calibration = calibrate(probabilities, truth, served_temperature)
+    fitted = tempered(probabilities, calibration.temperature / served_temperature)
+    return ModerationScores(
+        unsafe=_detection(truth != 0, 1 - probabilities[:, 0], verdicts != Verdict.ALLOW),
+        categories={
+            name: _detection(truth == place, probabilities[:, place], reasons == name)
+            for place, name in enumerate(LABELS)
+            if place and (truth == place).any()
+        },
+        over_blocked=_share(verdicts[labels == "allow"] == Verdict.BLOCK),
+        escalated=_share(verdicts == Verdict.REVIEW),
+        caught=_share(verdicts[labels == "block"] != Verdict.ALLOW),
+        calibration=calibration,
+        thresholds=choose_thresholds(fitted, labels, policy),
+        outcomes=_outcomes(rows, verdicts),
+    )
+
+
+def _detection(positive: NDArray[np.bool_], score: Floats, found: NDArray[np.bool_]) -> Detection:
+    if not positive.any():
+        return Detection(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    precisions, recalls, _ = precision_recall_curve(positive, score)
+    hits = int((found & positive).sum())
+    precision, recall = hits / max(1, int(found.sum())), hits / int(positive.sum())
+    return Detection(
+        rows=int(positive.sum()),
+        auprc=float(average_precision_score(positive, score)),
+        best_f1=max(_f1(float(p), float(r)) for p, r in zip(precisions, recalls, strict=True)),
+        precision=precision,
+        recall=recall,
+        f1=_f1(precision, recall),
+    )
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _share(which: NDArray[np.bool_]) -> float:
+    return float(which.mean()) if which.size else 0.0
+
+
+def _outcomes(rows: Sequence[ModerationRow], verdicts: NDArray[np.str_]) -> list[Outcomes]:
+    counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for row, verdict in zip(rows, verdicts.tolist(), strict=True):
+        counts[row.label, row.source, row.category][verdict] += 1
+    return [
+        Outcomes(
+            source=source,
+            label=label,
+            category=category,
+            rows=found.total(),
+            allowed=found[Verdict.ALLOW] / found.total(),
+            review=found[Verdict.REVIEW] / found.total(),
+            blocked=found[Verdict.BLOCK] / found.total(),
+        )
+        for (label, source, category), found in sorted(counts.items())
+    ]

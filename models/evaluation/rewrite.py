@@ -1,0 +1,114 @@
+"""Rewriting: are misspelt queries restored, clean ones left alone, and does search find more for it?
+
+Recall lift is known-item search: the clean queries are the documents of a BM25 index, and each query, corrupted,
+rewritten or clean, should find its own among the first ten.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import bm25s
+import msgspec
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from models.evaluation.rows import QueryRow
+from models.normalise import normalise
+from models.training.corruption import corrupt
+
+SEED: Final = 7
+TOP: Final = 10
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A query as typed, and as meant; both normalised and in lower case."""
+
+    typed: str
+    meant: str
+
+
+class Retrieval(msgspec.Struct, frozen=True):
+    """Known-item search among the clean queries."""
+
+    recall_at_10: float
+    ndcg_at_10: float
+
+
+class RewriteScores(msgspec.Struct, frozen=True):
+    """One system's scores over the pairs, as shares; character error rates are edits per character of the clean query.
+
+    `spoilt`: clean queries that came out changed; `worsened`: misspelt ones that came out farther from the clean query.
+    `recovered`: of the recall@10 that the misspelling cost, the share that rewriting won back.
+    """
+
+    pairs: int
+    restored: float
+    spoilt: float
+    worsened: float
+    character_error_rate_before: float
+    character_error_rate: float
+    corrupted: Retrieval
+    rewritten: Retrieval
+    clean: Retrieval
+    recovered: float
+
+
+def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:
+    """A pair per distinct clean query: the file's own where a row has `clean`, else a seeded corruption."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible corruption, not a secret
+    rows_by_meaning = {normalise(row.clean or row.written).text.lower(): row for row in rows}
+    rows_by_meaning.pop("", None)
+    pairs = [
+        Pair(normalise(row.written).text.lower() if row.clean else corrupt(meant, rng), meant)
+        for meant, row in rows_by_meaning.items()
+    ]
+    return [pair for pair in pairs if pair.typed != pair.meant]
+
+
+def score_rewrites(pairs: Sequence[Pair], rewrite: Callable[[Sequence[str]], Sequence[str]]) -> RewriteScores:
+    """The scores of a system that answers many queries with `rewrite`, in order."""
+    meant, typed = [pair.meant for pair in pairs], [pair.typed for pair in pairs]
+    answers = [text.lower() for text in rewrite([*typed, *meant])]
+    restored, kept = answers[: len(pairs)], answers[len(pairs) :]
+    search = _search_among(meant)
+    corrupted, rewritten, clean = search(typed), search(restored), search(kept)
+    best = search(meant).recall_at_10
+    cost = best - corrupted.recall_at_10
+    before = [Levenshtein.distance(a, b) for a, b in zip(typed, meant, strict=True)]
+    after = [Levenshtein.distance(a, b) for a, b in zip(restored, meant, strict=True)]
+    letters = sum(map(len, meant))
+    return RewriteScores(
+        pairs=len(pairs),
+        restored=_mean([a == b for a, b in zip(restored, meant, strict=True)]),
+        spoilt=_mean([a != b for a, b in zip(kept, meant, strict=True)]),
+        worsened=_mean([a > b for a, b in zip(after, before, strict=True)]),
+        character_error_rate_before=sum(before) / letters,
+        character_error_rate=sum(after) / letters,
+        corrupted=corrupted,
+        rewritten=rewritten,
+        clean=clean,
+        recovered=(rewritten.recall_at_10 - corrupted.recall_at_10) / cost if cost > 0 else 0.0,
+    )
+
+
+def _search_among(documents: Sequence[str]) -> Callable[[Sequence[str]], Retrieval]:
+    def tokens(texts: Sequence[str]) -> list[list[str]]:
+        return [text.split() or [""] for text in texts]
+
+    index = bm25s.BM25()
+    index.index(tokens(documents), show_progress=False)
+    top = min(TOP, len(documents))
+
+    def search(queries: Sequence[str]) -> Retrieval:
+        """Query n should find document n; a document without a score is not found."""
+        found, scores = index.retrieve(tokens(queries), k=top, show_progress=False)
+        hits = (found == np.arange(len(queries))[:, None]) & (scores > 0)
+        gains = hits / np.log2(np.arange(2, top + 2))
+        return Retrieval(float(hits.any(axis=1).mean()), float(gains.sum(axis=1).mean()))
+
+    return search
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,111 @@
+"""`sluice eval` on the embedded model: tables for people, JSON for machines, and a choice that the model then uses."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agents.settings import EMBEDDED_MODEL
+from models.manifest import read_manifest
+from tests.integration.test_cli import sluice
+
+MODERATION: Sequence[dict[str, str]] = (
+    {"text": "red running shoes", "label": "allow", "category": "none", "source": "ours"},
+    {"text": "blue sofa", "label": "allow", "category": "none", "source": "ours"},
+    {"text": "how to make a pipe bomb", "label": "block", "category": "illicit", "source": "ours"},
+    {"text": "you are such a pathetic loser", "label": "review", "category": "harassment", "source": "ours"},
+)
+INTENT = (
+    {"text": "book a flight to boston", "domain": "travel", "split": "dev"},
+    {"text": "what is my bank balance", "domain": "banking", "split": "dev"},
+    {"text": "how to make a pipe bomb", "domain": "banking", "split": "train"},
+)
+REWRITE = ({"query": "chep runing shoes", "clean": "cheap running shoes"}, {"query": "waterproof bluetooth speaker"})
+
+
+def write(file: Path, rows: Sequence[dict[str, str]]) -> Path:
+    file.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return file
+
+
+def measured(tmp_path: Path, *arguments: str | Path) -> tuple[str, dict[str, Any]]:
+    """What the command printed, and its JSON."""
+    finished = sluice("eval", *arguments, "--json", tmp_path / "out.json")
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    return finished.stdout.decode(), orjson.loads((tmp_path / "out.json").read_bytes())
+
+
+def test_moderation_is_measured_beside_the_baseline(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    train = write(tmp_path / "train.jsonl", [row for row in MODERATION for _ in range(5)])
+    shown, report = measured(tmp_path, "moderation", rows, "--train", train, "--html", tmp_path / "out.html")
+    model, baseline = report["systems"]
+    assert model == read_manifest(EMBEDDED_MODEL).model_version
+    assert report["rows"] == 4
+    assert report["systems"][model]["caught"] == 1
+    assert report["systems"][baseline]["unsafe"]["auprc"] == pytest.approx(1)
+    assert "AUPRC" in shown
+    assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
+
+
+def test_what_moderation_chose_is_what_the_model_then_serves_with(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(EMBEDDED_MODEL, folder)
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    _, report = measured(tmp_path, "moderation", rows, "--model", folder, "--apply")
+    [scores] = report["systems"].values()
+    manifest = read_manifest(folder)
+    assert manifest.temperature == pytest.approx(scores["calibration"]["temperature"], abs=1e-3)
+    assert {name: limit.block for name, limit in manifest.thresholds.items()} == {
+        name: limit["block"] for name, limit in scores["thresholds"]["thresholds"].items()
+    }
+    _, again = measured(tmp_path, "moderation", rows, "--model", folder)
+    [served] = again["systems"].values()
+    assert served["calibration"]["served_temperature"] == manifest.temperature
+
+
+def test_two_models_are_compared_on_intents_of_a_split(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(EMBEDDED_MODEL, other)
+    manifest = orjson.loads((other / "manifest.json").read_bytes())
+    (other / "manifest.json").write_bytes(orjson.dumps({**manifest, "name": "other"}))
+    rows = write(tmp_path / "rows.jsonl", INTENT)
+    _, report = measured(tmp_path, "intent", rows, "--split", "dev", "--model", EMBEDDED_MODEL, "--model", other)
+    assert [name.partition("@")[0] for name in report["systems"]] == ["sluice-embedded", "other"]
+    assert {scores["accuracy"] for scores in report["systems"].values()} == {1}
+    assert report["rows"] == 2
+
+
+def test_a_blocked_query_has_no_intent(tmp_path: Path) -> None:
+    _, report = measured(tmp_path, "intent", write(tmp_path / "rows.jsonl", INTENT), "--split", "train")
+    [scores] = report["systems"].values()
+    assert scores["accuracy"] == 0
+
+
+def test_rewrites_are_measured_beside_the_speller(tmp_path: Path) -> None:
+    _, report = measured(tmp_path, "rewrite", write(tmp_path / "rows.jsonl", REWRITE))
+    model, speller = report["systems"].values()
+    assert model["pairs"] == speller["pairs"] == 2
+    assert model["restored"] >= 0.5
+    assert model["clean"]["recall_at_10"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "named"),
+    [
+        (["moderation", "/nowhere.jsonl"], 65, "/nowhere.jsonl"),
+        (["intent", "{rows}"], 65, "line 1"),
+        (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    tmp_path: Path, arguments: list[str], exit_code: int, named: str
+) -> None:
+    rows = str(write(tmp_path / "rows.jsonl", MODERATION))
+    finished = sluice("eval", *(argument.format(rows=rows) for argument in arguments))
+    assert (finished.returncode, finished.stdout) == (exit_code, b"")
+    assert named in finished.stderr.decode()
+    assert finished.stderr.count(b"\n") == 1
