@@ -166,7 +166,9 @@ class Pipeline:
         try:
             whole: OutputEvent = dead_letter(record, error, attempt.stamp)
             return await self._publish(record, span, attempt, [("deadletter", encode(whole))])
-        except PublishFailed:
+        except PublishFailed as refusal:
+            if not refusal.too_large:
+                raise
             reference = dead_letter(record, error, attempt.stamp, omit_value=True)
             return await self._publish(record, span, attempt, [("deadletter", encode(reference))])
 

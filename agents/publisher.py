@@ -185,4 +185,5 @@ class Publisher:
         if code == KafkaError._MSG_TIMED_OUT:
             reason = f"{self._bootstrap_servers} did not acknowledge within {self._delivery_timeout_s:g} s"
         remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
-        return PublishFailed(f"cannot publish {size} bytes to {topic}: {reason}{remedy}")
+        too_large = code == KafkaError.MSG_SIZE_TOO_LARGE
+        return PublishFailed(f"cannot publish {size} bytes to {topic}: {reason}{remedy}", too_large=too_large)

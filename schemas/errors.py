@@ -60,4 +60,8 @@ class DeadlineExceeded(EventFailed):
 
 
 class PublishFailed(EventFailed):
-    """The broker refused an output, or did not acknowledge it in time."""
+    """The broker refused an output, or did not acknowledge it in time. `too_large`: a smaller one might be taken."""
+
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        super().__init__(message)
+        self.too_large = too_large
