@@ -4,11 +4,12 @@ The gate agent and ``sluice gate`` decide through the same object, so they canno
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from agents.microbatch import Batched, MicroBatcher
 from agents.settings import Settings
@@ -16,10 +17,14 @@ from models.engine import EncodedQuery, Engine, Judgement
 from models.labels import Intent
 from models.normalise import normalise
 from models.policy import Ruling, Verdict
-from schemas.errors import ContractError, EventFailed
+from schemas.errors import CompiledModelError, ContractError, EngineFailed, EventFailed
+
+logger = logging.getLogger(__name__)
 
 OwnerT = TypeVar("OwnerT")
 BatchObserver = Callable[[Sequence[OwnerT], int, int], None]
+
+_SILENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,12 @@ class Decision:
 
 
 def load_engine(settings: Settings) -> Engine:
-    """The engine that `settings` describe.
+    """The engine that `settings` describe, once it has judged a first query.
 
     Raises:
         CompiledModelError: the model's folder cannot be served.
     """
-    return Engine(
+    engine = Engine(
         settings.model,
         thresholds=settings.thresholds,
         device=settings.device,
@@ -59,6 +64,11 @@ def load_engine(settings: Settings) -> Engine:
         max_query_tokens=settings.max_query_tokens,
         max_answer_tokens=settings.max_answer_tokens,
     )
+    try:
+        engine.judge([engine.encode("red shoes")])
+    except EngineFailed as error:
+        raise CompiledModelError(f"{settings.model} cannot judge: {error}. Compile the model again.") from None
+    return engine
 
 
 class Decider(Generic[OwnerT]):
@@ -72,6 +82,7 @@ class Decider(Generic[OwnerT]):
         self._max_chars = settings.max_query_chars
         self._deadline_s = settings.deadline_ms / 1000
         self._fail: Literal["closed", "open"] = settings.fail
+        self._silent_until: dict[str, float] = {}
 
     @classmethod
     @asynccontextmanager
@@ -121,8 +132,16 @@ class Decider(Generic[OwnerT]):
             judgement = batched.result
         except EventFailed as error:
             degraded = type(error).__name__
+            self._say(error)
             judgement = self._degrade(encoded)
         return Decision(encoded.text, tuple(normalised.codes), judgement, degraded, batched, started_ns, ended_ns)
+
+    def _say(self, error: EventFailed) -> None:
+        """One line a minute for each kind of failure: a broken model fails on every event."""
+        now, kind = time.monotonic(), type(error).__name__
+        if now >= self._silent_until.get(kind, 0):
+            self._silent_until[kind] = now + _SILENCE_S
+            logger.error("deciding without the model (fail %s): %s: %s", self._fail, kind, error)
 
     def _degrade(self, query: EncodedQuery) -> Judgement:
         verdict = Verdict.REVIEW if self._fail == "closed" else Verdict.ALLOW

@@ -109,7 +109,10 @@ class Engine:
                 str(folder), device=device, compute_type=compute_type, intra_threads=intra_threads
             )
         except (RuntimeError, ValueError) as error:
-            raise CompiledModelError(f"cannot load {folder} on {device} as {compute_type}: {error}") from None
+            raise CompiledModelError(
+                f"cannot load {folder} on {device} as {compute_type}: {error}. "
+                "Compile the model again, or choose another device or type."
+            ) from None
 
     def encode(self, text: str) -> EncodedQuery:
         """The normalised query `text` as tokens, cut after `max_query_tokens` of them: nothing goes on unjudged."""
