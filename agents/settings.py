@@ -23,7 +23,7 @@ LONGEST_EVENT_MS: Final = 55_000
 """Below the group's rebalance time-out of 60 s, during which Faust waits for the events in flight."""
 EMBEDDED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
-Port = Annotated[int, Field(ge=0, le=65_535)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Settings(BaseSettings):
@@ -139,13 +139,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ends_before_a_rebalance_does(self) -> Self:
-        longest_ms = self.deadline_ms + 3 * self.publish_timeout_ms  # outputs, then a dead letter, then the ledger
-        if longest_ms > LONGEST_EVENT_MS:
+        if self.longest_event_s * 1000 > LONGEST_EVENT_MS:
             raise ValueError(
-                f"SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is {longest_ms} ms: keep it within "
-                f"{LONGEST_EVENT_MS} ms, so that a rebalance can wait for an event"
+                f"SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is {self.longest_event_s * 1000:.0f} ms: keep it "
+                f"within {LONGEST_EVENT_MS} ms, so that a rebalance can wait for an event"
             )
         return self
+
+    @property
+    def longest_event_s(self) -> float:
+        """The longest that one event can take: the decision, its outputs, a dead letter in their place, the ledger."""
+        return (self.deadline_ms + 3 * self.publish_timeout_ms) / 1000
 
     @property
     def topics(self) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from agents.offsets import OffsetTracker, Registered
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
 from agents.settings import Settings
+from agents.stop_limit import IDLE_S, StopLimit
 from agents.telemetry import Telemetry
 from agents.telemetry.logs import configure_logging
 from agents.topics import require_topics
@@ -47,7 +48,7 @@ class Worker:
         self._tracker: OffsetTracker[Any] = OffsetTracker(self._acknowledge, settings.window)
         telemetry.observe(
             queue_depth=lambda: self._pipeline.queue_depth if self._pipeline else 0,
-            events_in_flight=lambda: self._tracker.in_flight,
+            events_in_flight=lambda: self.in_flight,
         )
         raw = self.app.topic(
             settings.topic_raw, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
@@ -55,6 +56,11 @@ class Worker:
         self.app.agent(raw, name="gate", concurrency=1)(self._gate)
         self.app.on_partitions_revoked.connect(self._revoke)
         self.app.page("/healthz")(self._healthz())
+
+    @property
+    def in_flight(self) -> int:
+        """Events taken from Kafka and not yet acknowledged; safe to read from any thread."""
+        return self._tracker.in_flight
 
     async def _gate(self, stream: Any) -> None:
         try:
@@ -95,7 +101,7 @@ class Worker:
     def _healthz(self) -> Callable[[View, Request], Awaitable[Any]]:
         # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
         async def healthz(view: View, _request: Request) -> Any:
-            return view.json({"status": "ok", "in_flight": self._tracker.in_flight, "version": VERSION})
+            return view.json({"status": "ok", "in_flight": self.in_flight, "version": VERSION})
 
         return healthz
 
@@ -155,7 +161,8 @@ def run_worker(settings: Settings) -> None:
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
-    logging.getLogger("faust.transport.consumer").setLevel(logging.ERROR)  # it would list every event in flight
+    for name in ("faust.transport.consumer", "faust.transport.drivers.aiokafka"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # they would list every event in flight
     engine = load_engine(settings)
     _require_free_port(settings)
     require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)
@@ -170,6 +177,13 @@ def run_worker(settings: Settings) -> None:
     try:
         process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)
         process.spinner = None  # it would write terminal codes between our lines of JSON
+        StopLimit(
+            stopping=lambda: process.should_stop,
+            in_flight=lambda: worker.in_flight,
+            longest_s=settings.longest_event_s + IDLE_S,
+            flush=lambda: telemetry.shutdown(_TELEMETRY_TIMEOUT_S),
+            exit_code=lambda: 1 if worker.app.crashed else 0,
+        ).start()
         process.execute_from_commandline()
     finally:
         logger.info("stopped")

@@ -9,6 +9,7 @@ shipped freely; what else comes from outside cannot break a line, because JSON e
 
 import logging
 import sys
+import threading
 from typing import TextIO
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
@@ -33,6 +34,12 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level, handlers=[json_handler(sys.stderr)], force=True)
     for name, quiet in _LEVELS.items():
         logging.getLogger(name).setLevel(quiet)
+    threading.excepthook = _log_end_of_thread
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else "a thread"
+    logging.getLogger(__name__).warning("%s ended: %s: %s", name, ended.exc_type.__name__, ended.exc_value)
 
 
 def json_handler(stream: TextIO) -> logging.Handler:

@@ -76,6 +76,7 @@ def test_command_line_options_come_before_the_environment_and_none_means_not_giv
         ("SLUICE_OTLP_ENDPOINT", "localhost:4318", "must start with http:// or https://"),
         ("SLUICE_TRACE_SAMPLE_RATIO", "1.5", "less than or equal to 1"),
         ("SLUICE_TRACE_SAMPLE_RATIO", "nan", "equal to"),
+        ("SLUICE_HTTP_PORT", "0", "greater than or equal to 1"),
         ("SLUICE_HTTP_PORT", "65536", "less than or equal to 65535"),
         ("SLUICE_LOG_LEVEL", "LOUD", "'DEBUG'"),
         ("SLUICE_THRESHOLDS", "{", "truncated"),
