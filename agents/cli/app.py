@@ -59,9 +59,6 @@ def main() -> None:
     except SluicegateError as error:
         sys.stderr.write(f"sluice: {error}\n")
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader has left, as `head` does
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def _version(wanted: bool) -> None:
@@ -113,12 +110,15 @@ def gate(
     Other fields of a JSON line are passed through; one named like a field of the decision comes back as `input_<name>`.
     """
     from agents.cli.gate_lines import decide_arguments, decide_stdin
+    from agents.cli.streams import reader_may_leave
     from agents.settings import load_settings
 
     if jsonl == bool(queries):
         raise typer.BadParameter("give queries as arguments, or --jsonl and JSON lines on standard input")
     settings = load_settings(model=model)
-    failed = decide_stdin(settings) if jsonl else decide_arguments(settings, queries or [])
+    failed = 0
+    with reader_may_leave():
+        failed = decide_stdin(settings) if jsonl else decide_arguments(settings, queries or [])
     if failed:
         raise typer.Exit(65)
 
@@ -131,11 +131,13 @@ def produce(
 ) -> None:
     """Publish raw queries, each with a fresh `traceparent`; prints where each one lies and its trace id."""
     from agents.cli.console import produce_records
+    from agents.cli.streams import reader_may_leave
     from agents.settings import load_settings
 
     if jsonl == bool(queries):
         raise typer.BadParameter("give queries as arguments, or --jsonl and records on standard input")
-    produce_records(load_settings(bootstrap_servers=brokers), queries or None)
+    with reader_may_leave():
+        produce_records(load_settings(bootstrap_servers=brokers), queries or None)
 
 
 @app.command()
@@ -146,9 +148,11 @@ def tail(
 ) -> None:
     """Follow the output topics: one JSON line per record, until Ctrl-C."""
     from agents.cli.console import tail_topics
+    from agents.cli.streams import reader_may_leave
     from agents.settings import load_settings
 
-    tail_topics(load_settings(bootstrap_servers=brokers), names, from_beginning=from_beginning)
+    with reader_may_leave():
+        tail_topics(load_settings(bootstrap_servers=brokers), names, from_beginning=from_beginning)
 
 
 @topics.command("create")

@@ -8,6 +8,7 @@ import orjson
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from agents.cli.streams import raw_queries
 from agents.publisher import Publisher
 from agents.settings import Settings
 from agents.telemetry.trace_context import inject, new_root, trace_id_of
@@ -21,11 +22,7 @@ _OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 def produce_records(settings: Settings, queries: Sequence[str] | None) -> None:
     """Publish `queries`, or the lines of standard input as they are when there are none."""
     require_topics(settings.bootstrap_servers, [settings.topic_raw], _TOPICS_TIMEOUT_S)
-    values: Iterable[bytes] = (
-        sys.stdin.buffer
-        if queries is None
-        else (orjson.dumps({"query": query.encode(errors="replace").decode()}) for query in queries)
-    )
+    values: Iterable[bytes] = sys.stdin.buffer if queries is None else raw_queries(queries)
     asyncio.run(_produce(settings, (value.rstrip(b"\r\n") for value in values)))
 
 

@@ -7,12 +7,13 @@ of any size streams through.
 import asyncio
 import codecs
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 import orjson
 
+from agents.cli.streams import lines_of_stdin, raw_queries
 from agents.decider import Decider, Decision, load_engine
 from agents.settings import Settings
 from models.policy import Verdict
@@ -23,6 +24,19 @@ _MAX_DEADLINE_MS: Final = 600_000  # nobody waits for a file's lines one by one
 
 _NumberedRow = tuple[int, bytes]
 
+_DECIDED: Final = (
+    "verdict",
+    "category",
+    "probabilities",
+    "intent",
+    "rewrite",
+    "semantic",
+    "reason_codes",
+    "latency_ms",
+)
+_ANSWER_FIELDS: Final = frozenset((*_DECIDED, "error", "line"))
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
 
 class _Line(msgspec.Struct):
     query: str | None = None
@@ -31,8 +45,7 @@ class _Line(msgspec.Struct):
 
 def decide_arguments(settings: Settings, queries: Iterable[str]) -> int:
     """Decide `queries`; returns how many could not be."""
-    rows: Iterable[bytes] = [orjson.dumps({"query": query.encode(errors="replace").decode()}) for query in queries]
-    return asyncio.run(_decide(settings, _from_iterable(rows)))
+    return asyncio.run(_decide(settings, _from_iterable(raw_queries(queries))))
 
 
 def decide_stdin(settings: Settings) -> int:
@@ -47,7 +60,7 @@ async def _from_iterable(rows: Iterable[bytes]) -> AsyncIterator[_NumberedRow]:
 
 async def _from_stdin() -> AsyncIterator[_NumberedRow]:
     number = 0
-    while row := await asyncio.to_thread(sys.stdin.buffer.readline):
+    async for row in lines_of_stdin():
         number += 1
         if row := row.removeprefix(codecs.BOM_UTF8).strip():
             yield number, row
@@ -74,11 +87,11 @@ async def _decide(settings: Settings, rows: AsyncIterator[_NumberedRow]) -> int:
 
 
 async def _decide_row(decider: Decider[None], number: int, row: bytes) -> tuple[dict[str, Any], bool]:
-    passed_through: dict[str, Any] = {}
+    passed_through: dict[str, msgspec.Raw] = {}
     try:
         document = orjson.loads(row)
         if isinstance(document, dict):
-            passed_through = document
+            passed_through = _fields(row)
         line = msgspec.convert(document, _Line)
         query = line.query if line.query is not None else line.text
         if query is None:
@@ -86,8 +99,18 @@ async def _decide_row(decider: Decider[None], number: int, row: bytes) -> tuple[
         answer, decided = _answer(await decider.decide(query, None)), True
     except (orjson.JSONDecodeError, msgspec.ValidationError, ContractError) as error:
         answer, decided = {"verdict": None, "error": str(error), "line": number}, False
-    renamed = {f"input_{name}" if name in answer else name: value for name, value in passed_through.items()}
-    return renamed | answer, decided
+    return {**_renamed(passed_through), **answer}, decided
+
+
+def _renamed(fields: Mapping[str, msgspec.Raw]) -> dict[str, orjson.Fragment]:
+    """`fields`, byte for byte, under names that no field of an answer has and that no two share."""
+    free: dict[str, orjson.Fragment] = {}
+    for name, value in fields.items():
+        new = name
+        while new in _ANSWER_FIELDS or (new != name and new in fields):
+            new = f"input_{new}"
+        free[new] = orjson.Fragment(bytes(value))
+    return free
 
 
 def _answer(decision: Decision) -> dict[str, Any]:

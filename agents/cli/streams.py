@@ -1,0 +1,60 @@
+"""Standard input and output as commands use them: lines that can be interrupted, a reader that may leave."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+import orjson
+
+from schemas.errors import ContractError
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Ends the block quietly when whoever read our standard output has gone, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except* BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # the interpreter flushes once more at its end
+
+
+def raw_queries(arguments: Iterable[str]) -> list[bytes]:
+    """A raw query's JSON for each argument of the command line.
+
+    Raises:
+        ContractError: an argument is not UTF-8.
+    """
+    rows = []
+    for number, query in enumerate(arguments, 1):
+        try:
+            rows.append(orjson.dumps({"query": query}))
+        except orjson.JSONEncodeError:  # a byte that is not UTF-8 stands as a lone surrogate
+            raise ContractError(f"argument {number} is not UTF-8") from None
+    return rows
+
+
+async def lines_of_stdin() -> AsyncIterator[bytes]:
+    """The lines of standard input. Read in a daemon thread: Ctrl-C need not wait for the next one.
+
+    The thread reads through a buffer of its own, since the interpreter could not end while another holds that of
+    `sys.stdin`.
+    """
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[bytes] = asyncio.Queue(1)
+
+    def read() -> None:
+        # Suppressed: the loop has ended before it took a line, or before it said so.
+        with open(sys.stdin.fileno(), "rb", closefd=False) as stdin, suppress(RuntimeError, CancelledError):
+            while line := stdin.readline():
+                asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+            asyncio.run_coroutine_threadsafe(lines.put(b""), loop).result()
+
+    Thread(target=read, name="stdin", daemon=True).start()
+    while line := await lines.get():
+        yield line
