@@ -6,11 +6,12 @@ live, and one trace from the producer's span on, as a tree.
 
 import contextlib
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -45,6 +46,9 @@ _OUTCOME_STYLE: Final = {"allowed": "green", "blocked": "red", "review": "yellow
 _SHOWN_TRACE: Final = "sample-02"
 _WIDTH: Final = 160  # where the terminal does not tell
 _COLUMNS: Final = {"kind": 3, "query": 7, "outcome": 3, "why": 4, "intent": 3, "rewrite": 7, "topics": 4}
+_SECONDARY: Final = {"kind", "why"}
+"""Columns that a terminal narrower than `_NARROW` does without."""
+_NARROW: Final = 120
 
 
 @dataclass
@@ -83,8 +87,8 @@ def show(console: Console, *, keep: bool) -> None:
         console.print(f"broker {settings.bootstrap_servers}, {len(settings.topics)} topics; starting the worker …")
         log = Path(folder) / "worker.log"
         queries = _read_sample()
-        with _worker(settings, log):
-            _show_outcomes(console, settings, receiver, queries, log)
+        with _worker(settings, log) as worker:
+            _show_outcomes(console, settings, receiver, queries, worker, log)
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
             if keep:
                 _wait_for_ctrl_c(console, settings)
@@ -97,25 +101,35 @@ def show(console: Console, *, keep: bool) -> None:
 
 
 def _show_outcomes(
-    console: Console, settings: Settings, receiver: OtlpReceiver, queries: list[_Query], log: Path
+    console: Console,
+    settings: Settings,
+    receiver: OtlpReceiver,
+    queries: list[_Query],
+    worker: subprocess.Popen[bytes],
+    log: Path,
 ) -> None:
     started = time.monotonic()
     with Live(console=console, refresh_per_second=10) as live:
         _publish(settings, receiver, queries)
         for _ in _follow(settings, queries):
-            live.update(_table(queries))
-        live.update(_table(queries))
+            live.update(_table(queries, console.width))
+            if worker.poll() is not None:
+                break
+        live.update(_table(queries, console.width))
+    console.print()
     if missing := [query for query in queries if query.ledger is None]:
         raise SluicegateError(f"{len(missing)} events have no outcome; the worker said:\n{_tail(log)}")
     seconds = time.monotonic() - started
-    console.print(
-        f"\n{len(queries)} records, {len(queries)} outcomes in {seconds:.1f} s, the worker's start included\n"
-    )
+    console.print(f"{len(queries)} records, {len(queries)} outcomes in {seconds:.1f} s, the worker's start included\n")
 
 
 def _show_trace(console: Console, receiver: OtlpReceiver, query: _Query) -> None:
     trace_id = query.events["ledger"]["trace_id"]
-    receiver.wait_for(lambda r: _is_whole(r.spans(trace_id)), timeout_s=5)
+    if not receiver.wait_for(lambda r: _is_whole(r.spans(trace_id)), timeout_s=5):
+        console.print(
+            "No whole trace arrived: does an OTEL_… variable of this terminal keep spans from being recorded?"
+        )
+        return
     console.print(f"The trace of [bold]{query.text!r}[/], from the producer's span on:")
     console.print(draw(receiver.spans(trace_id)))
 
@@ -144,7 +158,7 @@ def _read_sample() -> list[_Query]:
 
 
 @contextmanager
-def _worker(settings: Settings, log: Path) -> Iterator[None]:
+def _worker(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process that ends with this one, joined to nothing but our broker and collector."""
     environment = {
         "SLUICE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
@@ -153,7 +167,7 @@ def _worker(settings: Settings, log: Path) -> Iterator[None]:
     }
     process = start_worker(environment, log)
     try:
-        yield
+        yield process
     finally:
         stop_tethered(process, _STOP_TIMEOUT_S)
 
@@ -200,21 +214,24 @@ def _follow(settings: Settings, queries: list[_Query]) -> Iterator[None]:
         consumer.close()
 
 
-def _table(queries: list[_Query]) -> Table:
+def _table(queries: list[_Query], width: int) -> Table:
     table = Table(box=None, padding=(0, 1), expand=True)
-    for heading, ratio in _COLUMNS.items():
-        table.add_column(heading, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    shown = [heading for heading in _COLUMNS if width >= _NARROW or heading not in _SECONDARY]
+    for heading in shown:
+        table.add_column(heading, ratio=_COLUMNS[heading], no_wrap=True, overflow="ellipsis")
     table.add_column("ms", justify="right", no_wrap=True)
     for query in queries:
-        ledger = query.ledger
-        cells = _outcome(query, ledger) if ledger else ("…",)
-        table.add_row(
-            query.kind, Text(_plain(query.text)), *(Text(cell) if isinstance(cell, str) else cell for cell in cells)
-        )
+        cells = {"kind": query.kind, "query": _plain(query.text), "outcome": "…", **_outcome(query)}
+        row = [cells.get(heading, "") for heading in (*shown, "ms")]
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 
-def _outcome(query: _Query, ledger: dict[str, Any]) -> Iterable[str | Text]:
+def _outcome(query: _Query) -> dict[str, str | Text]:
+    """The cells that are known once the query's ledger record is there."""
+    ledger = query.ledger
+    if ledger is None:
+        return {}
     decision = ledger["decision"] or {}
     event = query.events.get("recall") or query.events.get("review") or {}
     why = decision.get("category") or ""
@@ -223,14 +240,14 @@ def _outcome(query: _Query, ledger: dict[str, Any]) -> Iterable[str | Text]:
     if ledger["outcome"] == "deadletter":
         why = ledger["validation"].partition(": ")[2]
     rewrite = event.get("lexical", "")
-    return [
-        Text(ledger["outcome"], style=_OUTCOME_STYLE[ledger["outcome"]]),
-        why,
-        event.get("intent", ""),
-        rewrite if rewrite != query.text else "(kept)",
-        ", ".join(position["topic"].removeprefix("queries.") for position in ledger["outputs"]),
-        f"{ledger['latency_ms']['total']:.1f}",
-    ]
+    return {
+        "outcome": Text(ledger["outcome"], style=_OUTCOME_STYLE[ledger["outcome"]]),
+        "why": why,
+        "intent": event.get("intent", ""),
+        "rewrite": rewrite if rewrite != query.text else "(kept)",
+        "topics": ", ".join(position["topic"].removeprefix("queries.") for position in ledger["outputs"]),
+        "ms": f"{ledger['latency_ms']['total']:.1f}",
+    }
 
 
 def _plain(text: str) -> str:
