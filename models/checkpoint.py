@@ -7,6 +7,7 @@ asks for some of their rows, so that a compiler can stream a model larger than t
 Every failure is a CheckpointError that names the file or the tensor and what to do about it.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ class Qwen3Config(msgspec.Struct, frozen=True):
 
     hidden_size: _Positive
     intermediate_size: _Positive
-    num_hidden_layers: _Positive
+    num_hidden_layers: Annotated[int, msgspec.Meta(gt=0, le=1000)]
     num_attention_heads: _Positive
     num_key_value_heads: _Positive
     vocab_size: _Positive
@@ -192,7 +193,7 @@ def read_json(path: Path, as_type: type[_T]) -> _T:
         return msgspec.json.decode(path.read_bytes(), type=as_type)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: copy or download the whole folder again.") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}. Copy or download it again.") from error
 
 
@@ -214,7 +215,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
             headers = {name: msgspec.json.decode(value, type=_TensorHeader) for name, value in raw.items()}
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: copy or download the whole folder again.") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{damaged}: {error}. Download it again.") from error
     expected = 8 + length + max((header.data_offsets[1] for header in headers.values()), default=0)
     if size != expected:
@@ -229,7 +230,7 @@ def _tensor(path: Path, name: str, header: _TensorHeader, data: int) -> Tensor:
             f"{path}: {name} is {header.dtype}, expected F32, F16 or BF16: use a checkpoint that is not quantized."
         )
     start, stop = header.data_offsets
-    size = int(np.prod(header.shape, dtype=np.int64)) * _ON_DISK[dtype].itemsize
+    size = math.prod(header.shape) * _ON_DISK[dtype].itemsize
     if start < 0 or stop - start != size or min(header.shape, default=0) < 1:
         raise CheckpointError(f"{path} is damaged: {name} has impossible offsets in the header. Download it again.")
     return Tensor(name, path, data + start, dtype, header.shape)

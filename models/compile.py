@@ -32,6 +32,8 @@ from models.manifest import (
     sha256_of,
     write_manifest,
 )
+from models.prompts import profile_for
+from models.tokenizer import QueryTokenizer
 from schemas.errors import CheckpointError, CompiledModelError
 from schemas.version import VERSION
 
@@ -131,7 +133,7 @@ def check_destination(destination: Path) -> Path:
 
 
 def verify_compiled(folder: Path) -> None:
-    """Load a compiled model on the CPU and run one forward pass. Raises CompiledModelError if it cannot be served."""
+    """Load a compiled model on the CPU, run one forward pass, find its profile's tokens. Raises CompiledModelError."""
     manifest = read_manifest(folder)
     # Types that every CPU computes in: with others CTranslate2 warns, and converts all the same.
     compute_type = "int8_float32" if manifest.quantization.startswith("int8") else "float32"
@@ -142,6 +144,7 @@ def verify_compiled(folder: Path) -> None:
         logits = np.array(generator.forward_batch([prompt]))
     except (OSError, RuntimeError, ValueError, msgspec.DecodeError) as error:
         raise CompiledModelError(f"{folder} cannot be loaded: {error}. Compile {manifest.source} again.") from error
+    profile_for(manifest.profile, QueryTokenizer(folder))
     expected = (1, len(prompt), len(tokens))
     if logits.shape != expected:
         raise CompiledModelError(

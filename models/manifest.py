@@ -18,6 +18,8 @@ from schemas.events import Threshold
 MANIFEST_FILE = "manifest.json"
 WEIGHTS_FILE = "model.bin"
 MANIFEST_FORMAT = 1
+LONGEST_NAME = 180
+"""With the hash of the weights it must fit into the `model_version` of every event."""
 
 Profile = Literal["zero_shot", "tuned"]
 Quantization = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
@@ -31,7 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     format: int = MANIFEST_FORMAT
-    name: Annotated[str, msgspec.Meta(min_length=1)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     profile: Profile
     source: str
     revision: str | None = None

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from schemas.errors import ConfigurationError
 from schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -83,8 +84,19 @@ def asyncapi() -> dict[str, Any]:
 
 
 def export(folder: Path) -> list[Path]:
-    """Write every document into `folder`; returns the files, which are the same bytes for the same contracts."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every document into `folder`; returns the files, which are the same bytes for the same contracts.
+
+    Raises:
+        ConfigurationError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write(folder)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {folder}: {error.strerror or error}") from None
+
+
+def _write(folder: Path) -> list[Path]:
     documents = {f"{name}.schema.json": json_schema(name) for name in EVENTS} | {"asyncapi.json": asyncapi()}
     written = []
     for file_name, document in documents.items():

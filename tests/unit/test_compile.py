@@ -38,7 +38,7 @@ def compile_to(
         source,
         destination,
         quantization=quantization,
-        profile="tuned",
+        profile="zero_shot",
         labels_version="1",
         prompt_version="1",
         **more,  # type: ignore[arg-type]  # each test names the options it is about
@@ -156,7 +156,7 @@ from pathlib import Path
 from models.compile import compile_checkpoint
 assert "torch" not in tried, "imported"
 compile_checkpoint(Path({str(FIXTURE / "checkpoint")!r}), Path({str(tmp_path / "model")!r}), quantization="bfloat16",
-                   profile="tuned", labels_version="1", prompt_version="1")
+                   profile="zero_shot", labels_version="1", prompt_version="1")
 assert "torch" in tried, "ctranslate2.specs no longer looks for torch: this test can be simpler"
 assert "torch" not in sys.modules
 """
