@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +141,62 @@ def test_a_line_is_answered_before_the_next_one_comes() -> None:
         assert process.wait(30) == 0
 
 
+def test_a_field_passes_through_byte_for_byte_whatever_it_is_called() -> None:
+    line = b'{"query": "red shoes", "verdict": "mine", "input_verdict": "too", "id": 123456789012345678901, "n": 1.10}'
+    finished = sluice("gate", "--jsonl", given=line)
+    assert finished.returncode == 0
+    for field in (
+        b'"input_input_verdict":"mine"',
+        b'"input_verdict":"too"',
+        b'"id":123456789012345678901',
+        b'"n":1.10',
+    ):
+        assert field in finished.stdout
+    broken = rows(sluice("gate", "--jsonl", given=b'{"id": 1, "category": "mine", "line": "my own"}'))[0]
+    assert (broken["input_category"], broken["input_line"], broken["line"]) == ("mine", "my own", 1)
+
+
+@pytest.mark.parametrize("arguments", [["--jsonl"], [f"red shoes {n}" for n in range(300)]], ids=["lines", "arguments"])
+def test_a_reader_that_leaves_ends_the_gate_quietly(arguments: list[str], tmp_path: Path) -> None:
+    given = tmp_path / "given.jsonl"
+    given.write_bytes(b'{"query": "red shoes"}\n' * 2000)
+    with (
+        given.open("rb") as stdin,
+        subprocess.Popen(
+            [sys.executable, "-m", "agents", "gate", *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert orjson.loads(process.stdout.readline())["query"].startswith("red shoes")
+        process.stdout.close()
+        assert (process.wait(30), process.stderr.read()) == (0, b"")
+
+
+def test_an_interrupt_ends_the_gate_although_its_input_is_open() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "agents", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b'{"query": "red shoes"}\n')
+        process.stdin.flush()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+
+
+def test_an_argument_that_is_not_utf8_is_refused() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "agents", "gate", b"red \xff shoes"], capture_output=True, timeout=60, check=False
+    )
+    assert (finished.returncode, finished.stdout) == (65, b"")
+    assert finished.stderr == b"sluice: argument 1 is not UTF-8\n"
+
+
 @pytest.mark.parametrize(
     "arguments", [["gate"], ["gate", "--jsonl", "query"], ["produce"], ["nothing"], ["gate", "--x"]]
 )
@@ -161,6 +218,8 @@ def test_wrong_usage_is_told(arguments: list[str]) -> None:
         (["models", "info", "/nowhere"], {}, 78, "/nowhere"),
         (["models", "compile", "/nowhere", "/tmp/never-made"], {}, 78, "/nowhere"),
         (["tail", "nothing"], {}, 78, "nothing"),
+        (["worker"], {"SLUICE_HTTP_PORT": "0"}, 78, "SLUICE_HTTP_PORT"),
+        (["schemas", "export", __file__], {}, 78, __file__),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

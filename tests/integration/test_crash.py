@@ -53,3 +53,16 @@ def test_no_event_is_lost_when_workers_are_killed_in_mid_stream(
     ledgers = [output.event_id for output in outputs if output.name == "ledger"]
     assert len(ledgers) > COUNT, "nothing was redelivered: the kills showed nothing"
     assert set(ledgers) == set(map(expected_event_id, inputs))
+
+
+def test_a_worker_that_waits_for_a_dead_member_ends_at_sigterm_and_in_json(
+    broker: Broker, topics: TopicMaker, tmp_path: Path
+) -> None:
+    stream = make_stream(broker, topics)
+    stream.produce(events()[:20])
+    with run_worker(stream, tmp_path, session_timeout_ms=45_000) as worker:
+        stream.await_commits()
+        worker.kill()
+    with run_worker(stream, tmp_path, session_timeout_ms=45_000) as worker:
+        worker.stop()
+        assert [line for line in worker.log.splitlines() if not line.startswith("{")] == []

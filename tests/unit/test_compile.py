@@ -218,6 +218,13 @@ def _poison(source: Path) -> None:
     _write_safetensors(source / "model.safetensors", header, data[:-2] + b"\xc0\x7f")  # a bfloat16 NaN
 
 
+def _impossible_shape(source: Path) -> None:
+    header, data = _split_safetensors(source / "model.safetensors")
+    name = next(name for name in header if name != "__metadata__")
+    header[name]["shape"] = [2**64, 4]
+    _write_safetensors(source / "model.safetensors", header, data)
+
+
 def _drop_from_index(source: Path) -> None:
     index = json.loads((source / "model.safetensors.index.json").read_text())
     del index["weight_map"]["model.norm.weight"]
@@ -254,6 +261,9 @@ BROKEN: dict[str, tuple[int, Callable[[Path], object], str]] = {
     "small vocabulary": (1, _config(vocab_size=200), "shape .+ expects"),
     "no weights": (1, lambda s: (s / "model.safetensors").unlink(), "neither model.safetensors nor"),
     "truncated": (1, lambda s: _truncate(s / "model.safetensors", 100), r"model\.safetensors is damaged: it has"),
+    "config not UTF-8": (1, lambda s: (s / "config.json").write_bytes(b'{"model_type": "\xff"}'), "cannot be read"),
+    "a billion layers": (1, _config(num_hidden_layers=10**9), r"<= 1000 - at `\$.num_hidden_layers`"),
+    "impossible shape": (1, _impossible_shape, "impossible offsets"),
     "empty file": (1, lambda s: (s / "model.safetensors").write_bytes(b""), "too few for its header"),
     "header not JSON": (1, lambda s: (s / "model.safetensors").write_bytes(b"\4\0\0\0\0\0\0\0oops"), "is damaged"),
     "not finite": (1, _poison, "values that are not finite"),
@@ -409,6 +419,21 @@ def test_a_checkpoint_is_not_overwritten_by_its_own_compilation(tmp_path: Path) 
 
 
 # Verification.
+def test_a_model_that_could_never_be_served_is_not_compiled(tmp_path: Path) -> None:
+    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+        compile_checkpoint(
+            FIXTURE / "checkpoint",
+            tmp_path / "model",
+            quantization="float32",
+            profile="tuned",
+            labels_version="1",
+            prompt_version="1",
+        )
+    with pytest.raises(CompiledModelError, match=r"\$.name"):
+        compile_to(tmp_path / "model", name="n" * 181)
+    assert list(tmp_path.iterdir()) == []
+
+
 def _spoil_vocabulary(folder: Path) -> None:
     tokens = json.loads((folder / "vocabulary.json").read_text())
     (folder / "vocabulary.json").write_text(json.dumps(tokens[:-1]))

@@ -1,0 +1,83 @@
+"""What becomes of an event whose outputs cannot be published. The broker is played: a real one fails at no command."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agents.decider import Decider, load_engine
+from agents.outcomes import Record
+from agents.pipeline import Pipeline
+from agents.publisher import Delivered
+from agents.settings import load_settings
+from agents.telemetry import EventSpan, Telemetry
+from schemas.errors import PublishFailed
+from tests.compiled import compiled_tiny
+
+RECORD = Record("queries.raw", 0, 7, datetime(2026, 1, 31, tzinfo=UTC), b"key", b'{"query": "red shoes"}', [])
+
+
+class Broker:
+    """Refuses the topics that it is told to, and keeps what it took."""
+
+    def __init__(self, refusals: dict[str, list[PublishFailed]]) -> None:
+        self.refusals = refusals
+        self.taken: list[tuple[str, dict[str, Any]]] = []
+
+    async def publish(
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> Delivered:
+        if self.refusals.get(topic):
+            raise self.refusals[topic].pop(0)
+        self.taken.append((topic, orjson.loads(value)))
+        return Delivered(topic, 0, len(self.taken))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+
+
+@asynccontextmanager
+async def pipeline(model: Path, broker: Broker) -> AsyncIterator[Pipeline]:
+    settings = load_settings(model=model)
+    telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
+    async with Decider[EventSpan].running(load_engine(settings), settings) as decider:
+        yield Pipeline(settings, decider, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+
+
+def refused(topics: Sequence[str], *, too_large: bool) -> dict[str, list[PublishFailed]]:
+    return {f"queries.{topic}": [PublishFailed("refused", too_large=too_large)] for topic in topics}
+
+
+OUTPUTS = ("recall", "ranking", "blocked", "review")
+
+
+async def test_a_dead_letter_that_timed_out_is_not_sent_again_without_its_value(model: Path) -> None:
+    broker = Broker(refused([*OUTPUTS, "deadletter"], too_large=False))
+    async with pipeline(model, broker) as under_test:
+        with pytest.raises(PublishFailed):
+            await under_test.process(RECORD)
+    assert [topic for topic, _ in broker.taken if topic in ("queries.deadletter", "queries.ledger")] == []
+
+
+async def test_a_dead_letter_that_is_too_large_points_to_its_record(model: Path) -> None:
+    broker = Broker(refused([*OUTPUTS, "deadletter"], too_large=True))
+    async with pipeline(model, broker) as under_test:
+        await under_test.process(RECORD)
+    letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
+    assert letter["value_omitted"] is True
+    assert letter["source"] == {"topic": "queries.raw", "partition": 0, "offset": 7}
+
+
+async def test_outputs_that_are_refused_end_in_a_whole_dead_letter(model: Path) -> None:
+    broker = Broker(refused(OUTPUTS, too_large=False))
+    async with pipeline(model, broker) as under_test:
+        await under_test.process(RECORD)
+    letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
+    assert letter["value_omitted"] is False
+    assert broker.taken[-1][0] == "queries.ledger"
