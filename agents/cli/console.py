@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import orjson
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from agents.cli.streams import raw_queries
@@ -46,9 +46,20 @@ def tail_topics(settings: Settings, names: Sequence[str] | None, *, from_beginni
     topics = [settings.topics[name] for name in names or _OUTPUTS]
     require_topics(settings.bootstrap_servers, topics, _TOPICS_TIMEOUT_S)
     metadata = AdminClient({"bootstrap.servers": settings.bootstrap_servers}).list_topics(timeout=_TOPICS_TIMEOUT_S)
+
+    def tell(error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            sys.stderr.write(f"sluice: {settings.bootstrap_servers} does not answer; waiting for it\n")
+
     start = OFFSET_BEGINNING if from_beginning else OFFSET_END
     consumer = Consumer(
-        {"bootstrap.servers": settings.bootstrap_servers, "group.id": "sluice-tail", "enable.auto.commit": False}
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "group.id": "sluice-tail",
+            "enable.auto.commit": False,
+            "log_level": 0,
+            "error_cb": tell,
+        }
     )
     consumer.assign(
         [TopicPartition(topic, partition, start) for topic in topics for partition in metadata.topics[topic].partitions]

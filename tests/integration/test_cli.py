@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from agents.cli.app import app
+from agents.local.embedded_broker import EmbeddedBroker
 from agents.settings import Settings
+from agents.topics import create_topics
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.worker_process import Stream, make_stream
 
@@ -290,6 +293,24 @@ def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
         assert at[position]["value"] == {"query": query}
         assert at[position]["headers"]["traceparent"].split("-")[1] == trace_id
     assert [record["value"] for record in records if record["value"] in ({"query": 1}, "broken")] != []
+
+
+def test_tail_says_that_the_broker_has_gone() -> None:
+    with ExitStack() as stack:
+        with EmbeddedBroker() as broker:
+            environment = {**os.environ, "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+            create_topics(broker.bootstrap_servers, {"queries.raw": {}}, 1, 1)
+            assert sluice("produce", "red shoes", environment=environment).returncode == 0
+            command = [sys.executable, "-m", "agents", "tail", "raw", "--from-beginning"]
+            tail = stack.enter_context(
+                subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            )
+            stack.callback(tail.kill)
+            assert tail.stdout is not None
+            assert tail.stderr is not None
+            assert orjson.loads(tail.stdout.readline())["value"] == {"query": "red shoes"}
+        gone = f"sluice: {broker.bootstrap_servers} does not answer; waiting for it\n"
+        assert tail.stderr.readline().decode() == gone
 
 
 def test_models_info_shows_the_manifest() -> None:
