@@ -97,7 +97,7 @@ async def _decide_row(decider: Decider[None], number: int, row: bytes) -> tuple[
         if query is None:
             raise ContractError("Object missing required field `query` (or `text`)")
         answer, decided = _answer(await decider.decide(query, None)), True
-    except (orjson.JSONDecodeError, msgspec.ValidationError, ContractError) as error:
+    except (orjson.JSONDecodeError, msgspec.DecodeError, RecursionError, ContractError) as error:
         answer, decided = {"verdict": None, "error": str(error), "line": number}, False
     return {**_renamed(passed_through), **answer}, decided
 

@@ -144,6 +144,15 @@ def test_a_line_is_answered_before_the_next_one_comes() -> None:
         assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("depth", [1_000, 100_000])
+def test_a_line_nested_too_deep_is_answered_in_its_place(depth: int) -> None:
+    deep = b'{"query": "red shoes", "x": %s}' % (b"[" * depth + b"]" * depth)
+    refused, decided = rows(sluice("gate", "--jsonl", given=deep + b'\n{"query": "red shoes"}'))
+    assert (refused["verdict"], refused["line"]) == (None, 1)
+    assert "depth" in str(refused["error"])
+    assert decided["verdict"] == "allow"
+
+
 def test_a_field_passes_through_byte_for_byte_whatever_it_is_called() -> None:
     line = b'{"query": "red shoes", "verdict": "mine", "input_verdict": "too", "id": 123456789012345678901, "n": 1.10}'
     finished = sluice("gate", "--jsonl", given=line)
