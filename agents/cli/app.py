@@ -42,7 +42,7 @@ Brokers = Annotated[
     str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")
 ]
 
-Rows = Annotated[Path, typer.Argument(help="JSON Lines file; `--help` says which fields.")]
+Rows = Annotated[Path, typer.Argument(help="JSON Lines file of the fields above; others are ignored.")]
 Models = Annotated[
     list[Path] | None, typer.Option("--model", help="Folder of a compiled model; repeat to compare. Else SLUICE_MODEL.")
 ]

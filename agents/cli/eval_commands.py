@@ -22,7 +22,7 @@ from models.evaluation.rows import NONE, IntentRow, ModerationRow, QueryRow, rea
 from models.labels import ALLOW, LABELS
 from models.manifest import read_manifest, write_manifest
 from models.policy import Policy, Verdict
-from schemas.errors import ContractError
+from schemas.errors import ConfigurationError, ContractError
 
 
 def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None) -> Report:
@@ -93,15 +93,21 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
 
 
 def publish(report: Report, json: Path | None, html: Path | None) -> None:
-    """Print the report, and write it where asked."""
+    """Print the report, and write it where asked.
+
+    Raises:
+        ConfigurationError: a file cannot be written.
+    """
     console = Console()
     console.print(f"{report.part} on {report.file}, {report.rows} rows\n", highlight=False)
     for table in tables(report):
         console.print(table)
-    if json:
-        write_json(report, json)
-    if html:
-        write_html(report, html)
+    for path, write in ((json, write_json), (html, write_html)):
+        try:
+            if path:
+                write(report, path)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _engines(folders: Sequence[Path]) -> list[Engine]:

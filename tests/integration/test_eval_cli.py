@@ -99,13 +99,21 @@ def test_rewrites_are_measured_beside_the_speller(tmp_path: Path) -> None:
         (["moderation", "/nowhere.jsonl"], 65, "/nowhere.jsonl"),
         (["intent", "{rows}"], 65, "line 1"),
         (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
+        (["rewrite", "{none}"], 65, "could be, misspelt"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(
     tmp_path: Path, arguments: list[str], exit_code: int, named: str
 ) -> None:
     rows = str(write(tmp_path / "rows.jsonl", MODERATION))
-    finished = sluice("eval", *(argument.format(rows=rows) for argument in arguments))
+    none = str(write(tmp_path / "none.jsonl", [{"query": "a 1"}]))
+    finished = sluice("eval", *(argument.format(rows=rows, none=none) for argument in arguments))
     assert (finished.returncode, finished.stdout) == (exit_code, b"")
     assert named in finished.stderr.decode()
     assert finished.stderr.count(b"\n") == 1
+
+
+def test_a_report_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    finished = sluice("eval", "moderation", write(tmp_path / "rows.jsonl", MODERATION), "--json", tmp_path)
+    assert finished.returncode == 78
+    assert finished.stderr.decode() == f"sluice: cannot write {tmp_path}: Is a directory\n"
