@@ -7,7 +7,8 @@ import random
 from typing import Final
 
 from models.labels import Category
-from models.training.safe import disguised, padded, request, sentence
+from models.training.forms import disguised, request, sentence
+from models.training.safe import padded
 from models.training.templates import fill, lines
 
 _SLOTS: Final[dict[str, tuple[str, ...]]] = {
