@@ -161,8 +161,6 @@ def run_worker(settings: Settings) -> None:
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
-    for name in ("faust.transport.consumer", "faust.transport.drivers.aiokafka"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # they would list every event in flight
     engine = load_engine(settings)
     _require_free_port(settings)
     require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)

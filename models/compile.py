@@ -38,7 +38,7 @@ from schemas.errors import CheckpointError, CompiledModelError
 from schemas.version import VERSION
 
 Progress = Callable[[int, int], None]
-"""Called with the number of parameters written so far and of all, from the compiling thread."""
+"""Called with how many are done and of how many (here, parameters written), from the thread that does them."""
 
 TOKENIZER_FILE = "tokenizer.json"
 _COPIED_WHEN_PRESENT = ("tokenizer_config.json", "generation_config.json", "chat_template.jinja")

@@ -18,8 +18,8 @@ from models.evaluation.judging import judge_all
 from models.evaluation.moderation import ModerationScores, score_moderation
 from models.evaluation.report import Report, tables, write_html, write_json
 from models.evaluation.rewrite import pairs_of, score_rewrites
-from models.evaluation.rows import NONE, IntentRow, ModerationRow, QueryRow, read_rows
-from models.labels import ALLOW, LABELS
+from models.evaluation.rows import IntentRow, ModerationRow, QueryRow, read_rows
+from models.labels import LABELS
 from models.manifest import read_manifest, write_manifest
 from models.policy import Policy, Verdict
 from schemas.errors import ConfigurationError, ContractError
@@ -38,9 +38,7 @@ def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None)
         )
     if train:
         known = read_rows(train, ModerationRow)
-        baseline = TfidfClassifier(
-            [row.text for row in known], [ALLOW if row.category == NONE else row.category for row in known]
-        )
+        baseline = TfidfClassifier([row.text for row in known], [row.gate_label for row in known])
         systems[baseline.name] = score_moderation(rows, baseline.probabilities(texts, LABELS), Policy.layered())
     return Report("moderation", str(file), len(rows), systems)
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from models.compile import compile_checkpoint
+from models.compile import Progress, compile_checkpoint
 from models.labels import LABELS_VERSION
 from models.manifest import Manifest, Profile, Quantization
 from models.policy import Policy
@@ -18,16 +18,12 @@ from models.prompts import PROMPT_VERSIONS
 from models.pull import pull
 
 
-class _Report(Protocol):
-    def __call__(self, done: int, total: int, /) -> None: ...
-
-
 @contextmanager
-def show_progress(description: str) -> Iterator[_Report]:
+def show_progress(description: str) -> Iterator[Progress]:
     """A progress bar on a terminal's standard error; yields what to call with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

@@ -20,6 +20,9 @@ _LEVELS = {
     "faust": logging.WARNING,
     "mode": logging.WARNING,
     "aiokafka": logging.WARNING,
+    # Their warnings list every event in flight.
+    "faust.transport.consumer": logging.ERROR,
+    "faust.transport.drivers.aiokafka": logging.ERROR,
     # Warns about each malformed tracestate, and quotes it: a producer could fill our disk.
     "opentelemetry.trace": logging.ERROR,
 }

@@ -1,16 +1,14 @@
 """A model's answers to many texts: the worker's own normalisation and engine, in batches of equal length."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from models.compile import Progress
 from models.engine import EncodedQuery, Engine, Judgement
 from models.normalise import normalise
 
 _BATCH: Final = 64
-
-Progress = Callable[[int, int], None]
-"""Called with how many of how many are done."""
 
 
 def judge_all(engine: Engine, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[Judgement]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.evaluation.calibration import Calibration, Floats, calibrate, tempered
-from models.evaluation.rows import NONE, ModerationRow
+from models.evaluation.rows import ModerationRow
 from models.evaluation.thresholds import ThresholdChoice, choose_thresholds
 from models.labels import ALLOW, LABELS
 from models.policy import Policy, Verdict
@@ -62,7 +62,7 @@ def score_moderation(
     rows: Sequence[ModerationRow], probabilities: Floats, policy: Policy, *, served_temperature: float = 1.0
 ) -> ModerationScores:
     """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`."""
-    truth = np.array([LABELS.index(ALLOW if row.category == NONE else row.category) for row in rows])
+    truth = np.array([LABELS.index(row.gate_label) for row in rows])
     labels = np.array([row.label for row in rows])
     rulings = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
     verdicts = np.array([ruling.verdict.value for ruling in rulings])

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
-from models.labels import Category
+from models.labels import ALLOW, Category
 from schemas.errors import ContractError
 
 NONE: Final = "none"
@@ -27,6 +27,11 @@ class ModerationRow(msgspec.Struct, frozen=True):
             raise ValueError(f"category {self.category!r} is none of {', '.join((NONE, *Category))}")
         if (self.category == NONE) != (self.label == "allow"):
             raise ValueError(f"label {self.label!r} does not go with category {self.category!r}")
+
+    @property
+    def gate_label(self) -> str:
+        """What the gate should say, of `models.labels.LABELS`."""
+        return ALLOW if self.category == NONE else self.category
 
 
 class IntentRow(msgspec.Struct, frozen=True):
