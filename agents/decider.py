@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
 from agents.microbatch import Batched, MicroBatcher
@@ -17,6 +18,7 @@ from models.engine import EncodedQuery, Engine, Judgement
 from models.labels import Intent
 from models.normalise import normalise
 from models.policy import Ruling, Verdict
+from models.registry import served_from
 from schemas.errors import CompiledModelError, ContractError, EngineFailed, EventFailed
 
 logger = logging.getLogger(__name__)
@@ -49,14 +51,15 @@ class Decision:
         return [*self.normalisation, *degraded, self.judgement.ruling.reason, *self.judgement.codes]
 
 
-def load_engine(settings: Settings) -> Engine:
-    """The engine that `settings` describe, once it has judged a first query.
+def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
+    """The engine of the model in `folder`, else of the one that `settings` serve, once it has judged a first query.
 
     Raises:
         CompiledModelError: the model's folder cannot be served.
     """
+    folder = folder or served_from(settings.model).model
     engine = Engine(
-        settings.model,
+        folder,
         thresholds=settings.thresholds,
         device=settings.device,
         compute_type=settings.compute_type,
@@ -67,7 +70,7 @@ def load_engine(settings: Settings) -> Engine:
     try:
         engine.judge([engine.encode("red shoes")])
     except EngineFailed as error:
-        raise CompiledModelError(f"{settings.model} cannot judge: {error}. Compile the model again.") from None
+        raise CompiledModelError(f"{folder} cannot judge: {error}. Compile the model again.") from None
     return engine
 
 
@@ -83,6 +86,9 @@ class Decider(Generic[OwnerT]):
         self._deadline_s = settings.deadline_ms / 1000
         self._fail: Literal["closed", "open"] = settings.fail
         self._silent_until: dict[str, float] = {}
+        self._deciding = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @classmethod
     @asynccontextmanager
@@ -111,12 +117,26 @@ class Decider(Generic[OwnerT]):
         """Queries that wait for the engine."""
         return self._batcher.depth
 
+    async def idle(self) -> None:
+        """Wait until no decision is under way."""
+        await self._idle.wait()
+
     async def decide(self, query: str, owner: OwnerT, *, deadline_ms: int | None = None) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
         Raises:
             ContractError: nothing is left of the query once it is normalised.
         """
+        self._deciding += 1
+        self._idle.clear()
+        try:
+            return await self._decide(query, owner, deadline_ms)
+        finally:
+            self._deciding -= 1
+            if not self._deciding:
+                self._idle.set()
+
+    async def _decide(self, query: str, owner: OwnerT, deadline_ms: int | None) -> Decision:
         deadline_s = min(self._deadline_s, deadline_ms / 1000) if deadline_ms else self._deadline_s
         deadline = asyncio.get_running_loop().time() + deadline_s
         started_ns = time.time_ns()

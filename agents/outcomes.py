@@ -96,10 +96,15 @@ class _OutputFields(TypedDict):
     prompt_version: str
 
 
+def outcome_of(decision: Decision) -> OutcomeName:
+    """The name of the outcome that a decision demands."""
+    return _OUTCOMES[decision.judgement.ruling.verdict]
+
+
 def decided(raw: RawQuery, decision: Decision, stamp: Stamp) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
     """The outcome's name and its events, each with the name of its topic."""
     verdict = decision.judgement.ruling.verdict
-    outcome = _OUTCOMES[verdict]
+    outcome = outcome_of(decision)
     context = Context(user_id=raw.user_id, session_id=raw.session_id, locale=raw.locale, surface=raw.surface)
     if verdict is Verdict.BLOCK:
         return outcome, [("blocked", _blocked(decision, stamp, context))]
@@ -215,8 +220,9 @@ def ledger_record(
     policy: Policy,
     error: Exception | None,
     with_text: bool,
+    shadow: bool,
 ) -> LedgerRecord:
-    """The audit record of one event; `with_text` adds the normalised query."""
+    """The audit record of one event, or of a candidate's `shadow` of it; `with_text` adds the normalised query."""
     judgement = decision.judgement if decision else None
     return LedgerRecord(
         **stamp.fields(),
@@ -234,6 +240,7 @@ def ledger_record(
         decision=_trace(decision, policy) if decision else None,
         validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
         query=decision.text if decision and with_text else None,
+        shadow=shadow,
     )
 
 

@@ -9,18 +9,19 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from agents.decider import Decider, Decision
-from agents.outcomes import OutcomeName, Record, Stamp, dead_letter, decided, ledger_record
+from agents.decider import BatchObserver, Decider, Decision
+from agents.outcomes import OutcomeName, Record, Stamp, dead_letter, decided, ledger_record, outcome_of
 from agents.publisher import Delivered, Publisher
+from agents.serving import Loaded, Serving
 from agents.settings import Settings
 from agents.telemetry import EventSpan, Outcome, Telemetry
-from models.engine import Engine
+from models.manifest import Manifest
 from schemas.codec import decode_raw_query, encode, event_id_of
-from schemas.errors import ContractError, PublishFailed
+from schemas.errors import ContractError, EventFailed, PublishFailed
 from schemas.events import OutputEvent, RawQuery, StageLatencies
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ Outputs = list[tuple[str, bytes]]
 class _Attempt:
     """What is known of an event so far; filled on the way."""
 
+    decider: Decider[EventSpan]
     stamp: Stamp
     started_ns: int
     decision: Decision | None = None
@@ -48,36 +50,48 @@ class Pipeline:
     """Processes records. Safe for many events at once on one event loop."""
 
     def __init__(
-        self, settings: Settings, decider: Decider[EventSpan], publisher: Publisher, telemetry: Telemetry
+        self, settings: Settings, serving: Serving[EventSpan], publisher: Publisher, telemetry: Telemetry
     ) -> None:
         self._settings = settings
         self._topics = settings.topics
-        self._decider = decider
+        self._serving = serving
         self._publisher = publisher
         self._telemetry = telemetry
-        self._manifest = decider.engine.manifest
+        self._shadows: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, settings: Settings, engine: Engine, telemetry: Telemetry) -> AsyncIterator[Self]:
-        """A pipeline with its micro-batcher and publisher running; leaving it flushes the publisher."""
-        model = engine.manifest.model_version
+    async def running(cls, settings: Settings, models: Loaded, telemetry: Telemetry) -> AsyncIterator[Self]:
+        """A pipeline with its models and publisher running; leaving it flushes the publisher."""
 
-        def observe_batch(owners: Sequence[EventSpan], started_ns: int, ended_ns: int) -> None:
-            telemetry.record_batch(owners, started_ns, ended_ns, model=model)
+        def observer_of(model: str) -> BatchObserver[EventSpan]:
+            def observe_batch(owners: Sequence[EventSpan], started_ns: int, ended_ns: int) -> None:
+                telemetry.record_batch(owners, started_ns, ended_ns, model=model)
+
+            return observe_batch
 
         publisher = Publisher(settings.bootstrap_servers, delivery_timeout_s=settings.publish_timeout_ms / 1000)
         await publisher.start()
         try:
-            async with Decider.running(engine, settings, observe_batch) as decider:
-                yield cls(settings, decider, publisher, telemetry)
+            async with Serving.running(models, settings, observer_of) as serving:
+                pipeline = cls(settings, serving, publisher, telemetry)
+                try:
+                    yield pipeline
+                finally:
+                    await pipeline.drop_shadows()
         finally:
             await publisher.flush_and_close(_CLOSE_TIMEOUT_S)
+
+    async def drop_shadows(self) -> None:
+        """Give up the shadows under way: nobody waits for them."""
+        for task in self._shadows:
+            task.cancel()
+        await asyncio.gather(*self._shadows, return_exceptions=True)
 
     @property
     def queue_depth(self) -> int:
         """Queries that wait for the engine."""
-        return self._decider.queue_depth
+        return self._serving.queue_depth
 
     async def process(self, record: Record) -> None:
         """Bring `record` to a named outcome that the broker has acknowledged.
@@ -100,7 +114,9 @@ class Pipeline:
                 raise
 
     async def _bring_to_outcome(self, record: Record, span: EventSpan) -> None:
-        attempt = _Attempt(self._stamp(record.derived_id, record.timestamp), time.time_ns())
+        decider = self._serving.in_use
+        stamp = _stamp(record.derived_id, record.timestamp, decider.engine.manifest)
+        attempt = _Attempt(decider, stamp, time.time_ns())
         try:
             outputs = await self._outputs(record, span, attempt)
             delivered = await self._publish(record, span, attempt, outputs)
@@ -109,13 +125,11 @@ class Pipeline:
         await self._write_ledger(record, span, attempt, delivered)
         self._report(span, attempt)
 
-    def _stamp(self, event_id: str, event_time: datetime) -> Stamp:
-        return Stamp(event_id, event_time, self._manifest.model_version, self._manifest.prompt_version)
-
     async def _outputs(self, record: Record, span: EventSpan, attempt: _Attempt) -> Outputs:
         raw = self._decode(record, attempt)
-        decision = attempt.decision = await self._decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
-        self._record_stages(span, decision)
+        self._begin_shadow(raw, record, span, attempt.stamp)
+        decision = attempt.decision = await attempt.decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
+        self._record_stages(span, attempt.decider.engine.manifest, decision)
         started_ns = time.time_ns()
         attempt.outcome, events = decided(raw, decision, attempt.stamp)
         outputs = [(topic, encode(event)) for topic, event in events]
@@ -128,12 +142,33 @@ class Pipeline:
         try:
             raw = decode_raw_query(record.value)
         except ContractError:
-            attempt.stamp = self._stamp(event_id_of(record.value) or record.derived_id, record.timestamp)
+            attempt.stamp = replace(attempt.stamp, event_id=event_id_of(record.value) or record.derived_id)
             raise
-        attempt.stamp = self._stamp(raw.event_id or record.derived_id, raw.event_time or record.timestamp)
+        event_id = raw.event_id or record.derived_id
+        attempt.decider = self._serving.choose(event_id)
+        attempt.stamp = _stamp(event_id, raw.event_time or record.timestamp, attempt.decider.engine.manifest)
         return raw
 
-    def _record_stages(self, span: EventSpan, decision: Decision) -> None:
+    def _begin_shadow(self, raw: RawQuery, record: Record, span: EventSpan, stamp: Stamp) -> None:
+        decider = self._serving.shadow(stamp.event_id)
+        if decider and len(self._shadows) < self._settings.window:
+            task = asyncio.create_task(self._shadow(decider, raw, record, span, stamp), name="shadow")
+            self._shadows.add(task)
+            task.add_done_callback(self._shadows.discard)
+
+    async def _shadow(
+        self, decider: Decider[EventSpan], raw: RawQuery, record: Record, span: EventSpan, stamp: Stamp
+    ) -> None:
+        """Let the candidate decide the event too, for the ledger only. Whatever fails leaves no record."""
+        attempt = _Attempt(decider, _stamp(stamp.event_id, stamp.event_time, decider.engine.manifest), time.time_ns())
+        try:
+            attempt.decision = await decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
+            attempt.outcome = outcome_of(attempt.decision)
+            await self._write_ledger(record, span, attempt, [], shadow=True)
+        except (ContractError, EventFailed) as error:
+            logger.debug("no shadow of %s: %s: %s", stamp.event_id, type(error).__name__, error)
+
+    def _record_stages(self, span: EventSpan, manifest: Manifest, decision: Decision) -> None:
         record_stage = self._telemetry.record_stage
         record_stage(span, "normalise", decision.normalise_started_ns, decision.normalise_ended_ns)
         if batched := decision.batched:
@@ -142,7 +177,7 @@ class Pipeline:
                 span,
                 batched.started_ns,
                 batched.ended_ns,
-                model=self._manifest.model_version,
+                model=manifest.model_version,
                 input_tokens=batched.result.input_tokens,
                 output_tokens=batched.result.output_tokens,
             )
@@ -173,7 +208,13 @@ class Pipeline:
             return await self._publish(record, span, attempt, [("deadletter", encode(reference))])
 
     async def _write_ledger(
-        self, record: Record, span: EventSpan, attempt: _Attempt, delivered: Sequence[Delivered]
+        self,
+        record: Record,
+        span: EventSpan,
+        attempt: _Attempt,
+        delivered: Sequence[Delivered],
+        *,
+        shadow: bool = False,
     ) -> None:
         entry = ledger_record(
             record,
@@ -183,9 +224,10 @@ class Pipeline:
             trace_id=span.trace_id,
             latency_ms=_latencies(attempt),
             decision=attempt.decision,
-            policy=self._decider.engine.policy,
+            policy=attempt.decider.engine.policy,
             error=attempt.error,
             with_text=self._settings.ledger_text,
+            shadow=shadow,
         )
         await self._publisher.publish(
             self._topics["ledger"],
@@ -210,6 +252,10 @@ class Pipeline:
                 error_type=type(attempt.error).__name__ if attempt.error else None,
             ),
         )
+
+
+def _stamp(event_id: str, event_time: datetime, manifest: Manifest) -> Stamp:
+    return Stamp(event_id, event_time, manifest.model_version, manifest.prompt_version)
 
 
 def _ms(started_ns: int, ended_ns: int) -> float:

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     topic_deadletter: str = Field("queries.deadletter", min_length=1, description="Records that could not be decided.")
     topic_ledger: str = Field("queries.ledger", min_length=1, description="The audit record of every decision.")
 
-    model: Path = Field(EMBEDDED_MODEL, description="Folder of the compiled model.")
+    model: Path = Field(EMBEDDED_MODEL, description="Folder of the compiled model, or of a registry.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model runs.")
     compute_type: Literal[
         "default", "auto", "int8", "int8_float32", "int8_bfloat16", "int8_float16", "float16", "bfloat16", "float32"

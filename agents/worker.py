@@ -16,16 +16,15 @@ from typing import Any, Final
 import faust
 from faust.web import Request, View
 
-from agents.decider import load_engine
 from agents.offsets import OffsetTracker, Registered
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
+from agents.serving import Loaded, load_models
 from agents.settings import Settings
 from agents.stop_limit import IDLE_S, StopLimit
 from agents.telemetry import Telemetry
 from agents.telemetry.logs import configure_logging
 from agents.topics import require_topics
-from models.engine import Engine
 from schemas.errors import ConfigurationError
 from schemas.version import VERSION
 
@@ -39,9 +38,9 @@ _REBALANCE_TIMEOUT_S: Final = 60.0
 class Worker:
     """One gate worker: the Faust app with its single agent, and what it works with."""
 
-    def __init__(self, settings: Settings, engine: Engine, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, models: Loaded, telemetry: Telemetry) -> None:
         self._settings = settings
-        self._engine = engine
+        self._models = models
         self._telemetry = telemetry
         self._pipeline: Pipeline | None = None
         self.app: Any = _faust_app(settings)
@@ -65,7 +64,7 @@ class Worker:
     async def _gate(self, stream: Any) -> None:
         try:
             async with (
-                Pipeline.running(self._settings, self._engine, self._telemetry) as pipeline,
+                Pipeline.running(self._settings, self._models, self._telemetry) as pipeline,
                 asyncio.TaskGroup() as tasks,
             ):
                 self._pipeline = pipeline
@@ -161,7 +160,7 @@ def run_worker(settings: Settings) -> None:
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
-    engine = load_engine(settings)
+    models = load_models(settings)
     _require_free_port(settings)
     require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)
     telemetry = Telemetry.start(
@@ -170,8 +169,9 @@ def run_worker(settings: Settings) -> None:
         service_version=VERSION,
         instance_id=socket.gethostname(),
     )
-    worker = Worker(settings, engine, telemetry)
-    logger.info("model %s loaded; joining group %s", engine.manifest.model_version, settings.group_id)
+    worker = Worker(settings, models, telemetry)
+    versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
+    logger.info("model %s loaded; joining group %s", versions, settings.group_id)
     try:
         process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)
         process.spinner = None  # it would write terminal codes between our lines of JSON

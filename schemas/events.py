@@ -228,6 +228,9 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     query: Annotated[str | None, Meta(description="The normalised query, only where SLUICE_LEDGER_TEXT allows it.")] = (
         None
     )
+    shadow: Annotated[
+        bool, Meta(description="True: what a candidate model would have decided; nothing was published for it.")
+    ] = False
 
 
 OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord

@@ -25,7 +25,7 @@ app = typer.Typer(
     "Start with `sluice up`; every setting is an environment variable, see `sluice config show`.",
 )
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the worker reads and writes.")
-models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at.")
+models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at, put in service.")
 schemas = typer.Typer(no_args_is_help=True, help="The contracts of the events.")
 evaluate = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +49,11 @@ Models = Annotated[
 Train = Annotated[Path | None, typer.Option("--train", help="Rows to fit the TF-IDF baseline on; without, none.")]
 Split = Annotated[str | None, typer.Option("--split", help="Only rows whose `split` is this.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")]
+Model = Annotated[str, typer.Argument(help="A version of the registry, or the folder of a model to copy into it.")]
+Share = Annotated[float, typer.Option("--share", min=0.0001, max=1.0, help="Share of the events, keyed by event_id.")]
+RegistryFolder = Annotated[
+    Path | None, typer.Option("--registry", help="Folder of the registry; `use` makes it. Else SLUICE_MODEL.")
+]
 Html = Annotated[Path | None, typer.Option("--html", help="Write tables and plots here, as one page.")]
 
 
@@ -223,11 +228,60 @@ def models_info(
     from agents.cli.model_commands import describe
     from agents.settings import load_settings
     from models.manifest import read_manifest, verify_weights
+    from models.registry import served_from
 
-    folder = folder or load_settings().model
+    folder = folder or served_from(load_settings().model).model
     manifest = read_manifest(folder)
     verify_weights(folder, manifest)
     describe(manifest, folder)
+
+
+@models.command("list")
+def models_list(registry: RegistryFolder = None) -> None:
+    """List the models of a registry, and which of them is in use or on trial."""
+    from agents.cli.model_commands import list_models, registry_at
+
+    list_models(registry_at(registry))
+
+
+@models.command("use")
+def models_use(model: Model, registry: RegistryFolder = None) -> None:
+    """Put a model in use: running workers exchange it within seconds and lose nothing. Ends a trial of it."""
+    from agents.cli.model_commands import list_models, registry_at
+
+    found = registry_at(registry)
+    found.use(model)
+    list_models(found)
+
+
+@models.command("canary")
+def models_canary(model: Model, share: Share, registry: RegistryFolder = None) -> None:
+    """Let a model decide a share of the events, the same ones always, in place of the one in use."""
+    from agents.cli.model_commands import list_models, registry_at
+
+    found = registry_at(registry)
+    found.try_out(model, "canary", share)
+    list_models(found)
+
+
+@models.command("shadow")
+def models_shadow(model: Model, share: Share, registry: RegistryFolder = None) -> None:
+    """Let a model decide a share of the events too, for the ledger only; `sluice eval shadow` compares."""
+    from agents.cli.model_commands import list_models, registry_at
+
+    found = registry_at(registry)
+    found.try_out(model, "shadow", share)
+    list_models(found)
+
+
+@models.command("rollback")
+def models_rollback(registry: RegistryFolder = None) -> None:
+    """End the trial; without one, put the model in use before back in use."""
+    from agents.cli.model_commands import list_models, registry_at
+
+    found = registry_at(registry)
+    found.roll_back()
+    list_models(found)
 
 
 @evaluate.callback()

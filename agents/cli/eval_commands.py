@@ -22,6 +22,7 @@ from models.evaluation.rows import IntentRow, ModerationRow, QueryRow, read_rows
 from models.labels import LABELS
 from models.manifest import read_manifest, write_manifest
 from models.policy import Policy, Verdict
+from models.registry import served_from
 from schemas.errors import ConfigurationError, ContractError
 
 
@@ -45,7 +46,7 @@ def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None)
 
 def apply_choice(report: Report, folder: Path | None) -> None:
     """Write the temperature and thresholds that the rows chose into the model's manifest: it serves with them then."""
-    folder = folder or load_settings().model
+    folder = folder or served_from(load_settings().model).model
     manifest = read_manifest(folder)
     scores = cast(ModerationScores, report.systems[manifest.model_version])
     write_manifest(

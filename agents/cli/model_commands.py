@@ -10,12 +10,15 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
+from agents.settings import load_settings
 from models.compile import Progress, compile_checkpoint
 from models.labels import LABELS_VERSION
-from models.manifest import Manifest, Profile, Quantization
+from models.manifest import MANIFEST_FILE, Manifest, Profile, Quantization
 from models.policy import Policy
 from models.prompts import PROMPT_VERSIONS
 from models.pull import pull
+from models.registry import Registry, is_registry
+from schemas.errors import ConfigurationError
 
 
 @contextmanager
@@ -63,6 +66,39 @@ def compile_with_progress(
             adapter=adapter,
             progress=report,
         )
+
+
+def registry_at(folder: Path | None) -> Registry:
+    """The registry in `folder`, else the one that the settings serve.
+
+    Raises:
+        ConfigurationError: the folder is a compiled model.
+    """
+    folder = folder or load_settings().model
+    if not is_registry(folder) and (folder / MANIFEST_FILE).exists():
+        raise ConfigurationError(f"{folder} is one compiled model: give a folder of its own with --registry")
+    return Registry(folder)
+
+
+def list_models(registry: Registry) -> None:
+    """Print the models of `registry` and their state as a table."""
+    deployment = registry.deployment()
+    candidate = deployment.candidate
+    states = dict.fromkeys(deployment.versions, "[dim]used before[/]")
+    states[deployment.versions[-1]] = "[green]in use[/]"
+    if candidate:
+        states[candidate.version] = f"[yellow]{candidate.mode} {candidate.share:.2%}[/]"
+    table = Table(Column("version", overflow="fold"), "state", "profile", "quantization", "parameters", "compiled")
+    for manifest in registry.models():
+        table.add_row(
+            manifest.model_version,
+            states.get(manifest.model_version, ""),
+            manifest.profile,
+            manifest.quantization,
+            f"{manifest.parameters / 1e6:,.1f} M",
+            f"{manifest.created_at:%Y-%m-%d %H:%M}",
+        )
+    Console().print(table)
 
 
 def describe(manifest: Manifest, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """What becomes of an event whose outputs cannot be published. The broker is played: a real one fails at no command."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,14 +11,15 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.decider import Decider, load_engine
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
 from agents.publisher import Delivered
+from agents.serving import Serving, load_models
 from agents.settings import load_settings
 from agents.telemetry import EventSpan, Telemetry
+from models.registry import Registry
 from schemas.errors import PublishFailed
-from tests.compiled import compiled_tiny
+from tests.compiled import compiled_tiny, edit_manifest
 
 RECORD = Record("queries.raw", 0, 7, datetime(2026, 1, 31, tzinfo=UTC), b"key", b'{"query": "red shoes"}', [])
 
@@ -46,8 +49,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def pipeline(model: Path, broker: Broker) -> AsyncIterator[Pipeline]:
     settings = load_settings(model=model)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
-    async with Decider[EventSpan].running(load_engine(settings), settings) as decider:
-        yield Pipeline(settings, decider, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+    async with Serving[EventSpan].running(load_models(settings), settings) as serving:
+        yield Pipeline(settings, serving, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
 
 
 def refused(topics: Sequence[str], *, too_large: bool) -> dict[str, list[PublishFailed]]:
@@ -81,3 +84,24 @@ async def test_outputs_that_are_refused_end_in_a_whole_dead_letter(model: Path) 
     letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
     assert letter["value_omitted"] is False
     assert broker.taken[-1][0] == "queries.ledger"
+
+
+async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path) -> None:
+    candidate = tmp_path / "candidate"
+    shutil.copytree(model, candidate)
+    edit_manifest(candidate, name="candidate")
+    registry = Registry(tmp_path / "registry")
+    registry.use(str(model))
+    version = registry.try_out(str(candidate), "shadow", 1)
+    broker = Broker({})
+    async with pipeline(registry.folder, broker) as under_test:
+        await under_test.process(RECORD)
+        await asyncio.wait(under_test._shadows, timeout=10)
+    outputs = [event for topic, event in broker.taken if topic != "queries.ledger"]
+    served, shadow = sorted(
+        (event for topic, event in broker.taken if topic == "queries.ledger"), key=lambda record: record["shadow"]
+    )
+    assert version not in {event["model_version"] for event in outputs}
+    assert (served["shadow"], shadow["shadow"], shadow["model_version"]) == (False, True, version)
+    assert (shadow["event_id"], shadow["outputs"]) == (served["event_id"], [])
+    assert len(served["outputs"]) == len(outputs)

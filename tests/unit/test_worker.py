@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents.decider import load_engine
+from agents.serving import load_models
 from agents.settings import load_settings
 from agents.telemetry import Telemetry
 from agents.worker import Worker
@@ -37,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def worker(model: Path) -> Worker:
     settings = load_settings(model=model)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
-    return Worker(settings, load_engine(settings), telemetry)
+    return Worker(settings, load_models(settings), telemetry)
 
 
 async def finish(worker: Worker, event: Event) -> None:
