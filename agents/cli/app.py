@@ -340,6 +340,21 @@ def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Js
     publish(evaluate_rewrite(file, model or [], split), json, html)
 
 
+@evaluate.command("shadow")
+def eval_shadow(
+    file: Annotated[Path, typer.Argument(help="What `sluice tail ledger --from-beginning` printed.")],
+    json: Json = None,
+    html: Html = None,
+) -> None:
+    """Compare the model in use with the candidate in its shadow: verdicts, intents, answers, latency.
+
+    Start the trial with `sluice models shadow`; the JSON names events on which they differ.
+    """
+    from agents.cli.eval_commands import evaluate_shadow, publish
+
+    publish(evaluate_shadow(file), json, html)
+
+
 @schemas.command("export")
 def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write into.")]) -> None:
     """Write a JSON Schema per event and the AsyncAPI document."""

@@ -19,6 +19,7 @@ from models.evaluation.moderation import ModerationScores, score_moderation
 from models.evaluation.report import Report, tables, write_html, write_json
 from models.evaluation.rewrite import pairs_of, score_rewrites
 from models.evaluation.rows import IntentRow, ModerationRow, QueryRow, read_rows
+from models.evaluation.shadow import LedgerLine, score_shadow
 from models.labels import LABELS
 from models.manifest import read_manifest, write_manifest
 from models.policy import Policy, Verdict
@@ -89,6 +90,12 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     speller = DictionarySpeller()
     systems[speller.name] = score_rewrites(pairs, speller.rewrite)
     return Report("rewrite", str(file), len(rows), systems)
+
+
+def evaluate_shadow(file: Path) -> Report:
+    """Compare the model in use with its shadows on the lines of a ledger."""
+    records = [line.value for line in read_rows(file, LedgerLine)]
+    return Report("shadow", str(file), len(records), score_shadow(records))
 
 
 def publish(report: Report, json: Path | None, html: Path | None) -> None:

@@ -14,6 +14,7 @@ from models.evaluation.calibration import Bin
 from models.evaluation.intent import IntentScores
 from models.evaluation.moderation import ModerationScores
 from models.evaluation.rewrite import RewriteScores
+from models.evaluation.shadow import ShadowScores
 from models.evaluation.thresholds import CATCH, ESCALATE
 
 _PLOT: Final = 260
@@ -26,7 +27,7 @@ class Report(msgspec.Struct, frozen=True):
     part: str
     file: str
     rows: int
-    systems: dict[str, ModerationScores] | dict[str, IntentScores] | dict[str, RewriteScores]
+    systems: dict[str, ModerationScores] | dict[str, IntentScores] | dict[str, RewriteScores] | dict[str, ShadowScores]
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -58,6 +59,8 @@ def tables(report: Report) -> list[Table]:
     systems: Mapping[str, Any] = report.systems
     if report.part == "moderation":
         return _moderation_tables(systems)
+    if report.part == "shadow":
+        return [_shadow_table(systems)]
     return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems)]
 
 
@@ -170,6 +173,32 @@ def _rewrite_table(systems: Mapping[str, RewriteScores]) -> Table:
             ("nDCG@10, rewritten", [f"{each.rewritten.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, clean", [f"{each.clean.ndcg_at_10:.3f}" for each in scores]),
             ("lost recall won back", [_percent(each.recovered) for each in scores]),
+        ],
+    )
+
+
+def _shadow_table(systems: Mapping[str, ShadowScores]) -> Table:
+    scores = list(systems.values())
+    agreements = [each.agreement for each in scores]
+    changes = sorted({change for each in agreements if each for change in each.changes})
+    return _side_by_side(
+        "The model in use, and its shadow",
+        list(systems),
+        [
+            ("events that both decided", [str(each.events) for each in scores]),
+            ("allowed", [_percent(each.allowed) for each in scores]),
+            ("sent to review", [_percent(each.review) for each in scores]),
+            ("blocked", [_percent(each.blocked) for each in scores]),
+            ("engine, p50 ms", [f"{each.model_ms_p50:.1f}" for each in scores]),
+            ("engine, p95 ms", [f"{each.model_ms_p95:.1f}" for each in scores]),
+            ("tokens written per event", [f"{each.output_tokens:.1f}" for each in scores]),
+            ("same verdict", [_percent(each.verdicts) if each else "" for each in agreements]),
+            ("same intent", [_percent(each.intents) if each else "" for each in agreements]),
+            ("same answer", [_percent(each.answers) if each else "" for each in agreements]),
+            *(
+                (change, [str(each.changes.get(change, 0)) if each else "" for each in agreements])
+                for change in changes
+            ),
         ],
     )
 

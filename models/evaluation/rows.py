@@ -60,7 +60,7 @@ class QueryRow(msgspec.Struct, frozen=True):
         return self.query or self.text or ""
 
 
-RowT = TypeVar("RowT", ModerationRow, IntentRow, QueryRow)
+RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 
 def read_rows(path: Path, row_type: type[RowT], *, split: str | None = None) -> list[RowT]:

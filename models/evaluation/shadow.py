@@ -1,0 +1,103 @@
+"""A candidate in shadow against the model in use: the two ledger records of the same events, compared."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from schemas.errors import ContractError
+from schemas.events import LedgerRecord
+
+_EXAMPLES: Final = 10
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """A line that ``sluice tail ledger`` prints; its other fields are ignored."""
+
+    value: LedgerRecord
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """How often the candidate decided as the model in use did, in shares; `answers`: word for word the same answer.
+
+    `changes` counts verdicts that differ, by "before → after"; `examples` has the first event ids of each.
+    """
+
+    verdicts: float
+    intents: float
+    answers: float
+    changes: dict[str, int]
+    examples: dict[str, list[str]]
+
+
+class ShadowScores(msgspec.Struct, frozen=True):
+    """What one model decided of the events that both decided; milliseconds are those of its engine calls."""
+
+    events: int
+    allowed: float
+    review: float
+    blocked: float
+    model_ms_p50: float
+    model_ms_p95: float
+    output_tokens: float
+    agreement: Agreement | None
+
+
+def score_shadow(records: Sequence[LedgerRecord]) -> dict[str, ShadowScores]:
+    """The scores of the model in use and of each candidate, by version, over the events that both decided.
+
+    Degraded decisions are left out. An event that came again counts once.
+
+    Raises:
+        ContractError: no event was decided by two models.
+    """
+    decided = [record for record in records if record.decision and not record.decision.degraded]
+    served = {record.event_id: record for record in decided if not record.shadow}
+    shadows: dict[str, dict[str, LedgerRecord]] = defaultdict(dict)
+    for record in decided:
+        if record.shadow and record.event_id in served:
+            shadows[record.model_version][record.event_id] = record
+    if not shadows:
+        raise ContractError("no event has a shadow: start one with `sluice models shadow`, then read the ledger again")
+    both = sorted({event for candidate in shadows.values() for event in candidate})
+    versions = Counter(served[event].model_version for event in both)
+    in_use = versions.most_common(1)[0][0]
+    scores = {in_use: _score([served[event] for event in both], None)}
+    for version, candidate in shadows.items():
+        pairs = [(served[event], record) for event, record in candidate.items()]
+        scores[version] = _score(list(candidate.values()), _agreement(pairs))
+    return scores
+
+
+def _score(records: Sequence[LedgerRecord], agreement: Agreement | None) -> ShadowScores:
+    outcomes = Counter(record.outcome for record in records)
+    milliseconds = [record.latency_ms.model or 0.0 for record in records]
+    return ShadowScores(
+        events=len(records),
+        allowed=outcomes["allowed"] / len(records),
+        review=outcomes["review"] / len(records),
+        blocked=outcomes["blocked"] / len(records),
+        model_ms_p50=float(np.percentile(milliseconds, 50)),
+        model_ms_p95=float(np.percentile(milliseconds, 95)),
+        output_tokens=sum(record.tokens.output for record in records) / len(records),
+        agreement=agreement,
+    )
+
+
+def _agreement(pairs: Sequence[tuple[LedgerRecord, LedgerRecord]]) -> Agreement:
+    examples: dict[str, list[str]] = defaultdict(list)
+    intents = 0
+    for before, after in pairs:
+        if before.outcome != after.outcome:
+            examples[f"{before.outcome} → {after.outcome}"].append(after.event_id)
+        intents += bool(before.decision and after.decision and before.decision.intent == after.decision.intent)
+    changed = sum(map(len, examples.values()))
+    return Agreement(
+        verdicts=1 - changed / len(pairs),
+        intents=intents / len(pairs),
+        answers=sum(before.output_hash == after.output_hash for before, after in pairs) / len(pairs),
+        changes={change: len(events) for change, events in examples.items()},
+        examples={change: events[:_EXAMPLES] for change, events in examples.items()},
+    )

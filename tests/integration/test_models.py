@@ -1,0 +1,103 @@
+"""Models exchanged and tried in a running worker, by `sluice models`, on a real broker."""
+
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+
+from models.training.products import product_query
+from tests.compiled import compiled_tiny, edit_manifest
+from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
+from tests.integration.conftest import Broker, TopicMaker
+from tests.integration.test_cli import sluice
+from tests.integration.worker_process import make_stream, run_worker, wait_for
+from tests.kafka_client import Record
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    first = compiled_tiny(folder / "first", "tuned")
+    shutil.copytree(first, folder / "second")
+    edit_manifest(folder / "second", name="second")
+    return first, folder / "second"
+
+
+def queries(numbers: Sequence[int]) -> list[Record]:
+    rng = random.Random(numbers[0])
+    return [
+        (None, orjson.dumps({"query": product_query(rng).text, "event_id": f"event-{number}"}), [])
+        for number in numbers
+    ]
+
+
+def models(command: str, *arguments: object, registry: Path) -> None:
+    finished = sluice("models", command, *map(str, arguments), "--registry", registry)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_models_are_exchanged_in_mid_stream_and_no_event_is_lost(
+    broker: Broker, topics: TopicMaker, tmp_path: Path, two_models: tuple[Path, Path]
+) -> None:
+    first, second = two_models
+    registry = tmp_path / "registry"
+    models("use", first, registry=registry)
+    stream = make_stream(broker, topics)
+    with run_worker(stream, tmp_path, model=registry) as worker:
+        stream.produce(queries(range(600)))
+        wait_for(lambda: stream.ledger_count() > 20, 60, "the worker does not work")
+        models("use", second, registry=registry)
+        wait_for(lambda: "serving second@" in worker.log, 30, "the worker does not take the new model")
+        stream.produce(queries(range(600, 900)))
+        stream.await_commits()
+        worker.stop()
+    inputs, outputs = stream.inputs(), stream.outputs()
+    assert_accounted_for(inputs, outputs)
+    assert_contracts_hold(outputs)
+    ledgers = [output.event for output in outputs if output.name == "ledger"]
+    assert {ledger["model_version"].split("@")[0] for ledger in ledgers} == {"first-checkpoint", "second"}
+    assert not any(ledger["decision"]["degraded"] for ledger in ledgers)
+
+
+def test_a_shadow_is_compared_and_a_canary_decides_its_share(
+    broker: Broker, topics: TopicMaker, tmp_path: Path, two_models: tuple[Path, Path]
+) -> None:
+    first, second = two_models
+    registry = tmp_path / "registry"
+    models("use", first, registry=registry)
+    models("shadow", second, "--share", 0.5, registry=registry)
+    stream = make_stream(broker, topics)
+    with run_worker(stream, tmp_path, model=registry) as worker:
+        stream.produce(queries(range(200)))
+        wait_for(lambda: stream.ledger_count() > 270, 60, "the shadow does not decide")
+        models("canary", second, "--share", 0.5, registry=registry)
+        wait_for(lambda: "canary second@" in worker.log, 30, "the worker does not begin the canary")
+        shadowed = stream.ledger_count()
+        stream.produce(queries(range(200, 400)))
+        stream.await_commits()
+        worker.stop()
+    outputs = stream.outputs()
+    ledgers = [output.event for output in outputs if output.name == "ledger"]
+    shadows = [ledger for ledger in ledgers if ledger["shadow"]]
+    assert len(shadows) == shadowed - 200
+    assert all(ledger["model_version"].startswith("second@") and not ledger["outputs"] for ledger in shadows)
+    canary = {
+        ledger["event_id"]
+        for ledger in ledgers
+        if not ledger["shadow"] and ledger["model_version"].startswith("second@")
+    }
+    assert canary
+    assert canary <= {f"event-{number}" for number in range(200, 400)}
+    assert 60 < len(canary) < 140
+
+    lines = tmp_path / "ledger.jsonl"
+    lines.write_bytes(b"\n".join(orjson.dumps({"topic": "ledger", "value": ledger}) for ledger in ledgers))
+    finished = sluice("eval", "shadow", lines, "--json", tmp_path / "shadow.json")
+    assert finished.returncode == 0, finished.stderr
+    systems = orjson.loads((tmp_path / "shadow.json").read_bytes())["systems"]
+    in_use, candidate = systems.values()
+    assert in_use["events"] == candidate["events"] == len(shadows)
+    assert candidate["agreement"] == {"verdicts": 1, "intents": 1, "answers": 1, "changes": {}, "examples": {}}
