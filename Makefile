@@ -12,7 +12,7 @@ help: ## list these commands
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,eval,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local,eval,teacher,dev]'
 	@touch $@
 
 setup: $(READY) ## make .venv and install everything but the training extra

@@ -127,12 +127,12 @@ def _tuned(tokenizer: QueryTokenizer) -> PromptProfile:
 _IM_END: Final = "<|im_end|>"
 _TOPICS: Final = frozenset(Intent)
 
-_LETTERS: Final = ascii_uppercase[: len(LABELS)]
+GATE_LETTERS: Final = ascii_uppercase[: len(LABELS)]
 """The labels' names in the prompt: a byte each, so one token each and all different in any byte-level vocabulary."""
 
 _GATE_INSTRUCTION: Final = (
     "Judge the search query. "
-    + ", ".join(f"{letter} {label.replace('_', ' ')}" for letter, label in zip(_LETTERS, LABELS, strict=True))
+    + ", ".join(f"{letter} {label.replace('_', ' ')}" for letter, label in zip(GATE_LETTERS, LABELS, strict=True))
     + ". Reply with one letter."
 )
 _REWRITE_INSTRUCTION: Final = (
@@ -168,7 +168,7 @@ def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
         version=PROMPT_VERSIONS["zero_shot"],
         gate=frame(_GATE_INSTRUCTION),
         rewrite=frame(_REWRITE_INSTRUCTION),
-        label_ids=tuple(map(tokenizer.id_of, _LETTERS)),
+        label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
         end_token=_IM_END,
         parse=parse,
         least_probability=0.0,  # not measured yet

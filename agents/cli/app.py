@@ -31,11 +31,16 @@ evaluate = typer.Typer(
     no_args_is_help=True,
     help="Measure compiled models, and honest baselines beside them, on JSON Lines files. Needs the extra `eval`.",
 )
+learn = typer.Typer(
+    no_args_is_help=True,
+    help="Make Qwen3-0.6B better with rows of your own: data, LoRA, then `models compile`, `eval` and `models use`.",
+)
 config = typer.Typer(no_args_is_help=True, help="The settings.")
 app.add_typer(topics, name="topics")
 app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")
+app.add_typer(learn, name="learn")
 app.add_typer(config, name="config")
 
 Brokers = Annotated[
@@ -64,6 +69,11 @@ def main() -> None:
     except SluicegateError as error:
         sys.stderr.write(f"sluice: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _require(module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigurationError(f"this needs the extra `{extra}`: pip install 'sluicegate[{extra}]'")
 
 
 def _version(wanted: bool) -> None:
@@ -353,6 +363,61 @@ def eval_shadow(
     from agents.cli.eval_commands import evaluate_shadow, publish
 
     publish(evaluate_shadow(file), json, html)
+
+
+@learn.command("teacher")
+def learn_teacher(
+    file: Annotated[Path, typer.Argument(help="JSON Lines of queries: `text` or `query`.")],
+    out: Annotated[Path, typer.Argument(help="Labelled rows are appended here; what is there is not asked again.")],
+    model: Annotated[str, typer.Option(help="Name of the teacher's model.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible API, as http://localhost:8000/v1; else OPENAI_BASE_URL.")
+    ] = None,
+    requests_per_minute: Annotated[float, typer.Option(min=0.1, help="Most requests a minute.")] = 60,
+    price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens read.")] = 0,
+    price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens written.")] = 0,
+) -> None:
+    """Let a large model label queries (distillation). Stopped and started again, it goes on. Needs the extra `teacher`.
+
+    The key is OPENAI_API_KEY. The queries leave this machine: mind what may.
+    """
+    _require("openai", "teacher")
+    from agents.cli.learn_commands import ask_teacher
+
+    ask_teacher(file, out, model, base_url, requests_per_minute, price_in, price_out)
+
+
+@learn.command("reviewed")
+def learn_reviewed(
+    file: Annotated[Path, typer.Argument(help="What `sluice tail reviewed --from-beginning` printed.")],
+    out: Annotated[Path, typer.Argument(help="File for the rows.")],
+) -> None:
+    """Turn the reviewers' verdicts into rows to learn from."""
+    from agents.cli.learn_commands import take_verdicts
+
+    take_verdicts(file, out)
+
+
+@learn.command("lora")
+def learn_lora(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a Hugging Face Qwen3 checkpoint.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the adapter.")],
+    data: Annotated[Path, typer.Option(help="Folder of JSON Lines: text, label, category, domain, clean, synonyms.")],
+    text: Annotated[
+        Path | None, typer.Option(help="Raw text of your domain, a line each, learnt too (continued pre-training).")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Most times that every row is seen.")] = 3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Of AdamW, at its highest.")] = 2e-4,
+    rank: Annotated[int, typer.Option(min=1, help="Of the updates.")] = 16,
+) -> None:
+    """Tune a checkpoint for our prompts with LoRA; ends when rows held out gain no more. Needs the extra `train`.
+
+    Then `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL --apply`.
+    """
+    _require("peft", "train")
+    from agents.cli.learn_commands import tune_checkpoint
+
+    tune_checkpoint(checkpoint, out, data, text, epochs, learning_rate, rank)
 
 
 @schemas.command("export")
