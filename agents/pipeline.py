@@ -93,6 +93,11 @@ class Pipeline:
         """Queries that wait for the engine."""
         return self._serving.queue_depth
 
+    @property
+    def models(self) -> str:
+        """The versions in service, in a few words."""
+        return self._serving.description
+
     async def process(self, record: Record) -> None:
         """Bring `record` to a named outcome that the broker has acknowledged.
 

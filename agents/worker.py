@@ -100,7 +100,8 @@ class Worker:
     def _healthz(self) -> Callable[[View, Request], Awaitable[Any]]:
         # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
         async def healthz(view: View, _request: Request) -> Any:
-            return view.json({"status": "ok", "in_flight": self.in_flight, "version": VERSION})
+            models = self._pipeline.models if self._pipeline else None
+            return view.json({"status": "ok", "in_flight": self.in_flight, "models": models, "version": VERSION})
 
         return healthz
 

@@ -51,6 +51,7 @@ def test_models_are_exchanged_in_mid_stream_and_no_event_is_lost(
         wait_for(lambda: stream.ledger_count() > 20, 60, "the worker does not work")
         models("use", second, registry=registry)
         wait_for(lambda: "serving second@" in worker.log, 30, "the worker does not take the new model")
+        assert worker.health()["models"].startswith("second@")
         stream.produce(queries(range(600, 900)))
         stream.await_commits()
         worker.stop()

@@ -123,6 +123,10 @@ class WorkerProcess:
         except httpx.TransportError:
             return False
 
+    def health(self) -> dict[str, Any]:
+        """What /healthz says."""
+        return dict(httpx.get(self._health, timeout=5).raise_for_status().json())
+
     def stop(self) -> None:
         """End it as an orchestrator does; it must finish what is in flight and exit with 0."""
         self._process.send_signal(signal.SIGTERM)
