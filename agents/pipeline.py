@@ -21,7 +21,7 @@ from agents.settings import Settings
 from agents.telemetry import EventSpan, Outcome, Telemetry
 from models.manifest import Manifest
 from schemas.codec import decode_raw_query, encode, event_id_of
-from schemas.errors import ContractError, EventFailed, PublishFailed
+from schemas.errors import ContractError, PublishFailed
 from schemas.events import OutputEvent, RawQuery, StageLatencies
 
 logger = logging.getLogger(__name__)
@@ -170,8 +170,8 @@ class Pipeline:
             attempt.decision = await decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
             attempt.outcome = outcome_of(attempt.decision)
             await self._write_ledger(record, span, attempt, [], shadow=True)
-        except (ContractError, EventFailed) as error:
-            logger.debug("no shadow of %s: %s: %s", stamp.event_id, type(error).__name__, error)
+        except Exception as error:  # noqa: BLE001 - a trial harms nobody, whatever it is
+            logger.warning("no shadow of %s: %s: %s", stamp.event_id, type(error).__name__, error)
 
     def _record_stages(self, span: EventSpan, manifest: Manifest, decision: Decision) -> None:
         record_stage = self._telemetry.record_stage
