@@ -6,7 +6,6 @@ queries of a batch must have the same number of tokens: the micro-batcher sees t
 """
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,20 +153,32 @@ class Engine:
         return [dict(zip(LABELS, row, strict=True)) for row in _softmax(labels).tolist()]
 
     def _answer(self, batch: Sequence[EncodedQuery]) -> list[tuple[list[int], float]]:
-        """For each query the ids of its answer, and the probability of all of them."""
+        """For each query the ids of its answer, and the probability of its rewrite, or 1 where nobody asks for it."""
         if not batch:
             return []
-        room = min(self._max_answer_tokens, 2 * len(batch[0].tokens) + _ANSWER_ROOM)
+        weighed = self._profile.least_probability > 0
         results = self._generate(
             batch,
             self._profile.rewrite,
-            max_length=room,
+            max_length=min(self._max_answer_tokens, 2 * len(batch[0].tokens) + _ANSWER_ROOM),
             end_token=self._profile.end_token,
             return_end_token=True,
-            return_scores=True,
-            length_penalty=0,  # the score is then the plain sum of log-probabilities
+            return_logits_vocab=weighed,
         )
-        return [(result.sequences_ids[0], math.exp(result.scores[0])) for result in results]
+        return [
+            (result.sequences_ids[0], self._probability(result.sequences_ids[0], result.logits[0]) if weighed else 1.0)
+            for result in results
+        ]
+
+    def _probability(self, ids: list[int], logits: Sequence[Any]) -> float:
+        """Of the rewrite in the answer `ids`; `logits` has a row of the vocabulary's size for each of them."""
+        rewrite = self._profile.rewrite_of(ids)
+        if not rewrite:
+            return 1.0
+        steps = np.stack([np.asarray(row, np.float32).reshape(-1) for row in logits[1 : 1 + len(rewrite)]])
+        highest = steps.max(axis=1)
+        chosen = steps[np.arange(len(rewrite)), list(rewrite)]
+        return float(np.exp((chosen - highest - np.log(np.exp(steps - highest[:, None]).sum(axis=1))).sum()))
 
     def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> Any:
         return self._generator.generate_batch(

@@ -3,7 +3,7 @@
     <query tokens> <|gate|>                                          the prompt
     <|allow|> <|intent:travel|> <|keep|> … <|end|>                   the query needs no rewrite
     <|allow|> <|intent:travel|> <|rewrite|> tokens … <|end|>         it does
-      … = (<|synonym|> tokens | <|facet|> tokens)*                   expansions, if any
+      … = (<|synonym|> tokens | <|category|> tokens | …)*            expansions, if any: a token per kind of facet
     <|hate|>                                                         an unsafe label: the answer is one token long
 
 The verdict is one token, so one prefill yields every label's probability and a blocked query costs no decoding.
@@ -19,11 +19,12 @@ GATE: Final = "<|gate|>"
 KEEP: Final = "<|keep|>"
 REWRITE: Final = "<|rewrite|>"
 SYNONYM: Final = "<|synonym|>"
-FACET: Final = "<|facet|>"
+FACETS: Final = {kind: f"<|{kind}|>" for kind in ("category", "colour")}
+"""The token of each kind of facet: `category:shoes` is ``<|category|> shoes``."""
 END: Final = "<|end|>"
 
 LABEL_TOKENS: Final = tuple(f"<|{label}|>" for label in LABELS)
 INTENT_TOKENS: Final = tuple(f"<|intent:{intent}|>" for intent in Intent)
 
-CONTROL_TOKENS: Final = (END, GATE, KEEP, REWRITE, SYNONYM, FACET, *LABEL_TOKENS, *INTENT_TOKENS)
+CONTROL_TOKENS: Final = (END, GATE, KEEP, REWRITE, SYNONYM, *FACETS.values(), *LABEL_TOKENS, *INTENT_TOKENS)
 """Every control token, in the order of their ids in a tuned model's vocabulary (0 is `END`)."""

@@ -118,6 +118,7 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[Table]:
                 for category in choices[0].thresholds
             ),
             ("caught / escalated", [f"{_percent(each.caught)} / {_percent(each.escalated)}" for each in choices]),
+            ("safe rows to review", [_percent(each.escalated_safe) for each in choices]),
             ("safe rows blocked", [_percent(each.over_blocked) for each in choices]),
             ("meets the targets", ["yes" if each.meets_targets else "no" for each in choices]),
         ],

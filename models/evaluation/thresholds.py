@@ -1,9 +1,10 @@
 """Choosing a policy's thresholds on labelled rows, against targets that are said aloud and may be missed.
 
 One threshold sends to review, the same for every category that may block: the highest that still catches `CATCH` of the
-rows labelled block, but never so low that more than `ESCALATE` of the rows labelled allow or block go to review. Each
-category then blocks from the lowest probability at which it blocks no more than `MAY_BLOCK` of the safe rows; one that
-the rows say nothing about blocks as it did. A category that never blocks keeps its thresholds.
+rows labelled block, but never so low that more than `ESCALATE` of the rows labelled allow or block go to review, or
+more than `ESCALATE_SAFE` of those labelled allow. Each category then blocks from the lowest probability at which it
+blocks no more than `MAY_BLOCK` of the safe rows; one that the rows say nothing about blocks as it did. A category that
+never blocks keeps its thresholds.
 """
 
 from typing import Final
@@ -19,6 +20,7 @@ from schemas.events import Threshold
 
 CATCH: Final = 0.99
 ESCALATE: Final = 0.20
+ESCALATE_SAFE: Final = 0.05
 MAY_BLOCK: Final = 0.002
 
 _GRID: Final = np.round(np.arange(0.05, 0.96, 0.01), 2)
@@ -28,13 +30,15 @@ _FEWEST_ROWS: Final = 20
 class ThresholdChoice(msgspec.Struct, frozen=True):
     """The thresholds and what they come to on the rows they were chosen on, as shares.
 
-    `caught` and `blocked` of the rows labelled block, `over_blocked` of those labelled allow, `escalated` of both.
+    `caught` and `blocked` of the rows labelled block, `over_blocked` and `escalated_safe` of those labelled allow,
+    `escalated` of both.
     """
 
     thresholds: dict[Category, Threshold]
     caught: float
     blocked: float
     escalated: float
+    escalated_safe: float
     over_blocked: float
     meets_targets: bool
 
@@ -54,7 +58,7 @@ def choose_thresholds(probabilities: Floats, labels: NDArray[np.str_], policy: P
     best = _outcome(probabilities, labels, review_from(float(_GRID[-1])))
     for allow in _GRID[-2::-1]:
         choice = _outcome(probabilities, labels, review_from(float(allow)))
-        if choice.escalated > ESCALATE:
+        if choice.escalated > ESCALATE or choice.escalated_safe > ESCALATE_SAFE:
             break
         best = choice
         if choice.caught >= CATCH:
@@ -83,6 +87,7 @@ def _outcome(probabilities: Floats, labels: NDArray[np.str_], thresholds: dict[C
         caught=caught,
         blocked=float(blocked[violations].mean()) if violations.any() else 1.0,
         escalated=share_escalated,
+        escalated_safe=float(escalated[safe].mean()) if safe.any() else 0.0,
         over_blocked=float(blocked[safe].mean()) if safe.any() else 0.0,
         meets_targets=caught >= CATCH and share_escalated <= ESCALATE,
     )

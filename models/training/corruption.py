@@ -1,4 +1,4 @@
-"""Seeded misspelling: what fingers and ears do to a clean query, so that (corrupted, clean) trains a rewrite.
+"""Seeded corruption: what fingers, ears and pages do to a clean query, so that (corrupted, clean) trains a rewrite.
 
 Every function takes a `random.Random` and is a pure function of it. Words with digits are never touched: a model number
 that is "corrected" is another product.
@@ -108,3 +108,20 @@ def corrupt(query: str, rng: random.Random) -> str:
             j = rng.choice(spellable)
             words[j] = misspell(words[j], rng)
     return " ".join(words)
+
+
+EMOJI: Final = "😀😂😍🙏👍🔥🎉✨🤔😭💯🍕🎄🐶🚗🏠👟📱💻🎧🎁🛒☕🌹"
+_ELEMENTS: Final = ("b", "i", "em", "span", "p", "div")
+_FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+
+def dress(query: str, rng: random.Random) -> str:
+    """`query` as phones and pages send it: with an emoji, in full-width letters, or inside markup."""
+    kind = rng.random()
+    if kind < 0.5:
+        emoji = rng.choice(EMOJI) * rng.choice((1, 1, 2))
+        return rng.choice((f"{query} {emoji}", f"{query}{emoji}", f"{emoji} {query}"))
+    if kind < 0.75:
+        return query.translate(_FULL_WIDTH)
+    element = rng.choice(_ELEMENTS)
+    return f"<{element}>{query}</{element}>"

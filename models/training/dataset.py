@@ -21,14 +21,16 @@ import orjson
 from models.labels import ALLOW, Category, Intent
 from models.normalise import normalise
 from models.training import safe, unsafe
-from models.training.corruption import corrupt
+from models.training.corruption import corrupt, dress
 from models.training.products import product_query
-from models.tuned_format import END, FACET, KEEP, REWRITE, SYNONYM
+from models.tuned_format import END, FACETS, KEEP, REWRITE, SYNONYM
 
 PERMITTED_LICENCES: Final = frozenset({"MIT", "CC-BY-3.0", "CC-BY-4.0"})
 
 _LONGEST_REWRITE_WORDS: Final = 24
 """Longer queries are messages, not searches: they are kept as they are."""
+
+_SHARE_DRESSED: Final = 0.04
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Example:
     """The clean query, or None where `text` is clean already."""
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
+    """Each ``kind:value``, of the kinds in `FACETS`."""
 
 
 def answer(example: Example) -> str:
@@ -50,8 +53,13 @@ def answer(example: Example) -> str:
         return f"<|{example.label}|>"
     rewrite = KEEP if example.rewrite is None else REWRITE + example.rewrite
     synonyms = "".join(SYNONYM + synonym for synonym in example.synonyms)
-    facets = "".join(FACET + facet for facet in example.facets)
+    facets = "".join(FACETS[kind] + value for kind, _, value in (facet.partition(":") for facet in example.facets))
     return f"<|{ALLOW}|><|intent:{example.intent}|>{rewrite}{synonyms}{facets}{END}"
+
+
+def spoken(example: Example) -> tuple[str, ...]:
+    """The words of an example as they are meant, which the vocabulary should hold."""
+    return (example.rewrite or example.text, *example.synonyms, *(facet.partition(":")[2] for facet in example.facets))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -122,18 +130,18 @@ class Mixture:
             (4.0, unsafe_row("advbench", Category.ILLICIT)),
             *((0.4, unsafe_row("openai-moderation-eval", category)) for category in list(Category)[:5]),
             *((1.8, generated(category)) for category in Category if category is not Category.ILLICIT),
-            (3.5, generated(Category.ILLICIT)),
+            (5.0, generated(Category.ILLICIT)),
             (5.0, safe_row("davidson-2017", 0.0)),
             (1.5, safe_row("openai-moderation-eval", 0.0)),
             (14.0, safe_row("clinc150", 0.5)),
             (6.0, safe_row("banking77", 0.4)),
             (1.5, safe_row("wands", 0.5)),
-            (18.0, _product),
-            (9.0, self._plain_words),
+            (24.0, _product),
+            (10.0, self._plain_words),
             (1.5, safe_text(safe.navigation, Intent.NAVIGATION)),
             (2.5, safe_text(safe.support, Intent.SUPPORT)),
             (4.0, safe_text(safe.other, Intent.OTHER)),
-            (5.0, safe_text(safe.hard_negative, Intent.OTHER)),
+            (7.0, safe_text(safe.hard_negative, Intent.OTHER)),
             (2.0, _foreign),
         ]
         return shares
@@ -154,9 +162,11 @@ def _noisy(text: str, rng: random.Random, share: float) -> str:
 
 def _maybe_corrupted(example: Example, rng: random.Random, share: float) -> Example:
     words = example.text.count(" ") + 1
-    if words > _LONGEST_REWRITE_WORDS or rng.random() >= share:
+    if words > _LONGEST_REWRITE_WORDS:
         return example
-    corrupted = corrupt(example.text, rng)
+    corrupted = corrupt(example.text, rng) if rng.random() < share else example.text
+    if rng.random() < _SHARE_DRESSED:
+        corrupted = normalise(dress(corrupted, rng)).text
     if corrupted == example.text:
         return example
     return Example(corrupted, example.label, example.intent, example.text, example.synonyms, example.facets)

@@ -15,7 +15,7 @@ from models.manifest import Profile
 from models.policy import Verdict
 from models.prompts import CUT, UNREADABLE, UNSURE
 from models.rewrite import RewriteCode
-from models.tuned_format import END, FACET, GATE, KEEP, REWRITE, SYNONYM
+from models.tuned_format import END, FACETS, GATE, KEEP, REWRITE, SYNONYM
 from schemas.errors import CompiledModelError, EngineFailed
 from schemas.events import Threshold
 from tests.compiled import compiled_script, compiled_tiny, edit_manifest
@@ -147,11 +147,11 @@ def test_only_the_queries_that_pass_are_answered_and_each_keeps_its_own_answer(f
 
 
 def test_a_good_answer_becomes_the_rewrite_with_its_expansions(scripted: Callable[..., Engine]) -> None:
-    answer = ("<|intent:travel|>", REWRITE, *"Ġparis", SYNONYM, *"lut", FACET, *"fo", END)
+    answer = ("<|intent:travel|>", REWRITE, *"Ġparis", SYNONYM, *"lut", FACETS["category"], *"fo", END)
     judgement = judged(scripted(*answer), "pariss")
     assert judgement.intent is Intent.TRAVEL
-    assert (judgement.lexical, judgement.semantic) == ("paris", "paris (lut; fo)")
-    assert (judgement.synonyms, judgement.facets) == (("lut",), ("fo",))
+    assert (judgement.lexical, judgement.semantic) == ("paris", "paris (lut; category:fo)")
+    assert (judgement.synonyms, judgement.facets) == (("lut",), ("category:fo",))
     assert judgement.codes == (RewriteCode.REWRITTEN,)
     assert judgement.output_tokens == 1 + len(answer)
 
@@ -215,7 +215,7 @@ def test_an_answer_that_the_model_holds_improbable_is_not_used(tmp_path: Path) -
 
 
 def test_what_comes_with_a_refused_rewrite_is_not_used_either(scripted: Callable[..., Engine]) -> None:
-    judgement = judged(scripted("<|intent:travel|>", REWRITE, *"Ġq", FACET, "z", END), "paris")
+    judgement = judged(scripted("<|intent:travel|>", REWRITE, *"Ġq", FACETS["category"], "z", END), "paris")
     assert judgement.codes == ("rewrite_invented",)
     assert (judgement.lexical, judgement.facets) == ("paris", ())
 

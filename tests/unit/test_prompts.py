@@ -10,12 +10,13 @@ from models.labels import LABELS, Intent
 from models.manifest import Profile
 from models.prompts import CUT, UNREADABLE, Answer, PromptProfile, profile_for
 from models.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from models.tuned_format import CONTROL_TOKENS, END, FACET, GATE, INTENT_TOKENS, KEEP, REWRITE, SYNONYM
+from models.tuned_format import CONTROL_TOKENS, END, FACETS, GATE, INTENT_TOKENS, KEEP, REWRITE, SYNONYM
 from schemas.errors import CompiledModelError
 from tests.checkpoints import write_tokenizer
 from tests.compiled import tuned_tokenizer
 
 TRAVEL = "<|intent:travel|>"
+CATEGORY, COLOUR = FACETS["category"], FACETS["colour"]
 NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
 
 
@@ -42,13 +43,13 @@ def parse(tokenizer: QueryTokenizer, profile: Profile, template: str) -> Answer:
         (f"{TRAVEL}{REWRITE}cheap flights{END}", Answer(Intent.TRAVEL, "cheap flights")),
         (f"{TRAVEL}{KEEP}{SYNONYM}air fare{END}", Answer(Intent.TRAVEL, None, ("air fare",))),
         (
-            f"{TRAVEL}{REWRITE}a{SYNONYM}b{FACET}c{SYNONYM}d{FACET}e{END}",
-            Answer(Intent.TRAVEL, "a", ("b", "d"), ("c", "e")),
+            f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c{SYNONYM}d{COLOUR}e{END}",
+            Answer(Intent.TRAVEL, "a", ("b", "d"), ("category:c", "colour:e")),
         ),
         (f"{TRAVEL}{REWRITE}{END}", Answer(Intent.TRAVEL, "")),
         # Cut short: the last part may be half a word.
         (f"{TRAVEL}{REWRITE}cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
-        (f"{TRAVEL}{REWRITE}a{SYNONYM}b{FACET}c", Answer(Intent.TRAVEL, "a", ("b",), codes=(CUT,))),
+        (f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c", Answer(Intent.TRAVEL, "a", ("b",), codes=(CUT,))),
         (f"{TRAVEL}{KEEP}", Answer(Intent.TRAVEL, None, codes=(CUT,))),
         # Not the grammar.
         ("", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),

@@ -14,9 +14,9 @@ from models.normalise import normalise
 from models.prompts import profile_for
 from models.tokenizer import QueryTokenizer
 from models.training import safe, unsafe
-from models.training.corruption import corrupt, is_spellable
+from models.training.corruption import EMOJI, corrupt, dress, is_spellable
 from models.training.dataset import Example, Mixture, answer
-from models.training.products import PRODUCTS, product_query
+from models.training.products import AISLES, product_query
 from models.training.vocabulary import train_tokenizer
 
 SOURCES: dict[str, list[dict[str, Any]]] = {
@@ -127,5 +127,16 @@ def test_unsafe_queries_are_varied(category: Category) -> None:
     assert len({unsafe.unsafe(category, rng) for _ in range(300)}) > 100
 
 
-def test_the_catalogue_has_no_empty_entries() -> None:
-    assert all(product.noun and product.category and all(product.synonyms) for product in PRODUCTS)
+def test_the_catalogue_is_clean_and_has_no_empty_entries() -> None:
+    for aisle in AISLES:
+        entries = [*aisle.brands, *aisle.lines, *aisle.traits]
+        for product in aisle.products:
+            entries += [product.noun, *product.synonyms]
+        assert aisle.products
+        assert all(entry and entry == normalise(entry).text.lower() and ":" not in entry for entry in entries)
+
+
+def test_normalising_undoes_what_pages_put_around_a_query() -> None:
+    rng = random.Random(0)
+    left = {normalise(dress("red shoes", rng)).text.strip("".join(EMOJI)).strip() for _ in range(100)}
+    assert left == {"red shoes"}
