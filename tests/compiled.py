@@ -3,6 +3,7 @@
 Compiling one takes a fraction of a second.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -82,3 +83,11 @@ def _compiled(
         prompt_version=PROMPT_VERSIONS[profile],
     )
     return folder
+
+
+def compiled_twins(folder: Path) -> tuple[Path, Path]:
+    """Two models in `folder` of the same weights, the second by the name of "second"."""
+    first, second = compiled_tiny(folder / "first", "tuned"), folder / "second"
+    shutil.copytree(first, second)
+    edit_manifest(second, name="second")
+    return first, second

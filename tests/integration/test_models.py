@@ -1,7 +1,6 @@
 """Models exchanged and tried in a running worker, by `sluice models`, on a real broker."""
 
 import random
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import orjson
 import pytest
 
 from models.training.products import product_query
-from tests.compiled import compiled_tiny, edit_manifest
+from tests.compiled import compiled_twins
 from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.test_cli import sluice
@@ -19,11 +18,7 @@ from tests.kafka_client import Record
 
 @pytest.fixture(scope="module")
 def two_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("models")
-    first = compiled_tiny(folder / "first", "tuned")
-    shutil.copytree(first, folder / "second")
-    edit_manifest(folder / "second", name="second")
-    return first, folder / "second"
+    return compiled_twins(tmp_path_factory.mktemp("models"))
 
 
 def queries(numbers: Sequence[int]) -> list[Record]:

@@ -8,20 +8,22 @@ import pytest
 from models.manifest import WEIGHTS_FILE, read_manifest
 from models.registry import DEPLOYMENT_FILE, Registry, Served, served_from
 from schemas.errors import CompiledModelError, ContractError
-from tests.compiled import compiled_tiny, edit_manifest
+from tests.compiled import compiled_twins
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_tiny(tmp_path_factory.mktemp("models") / "first", "tuned")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return compiled_twins(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture(scope="module")
-def second(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "second"
-    shutil.copytree(first, folder)
-    edit_manifest(folder, name="second")
-    return folder
+@pytest.fixture
+def first(twins: tuple[Path, Path]) -> Path:
+    return twins[0]
+
+
+@pytest.fixture
+def second(twins: tuple[Path, Path]) -> Path:
+    return twins[1]
 
 
 @pytest.fixture
