@@ -47,10 +47,15 @@ SOURCES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def write_sources(folder: Path, sources: dict[str, list[dict[str, Any]]]) -> None:
+    """Write each file of `sources` into `folder`."""
+    for name, rows in sources.items():
+        (folder / name).write_bytes(b"\n".join(orjson.dumps({"licence": "MIT", **row}) for row in rows))
+
+
 @pytest.fixture
 def mixture(tmp_path: Path) -> Mixture:
-    for name, rows in SOURCES.items():
-        (tmp_path / name).write_bytes(b"\n".join(orjson.dumps({"licence": "MIT", **row}) for row in rows))
+    write_sources(tmp_path, SOURCES)
     return Mixture(tmp_path, ["plain", "words", "porn"], [1.0, 1.0, 1.0])
 
 
