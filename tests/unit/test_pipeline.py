@@ -96,7 +96,7 @@ async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path)
     broker = Broker({})
     async with pipeline(registry.folder, broker) as under_test:
         await under_test.process(RECORD)
-        await asyncio.wait(under_test._shadows, timeout=10)
+        await asyncio.gather(*under_test._shadows)
     outputs = [event for topic, event in broker.taken if topic != "queries.ledger"]
     served, shadow = sorted(
         (event for topic, event in broker.taken if topic == "queries.ledger"), key=lambda record: record["shadow"]
