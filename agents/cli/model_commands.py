@@ -88,15 +88,20 @@ def list_models(registry: Registry) -> None:
     states[deployment.versions[-1]] = "[green]in use[/]"
     if candidate:
         states[candidate.version] = f"[yellow]{candidate.mode} {candidate.share:.2%}[/]"
-    table = Table(Column("version", overflow="fold"), "state", "profile", "quantization", "parameters", "compiled")
+    table = Table(
+        Column("version", no_wrap=True),
+        Column("state", no_wrap=True),
+        "profile",
+        "weights",
+        Column("compiled", no_wrap=True),
+    )
     for manifest in registry.models():
         table.add_row(
             manifest.model_version,
             states.get(manifest.model_version, ""),
             manifest.profile,
-            manifest.quantization,
             f"{manifest.parameters / 1e6:,.1f} M",
-            f"{manifest.created_at:%Y-%m-%d %H:%M}",
+            f"{manifest.created_at:%Y-%m-%d}",
         )
     Console().print(table)
 
