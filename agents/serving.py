@@ -6,7 +6,6 @@ A model that cannot be loaded changes nothing: the one in use goes on, and the l
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from agents.settings import Settings
 from models.engine import Engine
 from models.manifest import read_manifest
 from models.registry import DEPLOYMENT_FILE, Served, is_registry, served_from
+from models.sampling import falls_within
 from schemas.errors import CompiledModelError
 
 logger = logging.getLogger(__name__)
@@ -163,9 +163,3 @@ class Serving(Generic[OwnerT]):
 
 def _folders(served: Served) -> list[Path]:
     return [served.model, *([served.candidate] if served.candidate else [])]
-
-
-def falls_within(event_id: str, share: float) -> bool:
-    """Whether an event belongs to a `share` of all, the same events always and more of them as the share grows."""
-    digest = hashlib.blake2b(event_id.encode(), digest_size=8).digest()
-    return int.from_bytes(digest) < share * 2**64

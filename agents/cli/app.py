@@ -71,9 +71,9 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _require(module: str, extra: str) -> None:
-    if find_spec(module) is None:
-        raise ConfigurationError(f"this needs the extra `{extra}`: pip install 'sluicegate[{extra}]'")
+def _require(command: str, extra: str, *modules: str) -> None:
+    if any(find_spec(module) is None for module in modules):
+        raise ConfigurationError(f"`sluice {command}` needs the extra `{extra}`: pip install 'sluicegate[{extra}]'")
 
 
 def _version(wanted: bool) -> None:
@@ -297,8 +297,7 @@ def models_rollback(registry: RegistryFolder = None) -> None:
 @evaluate.callback()
 def eval_needs_its_extra() -> None:
     """Refuse in one line where the extra is not installed."""
-    if find_spec("sklearn") is None or find_spec("bm25s") is None or find_spec("symspellpy") is None:
-        raise ConfigurationError("`sluice eval` needs the extra `eval`: pip install 'sluicegate[eval]'")
+    _require("eval", "eval", "sklearn", "bm25s", "symspellpy")
 
 
 @evaluate.command("moderation")
@@ -381,7 +380,7 @@ def learn_teacher(
 
     The key is OPENAI_API_KEY. The queries leave this machine: mind what may.
     """
-    _require("openai", "teacher")
+    _require("learn teacher", "teacher", "openai", "aiolimiter")
     from agents.cli.learn_commands import ask_teacher
 
     ask_teacher(file, out, model, base_url, requests_per_minute, price_in, price_out)
@@ -414,7 +413,7 @@ def learn_lora(
 
     Then `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL --apply`.
     """
-    _require("peft", "train")
+    _require("learn lora", "train", "peft", "torch", "transformers")
     from agents.cli.learn_commands import tune_checkpoint
 
     tune_checkpoint(checkpoint, out, data, text, epochs, learning_rate, rank)

@@ -12,26 +12,37 @@ NONE: Final = "none"
 """The category of a row that is allowed."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Label = Literal["allow", "review", "block"]
+
+
+def check_category(label: Label | None, category: str) -> None:
+    """Raise ValueError unless `category` is one of ours or "none", and goes with `label`: "none" with "allow" alone."""
+    if category not in (NONE, *Category):
+        raise ValueError(f"category {category!r} is none of {', '.join((NONE, *Category))}")
+    if label is not None and (category == NONE) != (label == "allow"):
+        raise ValueError(f"label {label!r} does not go with category {category!r}")
+
+
+def gate_label_of(category: str) -> str:
+    """What the gate should say about a row of `category`, of `models.labels.LABELS`."""
+    return ALLOW if category == NONE else category
 
 
 class ModerationRow(msgspec.Struct, frozen=True):
     """A text, what should become of it, and why: `category` is "none" exactly when `label` is "allow"."""
 
     text: Text
-    label: Literal["allow", "review", "block"]
+    label: Label
     category: str = NONE
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.category not in (NONE, *Category):
-            raise ValueError(f"category {self.category!r} is none of {', '.join((NONE, *Category))}")
-        if (self.category == NONE) != (self.label == "allow"):
-            raise ValueError(f"label {self.label!r} does not go with category {self.category!r}")
+        check_category(self.label, self.category)
 
     @property
     def gate_label(self) -> str:
         """What the gate should say, of `models.labels.LABELS`."""
-        return ALLOW if self.category == NONE else self.category
+        return gate_label_of(self.category)
 
 
 class IntentRow(msgspec.Struct, frozen=True):

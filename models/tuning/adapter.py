@@ -17,7 +17,7 @@ import transformers
 from tqdm import tqdm
 
 from models.tokenizer import QueryTokenizer
-from models.tuning.rows import Lesson, is_held_out, lessons_of, read_folder, text_lessons
+from models.tuning.rows import Lesson, Row, is_held_out, lessons_of, read_folder, text_lessons
 from schemas.errors import CheckpointError, ContractError
 
 _TARGETS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -60,15 +60,12 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
         ContractError: `data` holds no rows to learn from or to measure on, or a broken one.
         CheckpointError: the checkpoint cannot be loaded.
     """
-    rows = read_folder(data)
+    parts: dict[bool, list[Row]] = {False: [], True: []}
+    for row in read_folder(data):
+        parts[is_held_out(row)].append(row)
     tokenizer = QueryTokenizer(checkpoint)
     learnt, held_out = (
-        lessons_of(
-            [row for row in rows if is_held_out(row) is held],
-            tokenizer,
-            seed=plan.seed,
-            max_query_tokens=plan.max_query_tokens,
-        )
+        lessons_of(parts[held], tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
         for held in (False, True)
     )
     if not learnt or not held_out:

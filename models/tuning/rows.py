@@ -9,24 +9,24 @@ A folder of JSON Lines files, whose rows may carry any of these; others are igno
     split                "dev" rows measure, "test" rows are left alone; without it a twentieth is held out
 """
 
-import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from models.evaluation.rows import NONE, read_rows
-from models.labels import ALLOW, LABELS, Category, Intent
+from models.evaluation.intent import OUT_OF_SCOPE
+from models.evaluation.rows import NONE, Label, check_category, gate_label_of, read_rows
+from models.labels import LABELS, Intent
 from models.normalise import normalise
 from models.prompts import GATE_LETTERS, Frame, profile_for
+from models.sampling import falls_within
 from models.tokenizer import QueryTokenizer
 from models.training.corruption import corrupt
 from schemas.errors import ContractError
 
-_OUT_OF_SCOPE: Final = "out_of_scope"
 _HELD_OUT: Final = 0.05
 _SHARE_CORRUPTED: Final = 0.3
 
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
 
     text: str = ""
     query: str = ""
-    label: Literal["allow", "review", "block"] | None = None
+    label: Label | None = None
     category: str = NONE
     domain: str | None = None
     clean: str | None = None
@@ -46,12 +46,9 @@ class Row(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not (self.text or self.query):
             raise ValueError("Object missing required field `text` (or `query`)")
-        if self.label is not None and (self.category == NONE) != (self.label == ALLOW):
-            raise ValueError(f"label {self.label!r} does not go with category {self.category!r}")
-        if self.category not in (NONE, *Category):
-            raise ValueError(f"category {self.category!r} is none of {', '.join((NONE, *Category))}")
-        if self.domain not in (None, _OUT_OF_SCOPE, *Intent):
-            raise ValueError(f"domain {self.domain!r} is none of {', '.join((*Intent, _OUT_OF_SCOPE))}")
+        check_category(self.label, self.category)
+        if self.domain not in (None, OUT_OF_SCOPE, *Intent):
+            raise ValueError(f"domain {self.domain!r} is none of {', '.join((*Intent, OUT_OF_SCOPE))}")
 
     @property
     def typed(self) -> str:
@@ -95,8 +92,7 @@ def is_held_out(row: Row) -> bool:
     """Whether the row measures: a "dev" row, or one of the twentieth held out, the same in every run."""
     if row.split is not None:
         return row.split == "dev"
-    digest = hashlib.blake2b(row.typed.encode(), digest_size=8).digest()
-    return int.from_bytes(digest) < _HELD_OUT * 2**64
+    return falls_within(row.typed, _HELD_OUT)
 
 
 def lessons_of(rows: Sequence[Row], tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int) -> list[Lesson]:
@@ -125,12 +121,12 @@ def _questions(row: Row, gate: Frame, rewrite: Frame, rng: random.Random) -> Ite
     if not typed:
         return
     if row.label is not None:
-        yield gate, typed, GATE_LETTERS[LABELS.index(ALLOW if row.category == NONE else row.category)]
+        yield gate, typed, GATE_LETTERS[LABELS.index(gate_label_of(row.category))]
     if row.domain is not None:
         clean = normalise(row.clean or typed).text
         if row.clean is None and rng.random() < _SHARE_CORRUPTED:
             typed = corrupt(typed, rng)
-        topic = Intent.OTHER if row.domain == _OUT_OF_SCOPE else row.domain
+        topic = Intent.OTHER if row.domain == OUT_OF_SCOPE else row.domain
         synonyms = ", ".join(normalise(synonym).text for synonym in row.synonyms)
         yield rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms)))
 

@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 import openai
 from aiolimiter import AsyncLimiter
 
-from models.evaluation.rows import NONE
+from models.evaluation.rows import NONE, Label, check_category
 from models.labels import Category, Intent
 from models.tuning.rows import TaughtRow
 from schemas.errors import ConfigurationError, ContractError
@@ -35,17 +35,14 @@ synonyms: at most 2 short phrases that find the same things"""
 class Taught(msgspec.Struct, frozen=True):
     """What a teacher says about one query."""
 
-    label: Literal["allow", "review", "block"]
+    label: Label
     category: str
     domain: Intent
     clean: Annotated[str, msgspec.Meta(min_length=1)]
     synonyms: list[str] = []
 
     def __post_init__(self) -> None:
-        if self.category not in (NONE, *Category):
-            raise ValueError(f"category {self.category!r} is none of {', '.join((NONE, *Category))}")
-        if (self.category == NONE) != (self.label == "allow"):
-            raise ValueError(f"label {self.label!r} does not go with category {self.category!r}")
+        check_category(self.label, self.category)
 
 
 class Bill(msgspec.Struct):

@@ -8,22 +8,6 @@ import pytest
 from models.manifest import WEIGHTS_FILE, read_manifest
 from models.registry import DEPLOYMENT_FILE, Registry, Served, served_from
 from schemas.errors import CompiledModelError, ContractError
-from tests.compiled import compiled_twins
-
-
-@pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return compiled_twins(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def first(twins: tuple[Path, Path]) -> Path:
-    return twins[0]
-
-
-@pytest.fixture
-def second(twins: tuple[Path, Path]) -> Path:
-    return twins[1]
 
 
 @pytest.fixture

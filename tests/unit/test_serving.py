@@ -10,26 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.decider import Decision
-from agents.serving import Serving, falls_within, load_models
+from agents.serving import Serving, load_models
 from agents.settings import load_settings
 from models.manifest import WEIGHTS_FILE
 from models.registry import DEPLOYMENT_FILE, Registry
-from tests.compiled import compiled_twins, edit_manifest
-
-
-@pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return compiled_twins(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def first(twins: tuple[Path, Path]) -> Path:
-    return twins[0]
-
-
-@pytest.fixture
-def second(twins: tuple[Path, Path]) -> Path:
-    return twins[1]
+from models.sampling import falls_within
+from tests.compiled import edit_manifest
 
 
 @pytest.fixture

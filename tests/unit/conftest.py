@@ -1,0 +1,22 @@
+"""Two models to put in service, one after the other or side by side."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.compiled import compiled_twins
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return compiled_twins(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def first(twins: tuple[Path, Path]) -> Path:
+    return twins[0]
+
+
+@pytest.fixture
+def second(twins: tuple[Path, Path]) -> Path:
+    return twins[1]
