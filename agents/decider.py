@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
+from agents.answer_cache import AnswerCache, Source
 from agents.microbatch import Batched, MicroBatcher
 from agents.settings import Settings
 from models.engine import EncodedQuery, Engine, Judgement
-from models.labels import Intent
 from models.normalise import normalise
 from models.policy import Ruling, Verdict
 from models.registry import served_from
@@ -33,12 +34,14 @@ _SILENCE_S: Final = 60.0
 class Decision:
     """What was decided about a query, why, and when each stage was (`time.time_ns`).
 
-    `degraded` names the error that kept the model from answering; then `batched` is None and the policy judged.
+    `degraded` names the error that kept the model from answering; then the policy judged. `batched` is None unless the
+    model was asked about this very query.
     """
 
     text: str
     normalisation: tuple[str, ...]
     judgement: Judgement
+    answered_by: Source | Literal["policy"]
     degraded: str | None
     batched: Batched[Judgement] | None
     normalise_started_ns: int
@@ -64,6 +67,8 @@ def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
         device=settings.device,
         compute_type=settings.compute_type,
         intra_threads=settings.threads,
+        replicas=settings.replicas,
+        cost=settings.batch_cost,
         max_query_tokens=settings.max_query_tokens,
         max_answer_tokens=settings.max_answer_tokens,
     )
@@ -84,6 +89,8 @@ class Decider(Generic[OwnerT]):
         self._batcher = batcher
         self._max_chars = settings.max_query_chars
         self._deadline_s = settings.deadline_ms / 1000
+        self._shed_after_s = settings.shed_after_ms / 1000
+        self._cache = AnswerCache(settings.cache_size, settings.cache_ttl_s)
         self._fail: Literal["closed", "open"] = settings.fail
         self._silent_until: dict[str, float] = {}
         self._deciding = 0
@@ -107,8 +114,10 @@ class Decider(Generic[OwnerT]):
         async with MicroBatcher(
             judge,
             length=lambda item: len(item[0].tokens),
+            cost=engine.cost,
             batch_size=settings.batch_size,
             capacity=settings.queue_size,
+            replicas=settings.replicas,
         ) as batcher:
             yield cls(engine, batcher, settings)
 
@@ -121,8 +130,13 @@ class Decider(Generic[OwnerT]):
         """Wait until no decision is under way."""
         await self._idle.wait()
 
-    async def decide(self, query: str, owner: OwnerT, *, deadline_ms: int | None = None) -> Decision:
+    async def decide(
+        self, query: str, owner: OwnerT, *, deadline_ms: int | None = None, age_s: float = 0.0
+    ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
+
+        A query is worth the model only for so long: `age_s`, how long it has waited already, counts against
+        `SLUICE_SHED_AFTER_MS`.
 
         Raises:
             ContractError: nothing is left of the query once it is normalised.
@@ -130,31 +144,37 @@ class Decider(Generic[OwnerT]):
         self._deciding += 1
         self._idle.clear()
         try:
-            return await self._decide(query, owner, deadline_ms)
+            return await self._decide(query, owner, self._time_left_s(deadline_ms, age_s))
         finally:
             self._deciding -= 1
             if not self._deciding:
                 self._idle.set()
 
-    async def _decide(self, query: str, owner: OwnerT, deadline_ms: int | None) -> Decision:
-        deadline_s = min(self._deadline_s, deadline_ms / 1000) if deadline_ms else self._deadline_s
-        deadline = asyncio.get_running_loop().time() + deadline_s
+    def _time_left_s(self, deadline_ms: int | None, age_s: float) -> float:
+        limits = [self._deadline_s]
+        if deadline_ms:
+            limits.append(deadline_ms / 1000)
+        if self._shed_after_s:
+            limits.append(self._shed_after_s - age_s)
+        return min(limits)
+
+    async def _decide(self, query: str, owner: OwnerT, time_left_s: float) -> Decision:
+        deadline = asyncio.get_running_loop().time() + time_left_s
         started_ns = time.time_ns()
         normalised = normalise(query, max_chars=self._max_chars)
         if not normalised.text:
             raise ContractError("nothing is left after normalisation: send words - at `$.query`")
         encoded = self.engine.encode(normalised.text)
         ended_ns = time.time_ns()
-        batched: Batched[Judgement] | None = None
-        degraded: str | None = None
+        decided = partial(Decision, encoded.text, tuple(normalised.codes))
         try:
-            batched = await self._batcher.submit((encoded, owner), deadline=deadline)
-            judgement = batched.result
+            found = await self._cache.answer(
+                encoded.text, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
+            )
         except EventFailed as error:
-            degraded = type(error).__name__
             self._say(error)
-            judgement = self._degrade(encoded)
-        return Decision(encoded.text, tuple(normalised.codes), judgement, degraded, batched, started_ns, ended_ns)
+            return decided(self._degrade(encoded), "policy", type(error).__name__, None, started_ns, ended_ns)
+        return decided(found.judgement, found.source, None, found.batched, started_ns, ended_ns)
 
     def _say(self, error: EventFailed) -> None:
         """One line a minute for each kind of failure: a broken model fails on every event."""
@@ -165,17 +185,5 @@ class Decider(Generic[OwnerT]):
 
     def _degrade(self, query: EncodedQuery) -> Judgement:
         verdict = Verdict.REVIEW if self._fail == "closed" else Verdict.ALLOW
-        return Judgement(
-            ruling=Ruling(verdict, None, 0.0, f"fail_{self._fail}"),
-            probabilities={},
-            intent=Intent.OTHER,
-            lexical=query.text,
-            semantic=query.text,
-            synonyms=(),
-            facets=(),
-            codes=query.codes,
-            prompt_hash=None,
-            output_hash=None,
-            input_tokens=0,
-            output_tokens=0,
-        )
+        ruling = Ruling(verdict, None, 0.0, f"fail_{self._fail}")
+        return Judgement(ruling, lexical=query.text, semantic=query.text, codes=query.codes)

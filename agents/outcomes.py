@@ -224,6 +224,7 @@ def ledger_record(
 ) -> LedgerRecord:
     """The audit record of one event, or of a candidate's `shadow` of it; `with_text` adds the normalised query."""
     judgement = decision.judgement if decision else None
+    read = decision.judgement if decision and decision.batched else None
     return LedgerRecord(
         **stamp.fields(),
         source=record.position,
@@ -234,7 +235,8 @@ def ledger_record(
         prompt_hash=judgement.prompt_hash if judgement else None,
         output_hash=judgement.output_hash if judgement else None,
         tokens=Tokens(
-            input=judgement.input_tokens if judgement else 0, output=judgement.output_tokens if judgement else 0
+            input=read.input_tokens if read else 0,
+            output=read.output_tokens if read else 0,
         ),
         latency_ms=latency_ms,
         decision=_trace(decision, policy) if decision else None,
@@ -257,4 +259,5 @@ def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
         reason_codes=decision.reason_codes,
         intent=decision.judgement.intent,
         degraded=decision.degraded is not None,
+        answered_by=decision.answered_by,
     )

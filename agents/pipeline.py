@@ -133,7 +133,9 @@ class Pipeline:
     async def _outputs(self, record: Record, span: EventSpan, attempt: _Attempt) -> Outputs:
         raw = self._decode(record, attempt)
         self._begin_shadow(raw, record, span, attempt.stamp)
-        decision = attempt.decision = await attempt.decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
+        decision = attempt.decision = await attempt.decider.decide(
+            raw.query, span, deadline_ms=raw.deadline_ms, age_s=time.time() - record.timestamp.timestamp()
+        )
         self._record_stages(span, attempt.decider.engine.manifest, decision)
         started_ns = time.time_ns()
         attempt.outcome, events = decided(raw, decision, attempt.stamp)
@@ -253,6 +255,7 @@ class Pipeline:
                 category=ruling.category if ruling else None,
                 intent=decision.judgement.intent if decision else None,
                 reason_codes=decision.reason_codes if decision else (),
+                answered_by=decision.answered_by if decision else None,
                 degraded=decision.degraded if decision else None,
                 error_type=type(attempt.error).__name__ if attempt.error else None,
             ),

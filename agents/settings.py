@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
+import orjson
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, JsonConfigSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 
+from models.batch_cost import BatchCost
 from models.labels import Category
 from schemas.errors import ConfigurationError
 from schemas.events import Threshold
@@ -32,6 +35,21 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """Options, then the environment, then the profile of ``sluice tune``."""
+        profile = init_settings().get("profile") or env_settings().get("profile")
+        if not profile:
+            return init_settings, env_settings
+        return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, _readable(Path(profile)))
 
     bootstrap_servers: str = Field("localhost:9092", min_length=1, description="Kafka brokers, host:port[,host:port].")
     group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
@@ -57,11 +75,23 @@ class Settings(BaseSettings):
     max_answer_tokens: int = Field(64, ge=8, le=512, description="Tokens that the model may write about a query.")
 
     batch_size: int = Field(32, ge=1, le=1024, description="Most queries in one call of the engine.")
+    replicas: int = Field(1, ge=1, le=64, description="Copies of the model at work at once, each with its own threads.")
     queue_size: int = Field(256, ge=1, le=65_536, description="Most queries that wait for the engine.")
     window: int = Field(256, ge=1, le=65_536, description="Most events taken from Kafka and not yet acknowledged.")
     deadline_ms: int = Field(
         10_000, ge=10, le=45_000, description="Time for the decision on one event, unless the event asks for less."
     )
+    shed_after_ms: int = Field(
+        0,
+        ge=0,
+        le=86_400_000,
+        description="Age of a record, by its Kafka timestamp, at which the model should have answered: one that is "
+        "older, or would be once its turn came, is decided by the policy at once; 0: it may be as old as it likes.",
+    )
+    cache_size: int = Field(
+        10_000, ge=0, le=10_000_000, description="Answers kept, so that an equal query is not judged again; 0: none."
+    )
+    cache_ttl_s: int = Field(3_600, ge=1, le=604_800, description="Seconds that an answer is kept.")
     publish_timeout_ms: int = Field(
         10_000, ge=1_000, le=45_000, description="Time for the broker to acknowledge an output."
     )
@@ -74,6 +104,12 @@ class Settings(BaseSettings):
     fail: Literal["closed", "open"] = Field(
         "closed",
         description="Without an answer from the model: `closed` sends to review, `open` lets pass, marked degraded.",
+    )
+    batch_cost: Annotated[BatchCost | None, NoDecode] = Field(
+        None, description="What a batch costs on this machine, as JSON: `sluice tune` measures it."
+    )
+    profile: Path | None = Field(
+        None, description="JSON file of settings that `sluice tune` wrote; the environment and options win over it."
     )
     thresholds: Annotated[dict[Category, Threshold], NoDecode] = Field(
         default_factory=dict,
@@ -103,6 +139,16 @@ class Settings(BaseSettings):
             if isinstance(value, str):
                 return msgspec.json.decode(value, type=dict[Category, Threshold])
             return msgspec.convert(value, dict[Category, Threshold])
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("batch_cost", mode="before")
+    @classmethod
+    def _batch_cost_from_json(cls, value: object) -> object:
+        try:
+            if isinstance(value, str):
+                return msgspec.json.decode(value, type=BatchCost)
+            return msgspec.convert(value, BatchCost | None)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from None
 
@@ -176,6 +222,21 @@ def load_settings(**overrides: object) -> Settings:
             f"{_variable(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
         )
         raise ConfigurationError(f"wrong configuration: {problems}") from None
+
+
+def _readable(profile: Path) -> Path:
+    try:
+        document = orjson.loads(profile.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_PROFILE: cannot read {profile}: {error}. Run `sluice tune` again."
+        ) from None
+    unknown = set(document) - set(Settings.model_fields) if isinstance(document, dict) else {"not an object"}
+    if unknown:
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_PROFILE: {profile} has {', '.join(sorted(unknown))}. Run `sluice tune` again."
+        )
+    return profile
 
 
 def _refuse_misspelt_variables() -> None:

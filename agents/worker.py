@@ -153,7 +153,7 @@ def _faust_app(settings: Settings) -> Any:
     )
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_models) -> None:
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
     Raises:
@@ -161,7 +161,7 @@ def run_worker(settings: Settings) -> None:
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
-    models = load_models(settings)
+    models = load(settings)
     _require_free_port(settings)
     require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)
     telemetry = Telemetry.start(

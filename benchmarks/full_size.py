@@ -107,7 +107,11 @@ def serve(folder: Path, texts: list[str], rewrite: bool, batch_size: int) -> Ser
     async def judge_all() -> list[Judgement]:
         deadline = asyncio.get_running_loop().time() + 3600
         async with MicroBatcher(
-            judge, length=lambda query: len(query.tokens), batch_size=batch_size, capacity=len(encoded)
+            judge,
+            length=lambda query: len(query.tokens),
+            cost=engine.cost,
+            batch_size=batch_size,
+            capacity=len(encoded),
         ) as batcher:
             answers = await asyncio.gather(*(batcher.submit(query, deadline=deadline) for query in encoded))
         return [answer.result for answer in answers]

@@ -1,13 +1,15 @@
 """The engine: a batch of encoded queries in, a judgement for each out. The only room that calls CTranslate2.
 
-A batch is two calls. The first prefills every query and reads the label logits of one step. The second continues those
-that were not blocked with the rewrite. CTranslate2 prefills a batch only up to its shortest prompt in one pass, so all
-queries of a batch must have the same number of tokens: the micro-batcher sees to that.
+Where the profile allows it, a batch is one call: the verdict is the first token, the answer follows it, and a label
+that is not `allow` ends the generation. The probabilities are read from the first step's logits, so the policy decides,
+not the greedy token: what it lets pass although the model said otherwise is asked again, with `allow` given.
+
+Otherwise it is two calls: one step for the labels, then the answers of those that were not blocked.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +17,8 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.labels import LABELS, LABELS_VERSION, Category, Intent
+from models.batch_cost import BatchCost
+from models.labels import ALLOW, LABELS, LABELS_VERSION, Category, Intent
 from models.manifest import read_manifest, verify_weights
 from models.policy import Policy, Ruling, Verdict
 from models.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, profile_for
@@ -32,8 +35,12 @@ _SINGLE_THREADED_BELOW: Final = 50_000_000
 Measured with the embedded model on 2 cores, one query at a time: 1.9 ms with one thread, 31 ms with two.
 """
 
-_ANSWER_ROOM: Final = 24
-"""Tokens that an answer may have beyond twice the query's: intent, expansions, end."""
+_SMALL_COST: Final = BatchCost(call=0.5, token=0.012, step=0.2, member=0.02, answer=9)
+_LARGE_COST: Final = BatchCost(call=110, token=2.2, step=55, member=5.3, answer=12)
+"""Of the embedded model and of Qwen3-0.6B in int8, on two cores. Only proportions matter: see `agents.microbatch`."""
+
+_FUSED_BELOW: Final = 65_536
+"""Tokens of a vocabulary below which the logits of every step are cheap to keep, as one call for a batch has to."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +59,34 @@ class EncodedQuery:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the model made of one query; `lexical` and `semantic` are checked, never the model's raw words."""
+    """What the model made of one query; `lexical` and `semantic` are checked, never the model's raw words.
+
+    The defaults are those of a query that the model was not asked about.
+    """
 
     ruling: Ruling
-    probabilities: dict[str, float]
-    intent: Intent
     lexical: str
     semantic: str
-    synonyms: tuple[str, ...]
-    facets: tuple[str, ...]
-    codes: tuple[str, ...]
-    prompt_hash: str | None
-    output_hash: str | None
-    input_tokens: int
-    output_tokens: int
+    codes: tuple[str, ...] = ()
+    probabilities: dict[str, float] = field(default_factory=dict)
+    intent: Intent = Intent.OTHER
+    synonyms: tuple[str, ...] = ()
+    facets: tuple[str, ...] = ()
+    prompt_hash: str | None = None
+    output_hash: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """What the model said to one query, and the logits of each step if they were kept."""
+
+    ids: list[int]
+    logits: Sequence[Any]
+
+    def after_verdict(self) -> "_Spoken":
+        return _Spoken(self.ids[1:], self.logits[1:])
 
 
 class Engine:
@@ -79,10 +100,14 @@ class Engine:
         device: Device = "cpu",
         compute_type: str = "default",
         intra_threads: int = 0,
+        replicas: int = 1,
+        cost: BatchCost | None = None,
         max_query_tokens: int = 128,
         max_answer_tokens: int = 64,
     ) -> None:
         """Load the model in `folder`; `thresholds` override those of its manifest; no `intra_threads` means its best.
+
+        `replicas` calls of `judge` may run at once, each with threads of its own. `cost` is what batches cost here.
 
         Raises:
             CompiledModelError: the folder is incomplete, damaged, or made for other labels or prompts.
@@ -99,13 +124,21 @@ class Engine:
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {})
         self._tokenizer = QueryTokenizer(folder)
         self._profile = profile_for(profile, self._tokenizer)
+        self._allow = self._profile.label_ids[LABELS.index(ALLOW)]
+        self._fused = bool(self._profile.stops) and self._tokenizer.vocabulary_size < _FUSED_BELOW
         self._max_query_tokens = max_query_tokens
         self._max_answer_tokens = max_answer_tokens
-        if not intra_threads and self.manifest.parameters < _SINGLE_THREADED_BELOW:
+        small = self.manifest.parameters < _SINGLE_THREADED_BELOW
+        self.cost = cost or (_SMALL_COST if small else _LARGE_COST)
+        if not intra_threads and small:
             intra_threads = 1
         try:
             self._generator: Any = ctranslate2.Generator(
-                str(folder), device=device, compute_type=compute_type, intra_threads=intra_threads
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                inter_threads=replicas,
+                intra_threads=intra_threads,
             )
         except (RuntimeError, ValueError) as error:
             raise CompiledModelError(
@@ -124,81 +157,95 @@ class Engine:
         )
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
-        """One judgement per query of `batch`, in order; all must have the same number of tokens.
+        """One judgement per query of `batch`, in order. It costs least when all have the same number of tokens.
 
         Raises:
             EngineFailed: the model raised, or its logits are not finite.
-            ValueError: the queries differ in length.
         """
-        if len({len(query.tokens) for query in batch}) > 1:
-            raise ValueError("the queries of a batch must have the same number of tokens")
         try:
-            probabilities = self._gate(batch)
+            first = self._first_call(batch)
+            probabilities = self._probabilities([spoken.logits[0] for spoken in first])
             rulings = [self.policy.judge(row) for row in probabilities]
             passed = [i for i, ruling in enumerate(rulings) if ruling.verdict is not Verdict.BLOCK]
-            answers = dict(zip(passed, self._answer([batch[i] for i in passed]), strict=True))
+            answers = {i: first[i].after_verdict() for i in passed if self._fused and first[i].ids[0] == self._allow}
+            unanswered = [i for i in passed if i not in answers]
+            if unanswered:
+                answers.update(zip(unanswered, self._answer_call([batch[i] for i in unanswered]), strict=True))
+            weights = {i: self._probability(answer) for i, answer in answers.items()}
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the model failed on a batch of {len(batch)}: {error}") from error
+        asked_twice = set(unanswered)
         return [
-            self._judgement(query, row, ruling, answers.get(i))
+            self._judgement(query, row, ruling, answers.get(i), weights.get(i, 1.0), twice=i in asked_twice)
             for i, (query, row, ruling) in enumerate(zip(batch, probabilities, rulings, strict=True))
         ]
 
-    def _gate(self, batch: Sequence[EncodedQuery]) -> list[dict[str, float]]:
-        results = self._generate(batch, self._profile.gate, max_length=1, return_logits_vocab=True)
-        logits = np.stack([np.asarray(result.logits[0], np.float32).reshape(-1) for result in results])
-        labels = logits[:, self._profile.label_ids] / self.manifest.temperature
-        if not np.isfinite(labels).all():
-            raise EngineFailed(f"the model's logits are not finite for a batch of {len(batch)}")
-        return [dict(zip(LABELS, row, strict=True)) for row in _softmax(labels).tolist()]
+    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Spoken]:
+        if not self._fused:
+            return self._generate(batch, self._profile.gate, max_length=1, return_logits_vocab=True)
+        return self._generate(
+            batch,
+            self._profile.gate,
+            max_length=1 + self._max_answer_tokens,
+            end_token=[self._profile.end_token, *self._profile.stops],
+            return_logits_vocab=True,
+        )
 
-    def _answer(self, batch: Sequence[EncodedQuery]) -> list[tuple[list[int], float]]:
-        """For each query the ids of its answer, and the probability of its rewrite, or 1 where nobody asks for it."""
-        if not batch:
-            return []
-        weighed = self._profile.least_probability > 0
-        results = self._generate(
+    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[_Spoken]:
+        return self._generate(
             batch,
             self._profile.rewrite,
-            max_length=min(self._max_answer_tokens, 2 * len(batch[0].tokens) + _ANSWER_ROOM),
+            max_length=self._max_answer_tokens,
             end_token=self._profile.end_token,
-            return_end_token=True,
-            return_logits_vocab=weighed,
+            return_logits_vocab=self._profile.least_probability > 0,
         )
-        return [
-            (result.sequences_ids[0], self._probability(result.sequences_ids[0], result.logits[0]) if weighed else 1.0)
-            for result in results
-        ]
 
-    def _probability(self, ids: list[int], logits: Sequence[Any]) -> float:
-        """Of the rewrite in the answer `ids`; `logits` has a row of the vocabulary's size for each of them."""
-        rewrite = self._profile.rewrite_of(ids)
-        if not rewrite:
-            return 1.0
-        steps = np.stack([np.asarray(row, np.float32).reshape(-1) for row in logits[1 : 1 + len(rewrite)]])
-        highest = steps.max(axis=1)
-        chosen = steps[np.arange(len(rewrite)), list(rewrite)]
-        return float(np.exp((chosen - highest - np.log(np.exp(steps - highest[:, None]).sum(axis=1))).sum()))
-
-    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> Any:
-        return self._generator.generate_batch(
+    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[_Spoken]:
+        results = self._generator.generate_batch(
             [[*query.tokens, *frame.suffix] for query in batch],
             static_prompt=list(frame.static) or None,
             cache_static_prompt=True,
             include_prompt_in_result=False,
+            return_end_token=True,
             sampling_topk=1,
             **options,
         )
+        spoken = []
+        for result in results:
+            ids = result.sequences_ids[0]
+            logits = result.logits[0][-len(ids) :] if result.logits else ()  # before: what the query was still fed by
+            spoken.append(_Spoken(ids, logits))
+        return spoken
+
+    def _probabilities(self, first_logits: Sequence[Any]) -> list[dict[str, float]]:
+        columns = list(self._profile.label_ids)
+        labels = np.stack([_row(row)[columns] for row in first_logits]) / self.manifest.temperature
+        if not np.isfinite(labels).all():
+            raise EngineFailed(f"the model's logits are not finite for a batch of {len(labels)}")
+        return [dict(zip(LABELS, row, strict=True)) for row in _softmax(labels).tolist()]
+
+    def _probability(self, answer: _Spoken) -> float:
+        """Of the rewrite in `answer`; 1 where nobody asks for it."""
+        rewrite = self._profile.rewrite_of(answer.ids) if self._profile.least_probability > 0 else ()
+        if not rewrite:
+            return 1.0
+        steps = np.stack([_row(row) for row in answer.logits[1 : 1 + len(rewrite)]])
+        highest = steps.max(axis=1)
+        chosen = steps[np.arange(len(rewrite)), list(rewrite)]
+        return float(np.exp((chosen - highest - np.log(np.exp(steps - highest[:, None]).sum(axis=1))).sum()))
 
     def _judgement(
         self,
         query: EncodedQuery,
         probabilities: dict[str, float],
         ruling: Ruling,
-        answered: tuple[list[int], float] | None,
+        spoken: _Spoken | None,
+        probability: float,
+        *,
+        twice: bool,
     ) -> Judgement:
-        answer_ids, probability = answered or ([], 1.0)
-        answer = self._profile.parse(answer_ids) if answered else Answer(Intent.OTHER, None)
+        answer_ids = spoken.ids if spoken else []
+        answer = self._profile.parse(answer_ids) if spoken else Answer(Intent.OTHER, None)
         if probability < self._profile.least_probability and not answer.codes:
             answer = Answer(answer.intent, None, codes=(UNSURE,))
         check = check_rewrite(query.text, query.text if answer.rewrite is None else answer.rewrite)
@@ -206,7 +253,7 @@ class Engine:
         # An answer that misread the query expands it no better.
         synonyms = check_expansions(lexical, answer.synonyms if check.accepted else ())
         facets = check_expansions(lexical, answer.facets if check.accepted else ())
-        frames = [self._profile.gate, self._profile.rewrite] if answered else [self._profile.gate]
+        frames = [self._profile.gate, self._profile.rewrite] if twice else [self._profile.gate]
         return Judgement(
             ruling=ruling,
             probabilities=probabilities,
@@ -223,6 +270,11 @@ class Engine:
             input_tokens=sum(len(f.static) + len(query.tokens) + len(f.suffix) for f in frames),
             output_tokens=1 + len(answer_ids),
         )
+
+
+def _row(step: Any) -> NDArray[np.float32]:
+    """One step's logits as an array; copies none."""
+    return np.asarray(step, np.float32).reshape(-1)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

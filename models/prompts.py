@@ -59,6 +59,8 @@ class PromptProfile:
     gate: Frame
     rewrite: Frame
     label_ids: tuple[int, ...]
+    stops: tuple[str, ...]
+    """The verdicts that an answer does not follow. Empty where none does, and the answer has a prompt of its own."""
     end_token: str
     parse: Callable[[Sequence[int]], Answer]
     rewrite_of: Callable[[Sequence[int]], Sequence[int]]
@@ -124,6 +126,7 @@ def _tuned(tokenizer: QueryTokenizer) -> PromptProfile:
         gate=Frame((), (GATE,)),
         rewrite=Frame((), (GATE, f"<|{ALLOW}|>")),
         label_ids=tuple(map(tokenizer.id_of, LABEL_TOKENS)),
+        stops=LABEL_TOKENS[1:],
         end_token=END,
         parse=parse,
         rewrite_of=rewrite_of,
@@ -178,6 +181,7 @@ def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
         gate=frame(_GATE_INSTRUCTION),
         rewrite=frame(_REWRITE_INSTRUCTION),
         label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
+        stops=(),
         end_token=_IM_END,
         parse=parse,
         rewrite_of=lambda ids: ids[1:],

@@ -9,6 +9,7 @@
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
+        ├── Overloaded          the event's deadline cannot be met: too much waits already
         └── PublishFailed       the broker refused, or did not acknowledge in time
 
 Each message says what happened, where, and what to do about it, in one line.
@@ -57,6 +58,10 @@ class EngineFailed(EventFailed):
 
 class DeadlineExceeded(EventFailed):
     """The event's deadline passed before it was decided."""
+
+
+class Overloaded(EventFailed):
+    """The event's deadline cannot be met: too many others wait for the model already."""
 
 
 class PublishFailed(EventFailed):

@@ -189,6 +189,10 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason_codes: Codes
     intent: Label
     degraded: bool
+    answered_by: Annotated[
+        Literal["model", "cache", "in_flight", "policy"],
+        Meta(description="`cache`: an equal query was judged before, `in_flight`: at the same time; no tokens then."),
+    ] = "model"
 
 
 class StageLatencies(Struct, frozen=True, kw_only=True):

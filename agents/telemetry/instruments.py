@@ -47,6 +47,9 @@ class Instruments:
         self.deadletters = meter.create_counter(
             semconv.METRIC_DEADLETTERS, "{event}", "Events that became dead letters, by class of error."
         )
+        self.answers = meter.create_counter(
+            semconv.METRIC_ANSWERS, "{event}", "Events decided, by where the answer came from."
+        )
         self.degraded = meter.create_counter(
             semconv.METRIC_DEGRADED, "{event}", "Events decided by policy without the model, by reason."
         )

@@ -83,6 +83,7 @@ class Outcome:
     category: str | None = None
     intent: str | None = None
     reason_codes: Sequence[str] = ()
+    answered_by: str | None = None
     degraded: str | None = None
     error_type: str | None = None
 
@@ -278,6 +279,8 @@ class Telemetry:
         if outcome.verdict is not None:
             verdict = {semconv.VERDICT: outcome.verdict, semconv.CATEGORY: outcome.category or "none"}
             self._instruments.verdicts.add(1, verdict)
+        if outcome.answered_by is not None:
+            self._instruments.answers.add(1, {semconv.ANSWERED_BY: outcome.answered_by})
         if outcome.degraded is not None:
             self._instruments.degraded.add(1, {semconv.REASON: outcome.degraded})
         self._instruments.process_duration.record(outcome.duration_s, measured)
@@ -310,6 +313,7 @@ def _span_attributes(outcome: Outcome) -> dict[str, AttributeValue]:
         semconv.VERDICT: outcome.verdict,
         semconv.CATEGORY: outcome.category,
         semconv.INTENT: outcome.intent,
+        semconv.ANSWERED_BY: outcome.answered_by,
         semconv.DEGRADED: outcome.degraded,
     }
     return {

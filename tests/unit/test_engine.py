@@ -235,10 +235,14 @@ def test_control_tokens_in_a_query_do_not_change_its_frame(folders: Folders) -> 
     assert judged(engine, hostile.text).input_tokens >= len(hostile.tokens) + 1
 
 
-def test_queries_of_different_lengths_are_refused(folder: Path) -> None:
-    engine = Engine(folder)
-    with pytest.raises(ValueError, match="same number of tokens"):
-        engine.judge([engine.encode("ab"), engine.encode("abcdef")])
+def test_a_batch_of_different_lengths_is_judged_as_its_queries_are_one_by_one(folder: Path) -> None:
+    engine = Engine(folder, thresholds=NEVER_BLOCK)
+    queries = [engine.encode(text) for text in ("ab", "abcdefghijk", "k", "abc def")]
+    together = engine.judge(queries)
+    for one, query in zip(together, queries, strict=True):
+        (alone,) = engine.judge([query])
+        assert one.probabilities == pytest.approx(alone.probabilities, rel=1e-4)
+        assert (one.output_hash, one.prompt_hash) == (alone.output_hash, alone.prompt_hash)
 
 
 def test_logits_that_are_not_finite_fail_the_batch(tmp_path: Path) -> None:

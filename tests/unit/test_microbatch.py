@@ -5,6 +5,7 @@ Items are words; their length is their token count.
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.microbatch import Batched, MicroBatcher
-from schemas.errors import DeadlineExceeded, EngineFailed
+from agents.microbatch import Batched, MicroBatcher, merged_lanes
+from models.batch_cost import BatchCost
+from schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 
 Batcher = MicroBatcher[str, str]
+APART = BatchCost(call=1, token=1, step=1000, member=1, answer=0)
+"""A cost model by which lanes never share a batch."""
 LATER = 60.0
 SOON = 0.03
 
@@ -42,7 +46,9 @@ async def held(batch_size: int = 4, capacity: int = 100) -> AsyncIterator[tuple[
     """A batcher whose engine already runs a batch of its own, the word "first": whatever is submitted now gathers."""
     engine = HeldEngine()
     try:
-        async with MicroBatcher(engine.run, length=len, batch_size=batch_size, capacity=capacity) as batcher:
+        async with MicroBatcher(
+            engine.run, length=len, cost=APART, batch_size=batch_size, capacity=capacity
+        ) as batcher:
             first = submitted(batcher, "first")
             assert await engine.started.get() == ["first"]
             yield batcher, engine
@@ -192,7 +198,7 @@ async def test_a_stuck_engine_does_not_let_expired_items_pile_up() -> None:
 async def test_a_stuck_engine_does_not_block_the_exit() -> None:
     engine = HeldEngine()
     async with asyncio.timeout(5):
-        async with MicroBatcher(engine.run, length=len, batch_size=2, capacity=10) as batcher:
+        async with MicroBatcher(engine.run, length=len, cost=APART, batch_size=2, capacity=10) as batcher:
             running = submitted(batcher, "aa")
             await engine.started.get()
             queued = submitted(batcher, "bb")
@@ -218,7 +224,7 @@ async def test_a_failing_batch_fails_its_own_members_only(
     def run(batch: Sequence[str]) -> Sequence[str]:
         return outcome(batch) if batch[0].startswith("bad") else batch
 
-    async with MicroBatcher(run, length=len, batch_size=4, capacity=10) as batcher:
+    async with MicroBatcher(run, length=len, cost=APART, batch_size=4, capacity=10) as batcher:
         failing = [submitted(batcher, "bad1"), submitted(batcher, "bad2")]
         good = submitted(batcher, "fine!")
         for task in failing:
@@ -232,7 +238,7 @@ async def test_an_engines_own_error_is_passed_on_as_it_is() -> None:
     def run(_: Sequence[str]) -> list[str]:
         raise EngineFailed("the logits are not finite")
 
-    async with MicroBatcher(run, length=len, batch_size=4, capacity=10) as batcher:
+    async with MicroBatcher(run, length=len, cost=APART, batch_size=4, capacity=10) as batcher:
         with pytest.raises(EngineFailed, match=r"^the logits are not finite$"):
             await submitted(batcher, "word")
 
@@ -244,12 +250,75 @@ arrivals = st.lists(
     st.tuples(st.integers(1, 3), st.integers(0, 4), st.sampled_from(["stays", "stays", "cancelled", "expired"])),
     max_size=25,
 )
+milliseconds = st.floats(0.01, 100)
+costs = st.builds(
+    BatchCost, call=milliseconds, token=milliseconds, step=milliseconds, member=milliseconds, answer=st.floats(0, 20)
+)
+
+
+@given(st.dictionaries(st.integers(1, 40), st.integers(1, 50), min_size=1), costs, st.integers(1, 64), st.data())
+def test_lanes_share_a_batch_only_where_that_costs_less(
+    waiting: dict[int, int], cost: BatchCost, batch_size: int, data: st.DataObject
+) -> None:
+    urgent = data.draw(st.sampled_from(sorted(waiting)))
+    chosen = merged_lanes(waiting, urgent, batch_size, cost)
+    assert chosen[0] == urgent
+    assert len(set(chosen)) == len(chosen)
+    members = 0
+    for length in chosen:
+        assert members < batch_size
+        members += min(batch_size - members, waiting[length])
+    if sum(waiting[length] for length in chosen) <= batch_size:
+        together = cost.milliseconds(members, min(chosen), max(chosen))
+        apart = sum(cost.milliseconds(waiting[length], length, length) for length in chosen)
+        assert together <= apart * (1 + 1e-9)
+
+
+async def test_neighbours_share_a_batch_where_a_call_costs_more_than_the_difference() -> None:
+    engine = HeldEngine()
+    cost = BatchCost(call=10, token=0.1, step=1, member=0.1, answer=5)
+    async with MicroBatcher(engine.run, length=len, cost=cost, batch_size=4, capacity=100) as batcher:
+        first = submitted(batcher, "first")
+        await engine.started.get()
+        words = ("aaa", "bbbb", "cc", "d" * 90)
+        waiting = [submitted(batcher, word) for word in words]
+        await gathered(batcher, 4)
+        engine.release(3)
+        assert await results([first, *waiting]) == ["FIRST", *(word.upper() for word in words)]
+        assert [engine.started.get_nowait() for _ in range(2)] == [["aaa", "bbbb", "cc"], ["d" * 90]]
+
+
+async def test_every_replica_is_at_work_while_there_is_work() -> None:
+    engine = HeldEngine()
+    async with MicroBatcher(engine.run, length=len, cost=APART, batch_size=1, capacity=9, replicas=2) as batcher:
+        waiting = [submitted(batcher, word) for word in ("a", "b", "c")]
+        assert [await engine.started.get() for _ in range(2)] == [["a"], ["b"]]
+        assert batcher.depth == 1
+        engine.release(3)
+        assert await results(waiting) == ["A", "B", "C"]
+
+
+async def test_a_deadline_that_the_queue_makes_impossible_is_refused_at_once() -> None:
+    def run(batch: Sequence[str]) -> list[str]:
+        time.sleep(0.05)
+        return list(batch)
+
+    async with MicroBatcher(run, length=len, cost=APART, batch_size=1, capacity=100) as batcher:
+        await submitted(batcher, "how long is a batch?")
+        waiting = [submitted(batcher, "a") for _ in range(20)]
+        await gathered(batcher, 19)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Overloaded, match="19 queries wait"):
+            await batcher.submit("late", deadline=began + 0.04)
+        assert asyncio.get_running_loop().time() - began < 0.04
+        assert (await batcher.submit("in time", deadline=began + LATER)).result == "in time"
+        assert len(await results(waiting)) == 20
 
 
 @settings(deadline=None, max_examples=60)
-@given(arrivals, st.integers(1, 4), st.integers(1, 6))
-def test_nothing_is_lost_nothing_is_answered_twice_and_no_batch_mixes_lengths(
-    plan: list[Arrival], batch_size: int, capacity: int
+@given(arrivals, costs, st.integers(1, 4), st.integers(1, 6), st.integers(1, 3))
+def test_nothing_is_lost_and_nothing_is_answered_twice(
+    plan: list[Arrival], cost: BatchCost, batch_size: int, capacity: int, replicas: int
 ) -> None:
     batches: list[list[tuple[int, int]]] = []
 
@@ -268,7 +337,14 @@ def test_nothing_is_lost_nothing_is_answered_twice_and_no_batch_mixes_lengths(
     async def play() -> list[Batched[tuple[int, int]] | BaseException]:
         async with (
             asyncio.timeout(20),
-            MicroBatcher(run, length=lambda item: item[1], batch_size=batch_size, capacity=capacity) as batcher,
+            MicroBatcher(
+                run,
+                length=lambda item: item[1],
+                cost=cost,
+                batch_size=batch_size,
+                capacity=capacity,
+                replicas=replicas,
+            ) as batcher,
         ):
             tasks = [
                 asyncio.create_task(arrive(batcher, number, *arrival), name=str(number))
@@ -287,7 +363,7 @@ def test_nothing_is_lost_nothing_is_answered_twice_and_no_batch_mixes_lengths(
 
     run_items = [item for batch in batches for item in batch]
     assert len(run_items) == len(set(run_items))
-    assert all(len(batch) <= batch_size and len({length for _, length in batch}) == 1 for batch in batches)
+    assert all(len(batch) <= batch_size for batch in batches)
     for number, ((length, _, fate), answer) in enumerate(zip(plan, answers, strict=True)):
         if fate == "stays":
             assert isinstance(answer, Batched)
