@@ -199,7 +199,7 @@ class Pipeline:
                 self._publisher.publish(topic, value, key=key, headers=headers)
                 for topic, (_, value) in zip(topics, outputs, strict=True)
             ]
-            delivered = await asyncio.gather(*sent) if len(sent) > 1 else [await sent[0]]
+            delivered = await asyncio.gather(*sent)
         attempt.publish_ms = _ms(started_ns, time.time_ns())
         return delivered
 

@@ -49,6 +49,17 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     offset: int
 
 
+class _Outgoing(msgspec.Struct, frozen=True):
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    headers: list[tuple[str, str | bytes | None]]
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"") + len(self.key or b"")
+
+
 _Report: TypeAlias = tuple[asyncio.Future[Delivered], int, KafkaError | None, Message]
 
 
@@ -89,6 +100,7 @@ class Publisher:
         self._pending: set[asyncio.Future[Delivered]] = set()
         self._reports: list[_Report] = []
         self._door = asyncio.Lock()
+        self._behind_door: set[asyncio.Task[Delivered]] = set()
         self._room = asyncio.Event()
         self._close_at: float | None = None
 
@@ -104,31 +116,45 @@ class Publisher:
         self._thread = threading.Thread(target=self._poll_until_closed, name="sluicegate-publisher", daemon=True)
         self._thread.start()
 
-    async def publish(
+    def publish(
         self, topic: str, value: bytes | None, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
-    ) -> Delivered:
-        """Publish one record and return where it is, once all in-sync replicas have it.
+    ) -> asyncio.Future[Delivered]:
+        """Publish one record; the future says where it is, once all in-sync replicas have it, or has PublishFailed.
 
-        Waits when the queue is full. Raises PublishFailed. Cancelling stops the waiting; a record already handed over
-        may still be delivered.
+        The record is handed over before this returns, or waits while the queue is full. Cancelling the future stops
+        the waiting; a record already handed over may still be delivered.
         """
-        size = len(value or b"") + len(key or b"")
-        future: asyncio.Future[Delivered] = self._loop.create_future()
-        report = partial(self._reported, future, size)
+        record = _Outgoing(topic, value, key, [*headers])
+        if not self._behind_door and (handed_over := self._hand_over(record)):
+            return handed_over
+        waiting = self._loop.create_task(self._publish_when_there_is_room(record))
+        self._behind_door.add(waiting)
+        waiting.add_done_callback(self._behind_door.discard)
+        return waiting
+
+    async def _publish_when_there_is_room(self, record: _Outgoing) -> Delivered:
         async with self._door:  # first come, first served: whoever waits for room holds back those behind
-            while True:
-                if self._close_at is not None:
-                    raise PublishFailed(f"cannot publish to {topic}: the publisher is closed")
-                try:
-                    self._producer.produce(topic, value, key, on_delivery=report, headers=list(headers))
-                    break
-                except BufferError:
-                    self._room.clear()
-                    await self._room.wait()
-                except KafkaException as error:
-                    raise self._failure(topic, size, error.args[0]) from error
+            while (handed_over := self._hand_over(record)) is None:
+                self._room.clear()
+                await self._room.wait()
+        return await handed_over
+
+    def _hand_over(self, record: _Outgoing) -> asyncio.Future[Delivered] | None:
+        """The future of `record`'s delivery; None when there is no room for it."""
+        future: asyncio.Future[Delivered] = self._loop.create_future()
+        report = partial(self._reported, future, record.size)
+        if self._close_at is not None:
+            future.set_exception(PublishFailed(f"cannot publish to {record.topic}: the publisher is closed"))
+            return future
+        try:
+            self._producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)
+        except BufferError:
+            return None
+        except KafkaException as error:
+            future.set_exception(self._failure(record.topic, record.size, error.args[0]))
+            return future
         self._pending.add(future)
-        return await future
+        return future
 
     async def flush_and_close(self, timeout_s: float) -> None:
         """Wait up to `timeout_s` for the acknowledgements still out, then give up on the rest with PublishFailed.

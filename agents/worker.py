@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import faust
+import uvloop
 from faust.web import Request, View
 
 from agents.offsets import OffsetTracker, Registered
@@ -161,6 +162,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_mod
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     models = load(settings)
     _require_free_port(settings)
     require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)

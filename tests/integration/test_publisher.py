@@ -130,7 +130,7 @@ async def test_publishes_wait_for_room_in_a_full_queue_first_come_first_served(
 async def test_a_cancelled_publish_disturbs_no_other(broker: Broker, topics: TopicMaker, start: Start) -> None:
     topic = topics("cancelled", partitions=1)
     publisher = await start(broker.bootstrap_servers, queue_buffering_max_messages=10)
-    publishes = [asyncio.create_task(publisher.publish(topic, b"v", key=None, headers=[])) for _ in range(60)]
+    publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(60)]
     await asyncio.sleep(0)
 
     for cancelled in publishes[::3]:  # among them: handed over, first in the wait for room, behind it
@@ -146,7 +146,7 @@ async def test_a_cancelled_publish_disturbs_no_other(broker: Broker, topics: Top
 async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker, start: Start) -> None:
     topic = topics("flushed")
     publisher = await start(broker.bootstrap_servers, linger_ms=200)
-    publishes = [asyncio.create_task(publisher.publish(topic, b"v", key=None, headers=[])) for _ in range(100)]
+    publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(100)]
     await asyncio.sleep(0)
 
     await publisher.flush_and_close(10)
@@ -159,7 +159,7 @@ async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker, s
 
 async def test_closing_fails_whatever_the_broker_has_not_acknowledged(start: Start) -> None:
     publisher = await start(NOBODY, queue_buffering_max_messages=10)
-    publishes = [asyncio.create_task(publisher.publish("any", b"v", key=None, headers=[])) for _ in range(30)]
+    publishes = [publisher.publish("any", b"v", key=None, headers=[]) for _ in range(30)]
     await asyncio.sleep(0)
 
     started = time.monotonic()

@@ -1,0 +1,57 @@
+"""A worker whose model takes no time: what is left is the pipeline. Run as a module, in place of ``sluice worker``."""
+
+from collections.abc import Sequence
+
+from agents.serving import Loaded
+from agents.settings import Settings, load_settings
+from agents.worker import run_worker
+from models.batch_cost import BatchCost
+from models.engine import EncodedQuery, Judgement
+from models.labels import LABELS, Intent
+from models.manifest import read_manifest
+from models.policy import Policy, Ruling, Verdict
+from models.registry import served_from
+
+_PROBABILITIES = dict.fromkeys(LABELS, 0.0) | {"allow": 1.0}
+_HASH = "0" * 64
+
+
+class NullEngine:
+    """Allows every query, unchanged, and is said to have read it: a `models.engine.Engine` in name only."""
+
+    cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
+
+    def __init__(self, settings: Settings) -> None:
+        self.manifest = read_manifest(settings.model)
+        self.policy = Policy.layered(self.manifest.thresholds)
+
+    def encode(self, text: str) -> EncodedQuery:
+        """One token per word."""
+        return EncodedQuery(text, tuple(text.split()), truncated=False)
+
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
+        """The same for all."""
+        ruling = Ruling(Verdict.ALLOW, None, 1.0, "below_every_threshold")
+        return [
+            Judgement(
+                ruling,
+                lexical=query.text,
+                semantic=query.text,
+                probabilities=_PROBABILITIES,
+                intent=Intent.PRODUCT_SEARCH,
+                prompt_hash=_HASH,
+                output_hash=_HASH,
+                input_tokens=len(query.tokens),
+                output_tokens=1,
+            )
+            for query in batch
+        ]
+
+
+def _load(settings: Settings) -> Loaded:
+    served = served_from(settings.model)
+    return Loaded(served, {served.model: NullEngine(settings)})  # type: ignore[dict-item]  # it quacks
+
+
+if __name__ == "__main__":
+    run_worker(load_settings(), _load)
