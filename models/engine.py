@@ -180,6 +180,16 @@ class Engine:
             for i, (query, row, ruling) in enumerate(zip(batch, probabilities, rulings, strict=True))
         ]
 
+    def exercise(self, members: int, length: int, steps: int) -> None:
+        """Do the work of a batch of `members` queries of `length` tokens whose answers have `steps`: for measuring."""
+        filler = next(iter(self._tokenizer.encode("a").tokens))
+        batch = [EncodedQuery("", (filler,) * length, truncated=False)] * members
+        if self._fused:
+            self._generate(batch, self._profile.gate, min_length=1 + steps, max_length=1 + steps)
+        else:
+            self._generate(batch, self._profile.gate, max_length=1)
+            self._generate(batch, self._profile.rewrite, min_length=steps, max_length=steps)
+
     def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Spoken]:
         if not self._fused:
             return self._generate(batch, self._profile.gate, max_length=1, return_logits_vocab=True)

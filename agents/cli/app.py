@@ -106,10 +106,29 @@ def up(
 @app.command()
 def worker(brokers: Brokers = None) -> None:
     """Run the gate agent until SIGTERM or Ctrl-C, which finish and commit what is in flight."""
+    from agents.process_environment import ensure
     from agents.settings import load_settings
     from agents.worker import run_worker
 
+    ensure()
     run_worker(load_settings(bootstrap_servers=brokers))
+
+
+@app.command()
+def tune(
+    out: Annotated[Path, typer.Option(help="Write the profile here: set SLUICE_PROFILE to it.")] = Path("profile.json"),
+    model: Annotated[Path | None, typer.Option(help="Folder of a compiled model; else SLUICE_MODEL.")] = None,
+    price: Annotated[float, typer.Option(min=0, help="Price of a core for an hour.")] = 0.04,
+) -> None:
+    """Measure a model on this machine, a minute or two, and write the settings that suit both.
+
+    It tries compute types, threads, replicas and batch sizes, and fits the cost model by which the worker makes up its
+    batches and refuses what would be too late. Run it with nothing else running, in the environment of the worker.
+    """
+    from agents.cli.tune import tune_model
+    from agents.settings import load_settings
+
+    tune_model(load_settings(model=model), out, price)
 
 
 @app.command()

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from agents.cli.app import app
 from agents.local.embedded_broker import EmbeddedBroker
-from agents.settings import Settings
+from agents.settings import Settings, load_settings
 from agents.topics import create_topics
+from tests.compiled import compiled_tiny
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.worker_process import Stream, make_stream
 
@@ -339,3 +340,15 @@ def test_config_show_names_every_setting_in_full() -> None:
     shown = sluice("config", "show", environment={"COLUMNS": "80", "SLUICE_FAIL": "open"}).stdout.decode()
     assert all(f"SLUICE_{name.upper()} " in shown for name in Settings.model_fields)
     assert "open" in shown
+
+
+def test_tune_writes_settings_that_the_worker_reads(tmp_path: Path) -> None:
+    model, profile = compiled_tiny(tmp_path / "model", "tuned"), tmp_path / "profile.json"
+    told = sluice("tune", "--model", model, "--out", profile, "--price", "0.5")
+    assert told.returncode == 0
+    assert "events a second per core" in told.stdout.decode()
+    assert "0.5 per core-hour" in told.stdout.decode()
+    written = orjson.loads(profile.read_bytes())
+    shown = sluice("config", "show", environment={"SLUICE_PROFILE": str(profile)}).stdout.decode()
+    assert load_settings(profile=profile).batch_size == written["batch_size"]
+    assert written["compute_type"] in shown

@@ -1,10 +1,12 @@
 """Settings come from the environment, are checked at once, and say in one line which variable is wrong."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from agents.settings import EMBEDDED_MODEL, Settings, load_settings
+from models.batch_cost import BatchCost
 from models.labels import Category
 from schemas.errors import ConfigurationError
 from schemas.events import Threshold
@@ -156,3 +158,39 @@ def test_the_log_level_may_be_written_in_lower_case(monkeypatch: pytest.MonkeyPa
 def test_an_event_may_not_take_longer_than_a_rebalance_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_DEADLINE_MS", "45000")
     assert "SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is 75000 ms" in refusal()
+
+
+def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cost = '{"call": 1, "token": 2, "step": 3, "member": 4, "answer": 5}'
+    profile = tmp_path / "profile.json"
+    profile.write_text(f'{{"threads": 3, "replicas": 2, "batch_size": 8, "batch_cost": {cost}}}')
+    monkeypatch.setenv("SLUICE_PROFILE", str(profile))
+    monkeypatch.setenv("SLUICE_BATCH_SIZE", "16")
+    settings = load_settings(threads=1)
+    assert (settings.threads, settings.batch_size, settings.replicas) == (1, 16, 2)
+    assert settings.batch_cost == BatchCost(call=1, token=2, step=3, member=4, answer=5)
+    monkeypatch.setenv("SLUICE_BATCH_COST", cost.replace("5", "6"))
+    assert load_settings().batch_cost == BatchCost(call=1, token=2, step=3, member=4, answer=6)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "SLUICE_PROFILE: cannot read"),
+        ("{", "SLUICE_PROFILE: cannot read"),
+        ("[]", "has not an object"),
+        ('{"speed": 1}', "has speed"),
+        ('{"batch_cost": {"call": 1}}', "SLUICE_BATCH_COST: Object missing required field `token`"),
+        ('{"replicas": 0}', "SLUICE_REPLICAS: "),
+    ],
+)
+def test_a_broken_profile_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, said: str
+) -> None:
+    profile = tmp_path / "profile.json"
+    if content is not None:
+        profile.write_text(content)
+    monkeypatch.setenv("SLUICE_PROFILE", str(profile))
+    assert said in refusal()

@@ -1,0 +1,69 @@
+"""What ``sluice tune`` does: measure, write the profile, and say what a planner asks for."""
+
+import os
+from pathlib import Path
+
+import ctranslate2
+import msgspec
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from agents.cli.model_commands import show_progress
+from agents.decider import load_engine
+from agents.settings import Settings
+from models.engine import Engine
+from models.machine import Tuned, measure
+from models.manifest import read_manifest
+from models.registry import served_from
+from schemas.errors import ConfigurationError
+
+
+def tune_model(settings: Settings, out: Path, price: float) -> None:
+    """Measure the model of `settings` and write the profile to `out`; `price` is that of a core and hour.
+
+    Raises:
+        ConfigurationError: the model cannot be served, or `out` not be written.
+    """
+    manifest = read_manifest(served_from(settings.model).model)
+
+    def start(compute_type: str, threads: int, replicas: int) -> Engine:
+        return load_engine(
+            settings.model_copy(update={"compute_type": compute_type, "threads": threads, "replicas": replicas})
+        )
+
+    kinds = sorted(ctranslate2.get_supported_compute_types(settings.device))
+    usable = len(os.sched_getaffinity(0))
+    with show_progress(f"measuring {manifest.model_version}") as progress:
+        tuned = measure(start, kinds, usable, progress)
+    profile = {
+        "compute_type": tuned.compute_type,
+        "threads": tuned.threads,
+        "replicas": tuned.replicas,
+        "batch_size": tuned.batch_size,
+        "batch_cost": tuned.cost,
+    }
+    try:
+        out.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2, default=msgspec.structs.asdict))
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {out}: {error.strerror}") from None
+    console = Console()
+    console.print(_table(manifest.model_version, tuned, price))
+    console.print(f"written to {out}: start the worker with SLUICE_PROFILE={out}", highlight=False)
+
+
+def _table(version: str, tuned: Tuned, price: float) -> Table:
+    table = Table("", "", title=f"{version} on this machine", show_header=False)
+    median, tail = tuned.half_load_ms
+    for name, value in (
+        ("compute type", tuned.compute_type),
+        ("replicas × threads", f"{tuned.replicas} × {tuned.threads}"),
+        ("batch size", str(tuned.batch_size)),
+        ("events a second", f"{tuned.rate:.0f}"),
+        ("events a second per core", f"{tuned.rate_per_core:.0f}"),
+        ("one query alone", f"{tuned.alone_ms:.1f} ms"),
+        ("at half load, p50 / p99", f"{median:.1f} / {tail:.1f} ms"),
+        (f"a million queries at {price:g} per core-hour", f"{tuned.price_per_million(price):.2f}"),
+    ):
+        table.add_row(name, value)
+    return table
