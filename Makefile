@@ -34,8 +34,8 @@ schemas: $(READY) ## write schemas/json again from schemas/events.py
 	$(BIN)/sluice schemas export schemas/json
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
-	$(BIN)/python -m benchmarks.throughput
-	$(BIN)/python -m benchmarks.full_size
+	$(BIN)/python -m benchmarks.load saturation
+	$(BIN)/python -m benchmarks.engine
 
 train: $(READY) ## train the embedded model: make train DATA=folder OUT=folder
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'

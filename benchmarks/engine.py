@@ -1,0 +1,283 @@
+"""A model of Qwen3-0.6B's shape in our hands and in others': ``python -m benchmarks.engine`` prints a table.
+
+The weights are noise, so an answer means nothing and runs to its full length; the work is the stock model's, on the
+same product queries in one run: `gate` reads a query behind an instruction and says one token, `gate and rewrite` says
+twelve more. The tokenizer is learnt from those texts, so that they have about as many tokens as in Qwen3's own.
+
+    sluicegate          the worker's engine and micro-batcher, in the worker's environment
+    naive CTranslate2   the same model, batches in order of arrival, a long instruction, glibc's allocator as it comes
+    OpenVINO GenAI      continuous batching, prefix caching   ┐ behind our short instruction; with the extra `peers`
+    llama.cpp           batches that share their prefix       ┘
+
+Each runs in a process of its own. Linux only. With ``--device cuda`` it is our engine alone, in batches of 1 to 256.
+"""
+
+import asyncio
+import inspect
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import ctranslate2
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from agents.microbatch import MicroBatcher
+from agents.process_environment import BEST
+from models import prompts
+from models.compile import compile_checkpoint
+from models.engine import Device, Engine, Judgement
+from models.labels import LABELS_VERSION, Category
+from models.prompts import profile_for
+from models.tokenizer import QueryTokenizer
+from models.training.products import product_query
+from schemas.events import Threshold
+from tests.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
+
+_SEED: Final = 11
+_ANSWER_TOKENS: Final = 12
+_BATCH_SIZE: Final = 32
+_BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
+_BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
+_WORKS: Final = ("gate", "gate and rewrite")
+_LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
+
+System = Callable[[Path, Sequence[str], bool], float]
+"""Seconds for all queries: the folder that `build` made, the queries, and whether to rewrite."""
+
+
+def queries(count: int) -> list[str]:
+    """Product queries, the same for every run."""
+    rng = random.Random(_SEED)
+    return [product_query(rng).text for _ in range(count)]
+
+
+def natural_tokenizer() -> Tokenizer:
+    """A tokenizer to which the words of our queries and prompts are a token or two each."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=8192,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*queries(4000), inspect.getsource(prompts)], trainer)
+    return tokenizer
+
+
+def build(folder: Path, *, for_peers: bool) -> float:
+    """Write a random checkpoint and compile it into ``folder/model``; returns the seconds that compiling took."""
+    checkpoint = write_checkpoint(folder / "checkpoint", QWEN3_0_6B, shards=2, tokenizer=natural_tokenizer())
+    if for_peers:
+        from benchmarks.peers import write_gguf
+
+        write_gguf(checkpoint, folder / "model.gguf")
+    started = time.perf_counter()
+    compile_checkpoint(
+        checkpoint,
+        folder / "model",
+        quantization="int8",
+        profile="zero_shot",
+        labels_version=LABELS_VERSION,
+        prompt_version=prompts.PROMPT_VERSIONS["zero_shot"],
+    )
+    return time.perf_counter() - started
+
+
+def sluicegate(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+    """The worker's way: its prompts, its batches."""
+    thresholds = _BLOCK_NONE if rewrite else _BLOCK_ALL
+    engine = Engine(folder / "model", thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS)
+    encoded = [engine.encode(text) for text in texts]
+    engine.judge(encoded[:1])  # the instructions' key-value state is made once and kept
+
+    async def judge_all() -> list[Judgement]:
+        deadline = asyncio.get_running_loop().time() + 3600
+        async with MicroBatcher(
+            engine.judge,
+            length=lambda query: len(query.tokens),
+            cost=engine.cost,
+            batch_size=_BATCH_SIZE,
+            capacity=len(encoded),
+        ) as batcher:
+            answers = await asyncio.gather(*(batcher.submit(query, deadline=deadline) for query in encoded))
+        return [answer.result for answer in answers]
+
+    started = time.perf_counter()
+    asyncio.run(judge_all())
+    return time.perf_counter() - started
+
+
+def naive(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+    """What one writes first: the documentation's static prompt, batches as they come."""
+    tokenizer = QueryTokenizer(folder / "model")
+    frame = profile_for("zero_shot", tokenizer).gate
+    generator: Any = ctranslate2.Generator(str(folder / "model"), device="cpu")
+    instruction = (list(frame.static) * 5)[:_LONG_INSTRUCTION]
+    batch_prompts = [[*tokenizer.encode(text).tokens, *frame.suffix] for text in texts]
+
+    def generate(batch: list[list[str]]) -> None:
+        tokens = 1 + _ANSWER_TOKENS * rewrite
+        generator.generate_batch(
+            batch,
+            static_prompt=instruction,
+            include_prompt_in_result=False,
+            sampling_topk=1,
+            min_length=tokens,
+            max_length=tokens,
+        )
+
+    generate(batch_prompts[:1])
+    started = time.perf_counter()
+    for first in range(0, len(batch_prompts), _BATCH_SIZE):
+        generate(batch_prompts[first : first + _BATCH_SIZE])
+    return time.perf_counter() - started
+
+
+def openvino(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+    """See `benchmarks.peers`."""
+    from benchmarks.peers import OpenVino
+
+    return _timed_peer(OpenVino(folder / "model.gguf"), folder, texts, rewrite)
+
+
+def llama_cpp(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+    """See `benchmarks.peers`."""
+    from benchmarks.peers import LlamaCpp
+
+    peer = LlamaCpp(folder / "model.gguf", batch_size=_BATCH_SIZE, threads=len(os.sched_getaffinity(0)))
+    return _timed_peer(peer, folder, texts, rewrite)
+
+
+def _timed_peer(peer: Any, folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+    tokenizer = QueryTokenizer(folder / "model")
+    frame = profile_for("zero_shot", tokenizer).gate
+    token_ids = [
+        [tokenizer.id_of(token) for token in (*frame.static, *tokenizer.encode(text).tokens, *frame.suffix)]
+        for text in texts
+    ]
+    tokens = 1 + _ANSWER_TOKENS * rewrite
+    peer.generate(token_ids[:1], tokens)
+    started = time.perf_counter()
+    peer.generate(token_ids, tokens)
+    return time.perf_counter() - started
+
+
+SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
+    "sluicegate": (sluicegate, BEST, None),
+    "naive CTranslate2": (naive, {}, None),
+    "OpenVINO GenAI": (openvino, {}, "openvino_genai"),
+    "llama.cpp": (llama_cpp, {}, "llama_cpp"),
+}
+"""By name: how to run it, in which environment, and the module that it needs."""
+
+
+def _measure(name: str, folder: Path, count: int, work: str) -> dict[str, float]:
+    """Run one system in a process of its own; its queries a second and its peak memory in bytes."""
+    environment = {key: value for key, value in os.environ.items() if key not in BEST} | SYSTEMS[name][1]
+    command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--work", work, "--scratch", str(folder)]
+    done = subprocess.run([*command, "--count", str(count)], env=environment, stdout=subprocess.PIPE, check=True)
+    result: dict[str, float] = orjson.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
+    """Queries a second for each size of batch; `auto` is CTranslate2's fastest type for the GPU that is there."""
+    table = Table("batch", *_WORKS, title="queries a second on the GPU")
+    engines = [
+        Engine(
+            folder / "model", thresholds=limits, device="cuda", compute_type="auto", max_answer_tokens=_ANSWER_TOKENS
+        )
+        for limits in (_BLOCK_ALL, _BLOCK_NONE)
+    ]
+    encoded = sorted((engines[0].encode(text) for text in texts), key=lambda query: len(query.tokens))
+    for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+        rates = []
+        for engine in engines:
+            engine.judge(encoded[:size])
+            started = time.perf_counter()
+            for first in range(0, len(encoded), size):
+                engine.judge(encoded[first : first + size])
+            rates.append(len(encoded) / (time.perf_counter() - started))
+        table.add_row(str(size), *(f"{rate:.0f}" for rate in rates))
+    return table
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process had."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def main(
+    count: Annotated[int, typer.Option(min=1, help="Queries judged in each run.")] = 160,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the table has the best.")] = 2,
+    scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of room for the models.")] = None,
+    device: Annotated[Device, typer.Option(help="Where our engine runs.")] = "cpu",
+    one: Annotated[str | None, typer.Option(hidden=True)] = None,
+    work: Annotated[str, typer.Option(hidden=True)] = _WORKS[0],
+    out: Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")] = None,
+) -> None:
+    """Make a random model of full size, and serve the same queries with every engine that is installed."""
+    if one and scratch:
+        seconds = SYSTEMS[one][0](scratch, queries(count), work == _WORKS[1])
+        print(json.dumps({"rate": count / seconds, "peak": _peak_bytes()}))
+        return
+    console = Console(stderr=True)
+    if device == "cuda":
+        if not ctranslate2.get_cuda_device_count():
+            sys.exit("--device cuda needs an NVIDIA GPU with CUDA 12, cuBLAS and cuDNN where CTranslate2 finds them")
+        with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
+            build(Path(folder), for_peers=False)
+            Console().print(_on_cuda(Path(folder), queries(max(count, 512))))
+        return
+    installed = [name for name, (_, _, module) in SYSTEMS.items() if module is None or find_spec(module)]
+    for name in SYSTEMS.keys() - installed:
+        console.print(f"{name} is not installed: pip install 'sluicegate[peers]'", markup=False)
+    with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
+        console.print("making and compiling a random checkpoint")
+        compile_s = build(Path(folder), for_peers=len(installed) > 2)
+        runs: dict[str, dict[str, list[dict[str, float]]]] = {name: {work: [] for work in _WORKS} for name in installed}
+        for work_name in _WORKS:
+            for turn in range(repeat):
+                for name in installed:
+                    console.print(f"{work_name}: {name}, run {turn + 1} of {repeat}")
+                    runs[name][work_name].append(_measure(name, Path(folder), count, work_name))
+    lengths = statistics.median(len(natural_tokenizer().encode(text).tokens) for text in queries(count))
+    Console().print(_table(runs, f"{count} queries of {lengths:.0f} tokens, int8; compiled in {compile_s:.0f} s"))
+    if out:
+        out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
+
+
+def _table(runs: dict[str, dict[str, list[dict[str, float]]]], title: str) -> Table:
+    best = {
+        name: {work: max(run["rate"] for run in done) for work, done in works.items()} for name, works in runs.items()
+    }
+    ours = best["sluicegate"]
+    table = Table("queries a second", *(column for work in _WORKS for column in (work, "ours is")), "peak", title=title)
+    for name, works in runs.items():
+        peak = max(run["peak"] for done in works.values() for run in done)
+        cells = (
+            cell for work in _WORKS for cell in (f"{best[name][work]:.1f}", f"{ours[work] / best[name][work]:.2f} x")
+        )
+        table.add_row(name, *cells, f"{peak / 1e9:.1f} GB")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
