@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from models import lora
 from models.checkpoint import Checkpoint, Weight, open_checkpoint
+from models.lexicon import LEXICON_FILE
 from models.manifest import (
     MANIFEST_FILE,
     WEIGHTS_FILE,
@@ -41,7 +42,7 @@ Progress = Callable[[int, int], None]
 """Called with how many are done and of how many (here, parameters written), from the thread that does them."""
 
 TOKENIZER_FILE = "tokenizer.json"
-_COPIED_WHEN_PRESENT = ("tokenizer_config.json", "generation_config.json", "chat_template.jinja")
+_COPIED_WHEN_PRESENT = (LEXICON_FILE, "tokenizer_config.json", "generation_config.json", "chat_template.jinja")
 _BLOCK = 4_194_304  # values converted at a time: 16 MiB of float32
 # What becomes of matrices, and of everything else; None keeps the checkpoint's own type. As CTranslate2 defines them.
 _STORED_AS: dict[Quantization, tuple[str, str | None]] = {

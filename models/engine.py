@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.batch_cost import BatchCost
 from models.labels import ALLOW, LABELS, LABELS_VERSION, Category, Intent
+from models.lexicon import LEXICON_FILE, Lexicon
 from models.manifest import read_manifest, verify_weights
 from models.policy import Policy, Ruling, Verdict
 from models.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, profile_for
@@ -45,11 +46,15 @@ _FUSED_BELOW: Final = 65_536
 
 @dataclass(frozen=True)
 class EncodedQuery:
-    """A normalised query as the model reads it; `text` is what `tokens` stand for. `truncated`: it was longer."""
+    """A normalised query as the model reads it: `tokens` stand for `text` and, after it, the `hint`.
+
+    `truncated`: it was longer.
+    """
 
     text: str
     tokens: tuple[str, ...]
-    truncated: bool
+    truncated: bool = False
+    hint: str | None = None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -126,6 +131,8 @@ class Engine:
         self._profile = profile_for(profile, self._tokenizer)
         self._allow = self._profile.label_ids[LABELS.index(ALLOW)]
         self._fused = bool(self._profile.stops) and self._tokenizer.vocabulary_size < _FUSED_BELOW
+        lexicon = folder / LEXICON_FILE
+        self._lexicon = Lexicon.load(lexicon) if self._profile.hint and lexicon.is_file() else None
         self._max_query_tokens = max_query_tokens
         self._max_answer_tokens = max_answer_tokens
         small = self.manifest.parameters < _SINGLE_THREADED_BELOW
@@ -150,10 +157,17 @@ class Engine:
         """The normalised query `text` as tokens, cut after `max_query_tokens` of them: nothing goes on unjudged."""
         encoding = self._tokenizer.encode(text)
         limit = self._max_query_tokens
-        if len(encoding.tokens) <= limit:
-            return EncodedQuery(text, tuple(encoding.tokens), truncated=False)
-        return EncodedQuery(
-            text[: encoding.offsets[limit - 1][1]].strip(), tuple(encoding.tokens[:limit]), truncated=True
+        if len(encoding.tokens) > limit:
+            text = text[: encoding.offsets[limit - 1][1]].strip()
+            return EncodedQuery(text, tuple(encoding.tokens[:limit]), truncated=True)
+        hint = self._lexicon.hint(text) if self._lexicon else None
+        if hint is None or self._profile.hint is None:
+            return EncodedQuery(text, tuple(encoding.tokens))
+        hinted = (*encoding.tokens, self._profile.hint, *self._tokenizer.encode(hint).tokens)
+        return (
+            EncodedQuery(text, hinted, hint=hint)
+            if len(hinted) <= limit
+            else EncodedQuery(text, tuple(encoding.tokens))
         )
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
@@ -183,7 +197,7 @@ class Engine:
     def exercise(self, members: int, length: int, steps: int) -> None:
         """Do the work of a batch of `members` queries of `length` tokens whose answers have `steps`: for measuring."""
         filler = next(iter(self._tokenizer.encode("a").tokens))
-        batch = [EncodedQuery("", (filler,) * length, truncated=False)] * members
+        batch = [EncodedQuery("", (filler,) * length)] * members
         if self._fused:
             self._generate(batch, self._profile.gate, min_length=1 + steps, max_length=1 + steps)
         else:
@@ -255,7 +269,7 @@ class Engine:
         twice: bool,
     ) -> Judgement:
         answer_ids = spoken.ids if spoken else []
-        answer = self._profile.parse(answer_ids) if spoken else Answer(Intent.OTHER, None)
+        answer = self._profile.parse(answer_ids, query.hint) if spoken else Answer(Intent.OTHER, None)
         if probability < self._profile.least_probability and not answer.codes:
             answer = Answer(answer.intent, None, codes=(UNSURE,))
         check = check_rewrite(query.text, query.text if answer.rewrite is None else answer.rewrite)

@@ -1,13 +1,16 @@
 """The `tuned` profile's language: control tokens that only training and the prompt builder may write.
 
-    <query tokens> <|gate|>                                          the prompt
+    query <|gate|>                                                   the prompt
+    query <|hint|> query as probably meant <|gate|>                  the prompt where `models.lexicon` has a hint
     <|allow|> <|intent:travel|> <|keep|> … <|end|>                   the query needs no rewrite
-    <|allow|> <|intent:travel|> <|rewrite|> tokens … <|end|>         it does
+    <|allow|> <|intent:travel|> <|hint|> … <|end|>                   the hint is the rewrite
+    <|allow|> <|intent:travel|> <|rewrite|> tokens … <|end|>         the rewrite is neither
       … = (<|synonym|> tokens | <|category|> tokens | …)*            expansions, if any: a token per kind of facet
     <|hate|>                                                         an unsafe label: the answer is one token long
 
 The verdict is one token, so one prefill yields every label's probability and a blocked query costs no decoding.
-`<|keep|>` makes the common case, a clean query, cost three decoded tokens instead of a copy of itself.
+`<|keep|>` makes the common case, a clean query, cost three decoded tokens instead of a copy of itself, and `<|hint|>`
+the common misspelling.
 The text of a query can never spell one of these: see `models.tokenizer`.
 """
 
@@ -16,6 +19,7 @@ from typing import Final
 from models.labels import LABELS, Intent
 
 GATE: Final = "<|gate|>"
+HINT: Final = "<|hint|>"
 KEEP: Final = "<|keep|>"
 REWRITE: Final = "<|rewrite|>"
 SYNONYM: Final = "<|synonym|>"
@@ -26,5 +30,5 @@ END: Final = "<|end|>"
 LABEL_TOKENS: Final = tuple(f"<|{label}|>" for label in LABELS)
 INTENT_TOKENS: Final = tuple(f"<|intent:{intent}|>" for intent in Intent)
 
-CONTROL_TOKENS: Final = (END, GATE, KEEP, REWRITE, SYNONYM, *FACETS.values(), *LABEL_TOKENS, *INTENT_TOKENS)
+CONTROL_TOKENS: Final = (END, GATE, HINT, KEEP, REWRITE, SYNONYM, *FACETS.values(), *LABEL_TOKENS, *INTENT_TOKENS)
 """Every control token, in the order of their ids in a tuned model's vocabulary (0 is `END`)."""

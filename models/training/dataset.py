@@ -9,21 +9,24 @@ The folder holds JSON Lines files, each row with its `licence`:
 Rows whose licence forbids commercial use, or states none, are left out: see `PERMITTED_LICENCES`.
 """
 
+import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from models.labels import ALLOW, Category, Intent
+from models.lexicon import Lexicon
 from models.normalise import normalise
 from models.training import safe, unsafe
 from models.training.corruption import corrupt, dress
 from models.training.products import product_query
-from models.tuned_format import END, FACETS, KEEP, REWRITE, SYNONYM
+from models.training.vocabulary import english_words
+from models.tuned_format import END, FACETS, HINT, KEEP, REWRITE, SYNONYM
 
 PERMITTED_LICENCES: Final = frozenset({"MIT", "CC-BY-3.0", "CC-BY-4.0"})
 
@@ -31,6 +34,11 @@ _LONGEST_REWRITE_WORDS: Final = 24
 """Longer queries are messages, not searches: they are kept as they are."""
 
 _SHARE_DRESSED: Final = 0.04
+_PLAIN_WORDS: Final = 25_000
+
+_SHARE_HIDDEN: Final = 0.12
+_COMMON: Final = 20_000
+"""Uses in a thousand million from which a word is in every lexicon."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,18 @@ class Example:
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
     """Each ``kind:value``, of the kinds in `FACETS`."""
+    hint: str | None = None
+    """What the lexicon thinks that `text` was meant to be, right or wrong."""
 
 
 def answer(example: Example) -> str:
     """What the model should say after ``<|gate|>``, as text with control tokens."""
     if example.label != ALLOW:
         return f"<|{example.label}|>"
-    rewrite = KEEP if example.rewrite is None else REWRITE + example.rewrite
+    if example.rewrite is None:
+        rewrite = KEEP
+    else:
+        rewrite = HINT if example.rewrite == example.hint else REWRITE + example.rewrite
     synonyms = "".join(SYNONYM + synonym for synonym in example.synonyms)
     facets = "".join(FACETS[kind] + value for kind, _, value in (facet.partition(":") for facet in example.facets))
     return f"<|{ALLOW}|><|intent:{example.intent}|>{rewrite}{synonyms}{facets}{END}"
@@ -74,11 +87,12 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 class Mixture:
     """Draws examples: first a source by its share, then a row of it or a generated query, then perhaps a corruption."""
 
-    def __init__(self, folder: Path, words: Sequence[str], word_weights: Sequence[float]) -> None:
-        """Read `folder`; `words` with `word_weights` are a frequency dictionary for queries of plain words."""
-        plain = [pair for pair in zip(words, word_weights, strict=True) if pair[0] not in unsafe.LOADED_WORDS]
+    def __init__(self, folder: Path) -> None:
+        plain = [
+            pair for pair in english_words(_PLAIN_WORDS) if len(pair[0]) >= 3 and pair[0] not in unsafe.LOADED_WORDS
+        ]
         self._words = [word for word, _ in plain]
-        self._word_weights = [weight for _, weight in plain]
+        self._word_weights = [math.sqrt(count) for _, count in plain]
         self._unsafe_rows: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._safe_rows: dict[str, list[Example]] = defaultdict(list)
         self._read_moderation(folder / "moderation_train.jsonl")
@@ -130,10 +144,10 @@ class Mixture:
             (4.0, unsafe_row("advbench", Category.ILLICIT)),
             *((0.4, unsafe_row("openai-moderation-eval", category)) for category in list(Category)[:5]),
             *((1.8, generated(category)) for category in Category if category is not Category.ILLICIT),
-            (5.0, generated(Category.ILLICIT)),
+            (6.5, generated(Category.ILLICIT)),
             (5.0, safe_row("davidson-2017", 0.0)),
             (1.5, safe_row("openai-moderation-eval", 0.0)),
-            (14.0, safe_row("clinc150", 0.5)),
+            (17.0, safe_row("clinc150", 0.5)),
             (6.0, safe_row("banking77", 0.4)),
             (1.5, safe_row("wands", 0.5)),
             (24.0, _product),
@@ -141,7 +155,7 @@ class Mixture:
             (1.5, safe_text(safe.navigation, Intent.NAVIGATION)),
             (2.5, safe_text(safe.support, Intent.SUPPORT)),
             (4.0, safe_text(safe.other, Intent.OTHER)),
-            (7.0, safe_text(safe.hard_negative, Intent.OTHER)),
+            (8.0, safe_text(safe.hard_negative, Intent.OTHER)),
             (2.0, _foreign),
         ]
         return shares
@@ -154,6 +168,23 @@ class Mixture:
         """`count` examples; the same `seed` draws the same ones."""
         rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
         return [draw(rng) for draw in rng.choices(self._draws, self._shares, k=count)]
+
+    def texts(self) -> Iterator[str]:
+        """Every row that may be drawn, unsafe ones too, as it is."""
+        for texts in self._unsafe_rows.values():
+            yield from texts
+        for examples in self._safe_rows.values():
+            yield from (example.text for example in examples)
+
+
+def with_hint(example: Example, lexicon: Lexicon, rng: random.Random) -> Example:
+    """`example` with the lexicon's hint. Some rarer words are hidden from it: no lexicon has the words of tomorrow."""
+    hidden = {
+        word
+        for word in (example.rewrite or example.text).split(" ")
+        if lexicon.counts.get(word, 0) < _COMMON and rng.random() < _SHARE_HIDDEN
+    }
+    return replace(example, hint=lexicon.hint(example.text, hidden=hidden))
 
 
 def _noisy(text: str, rng: random.Random, share: float) -> str:

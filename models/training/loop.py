@@ -8,7 +8,6 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +16,10 @@ import transformers
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from models.training.dataset import Mixture, answer, spoken
-from models.training.vocabulary import VOCABULARY_SIZE, train_tokenizer
-from models.tuned_format import END, GATE
+from models.lexicon import LEXICON_FILE, Lexicon
+from models.training.dataset import Mixture, answer, spoken, with_hint
+from models.training.vocabulary import VOCABULARY_SIZE, build_lexicon, train_tokenizer
+from models.tuned_format import END, GATE, HINT
 
 VERDICT_WEIGHT: Final = 3.0
 MAX_QUERY_TOKENS: Final = 96
@@ -59,20 +59,13 @@ def model_config() -> transformers.Qwen3Config:
     )
 
 
-def word_frequencies(limit: int = 25_000) -> tuple[list[str], list[float]]:
-    """Words of symspellpy's English frequency dictionary with the square roots of their counts, commonest first."""
-    dictionary = files("symspellpy").joinpath("frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
-    pairs = [line.split() for line in dictionary.splitlines()[:limit]]
-    kept = [(word, math.sqrt(float(count))) for word, count in pairs if len(word) >= 3]
-    return [word for word, _ in kept], [weight for _, weight in kept]
-
-
 class Batches:
     """Batches of tokens, drawn for ever from the mixture; batch `n` is a pure function of the seed."""
 
-    def __init__(self, mixture: Mixture, tokenizer: Tokenizer, plan: TrainingPlan) -> None:
-        self._mixture, self._tokenizer, self._plan = mixture, tokenizer, plan
-        self._gate = tokenizer.token_to_id(GATE)
+    def __init__(self, mixture: Mixture, tokenizer: Tokenizer, lexicon: Lexicon, plan: TrainingPlan) -> None:
+        self._mixture, self._tokenizer, self._lexicon, self._plan = mixture, tokenizer, lexicon, plan
+        vocabulary = tokenizer.get_vocab()
+        self._gate, self._hint = vocabulary[GATE], vocabulary[HINT]
 
     def from_step(self, step: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         """(tokens, targets, weights), each of shape (batch, length), from batch `step` on; no weight, no loss."""
@@ -83,13 +76,20 @@ class Batches:
 
     def _pool(self, index: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         size = self._plan.batch_size
-        examples = self._mixture.draw(_POOL * size, f"{self._plan.seed}-{index}")
+        seed = f"{self._plan.seed}-{index}"
+        rng = random.Random(f"hints-{seed}")  # noqa: S311 - reproducible data, not a secret
+        examples = [with_hint(example, self._lexicon, rng) for example in self._mixture.draw(_POOL * size, seed)]
         self._tokenizer.encode_special_tokens = True
         queries = self._tokenizer.encode_batch_fast([example.text for example in examples])
+        hints = self._tokenizer.encode_batch_fast([example.hint or "" for example in examples])
         self._tokenizer.encode_special_tokens = False
         answers = self._tokenizer.encode_batch_fast([answer(example) for example in examples])
+        prompts = [
+            query.ids[:MAX_QUERY_TOKENS] if example.hint is None else [*query.ids, self._hint, *hint.ids]
+            for example, query, hint in zip(examples, queries, hints, strict=True)
+        ]
         rows = sorted(
-            ((query.ids[:MAX_QUERY_TOKENS], reply.ids) for query, reply in zip(queries, answers, strict=True)),
+            ((prompt, reply.ids) for prompt, reply in zip(prompts, answers, strict=True)),
             key=lambda row: len(row[0]) + len(row[1]),
         )
         batches = [rows[i : i + size] for i in range(0, len(rows), size)]
@@ -132,12 +132,13 @@ def train(data: Path, out: Path, plan: TrainingPlan) -> None:
     """Train to the end of `plan`, resuming from ``out/resume.pt`` when it is there; then write the checkpoint."""
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    mixture = Mixture(data, *word_frequencies())
+    mixture = Mixture(data)
     tokenizer_file = out / "tokenizer.json"
     if not tokenizer_file.exists():
         examples = mixture.draw(150_000, f"vocabulary-{plan.seed}")
         train_tokenizer(words for example in examples for words in spoken(example)).save(str(tokenizer_file))
-    batches = Batches(mixture, Tokenizer.from_file(str(tokenizer_file)), plan)
+        build_lexicon(mixture.texts()).save(out / LEXICON_FILE)
+    batches = Batches(mixture, Tokenizer.from_file(str(tokenizer_file)), Lexicon.load(out / LEXICON_FILE), plan)
 
     torch.manual_seed(plan.seed)
     model: Any = transformers.Qwen3ForCausalLM(model_config()).to(device)

@@ -84,6 +84,16 @@ def _product(entry: str) -> Product:
 
 
 AISLES: Final = tuple(_read_catalogue())
+
+
+def catalogue_phrases() -> Iterator[str]:
+    """Every name and trait in the catalogue, as often as it is there."""
+    for aisle in AISLES:
+        yield from (aisle.category, *aisle.brands, *aisle.lines, *aisle.traits)
+        for product in aisle.products:
+            yield from (product.noun, *product.synonyms)
+
+
 _AISLE_SIZES: Final = [len(aisle.products) + len(aisle.lines) for aisle in AISLES]
 
 

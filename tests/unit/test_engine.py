@@ -11,11 +11,12 @@ import pytest
 
 from models.engine import EncodedQuery, Engine, Judgement
 from models.labels import LABELS, Category, Intent
+from models.lexicon import LEXICON_FILE, Lexicon
 from models.manifest import Profile
 from models.policy import Verdict
 from models.prompts import CUT, UNREADABLE, UNSURE
 from models.rewrite import RewriteCode
-from models.tuned_format import END, FACETS, GATE, KEEP, REWRITE, SYNONYM
+from models.tuned_format import END, FACETS, GATE, HINT, KEEP, REWRITE, SYNONYM
 from schemas.errors import CompiledModelError, EngineFailed
 from schemas.events import Threshold
 from tests.compiled import compiled_script, compiled_tiny, edit_manifest
@@ -144,6 +145,27 @@ def test_only_the_queries_that_pass_are_answered_and_each_keeps_its_own_answer(f
     for judgement, before, stopped in zip(judgements, free, blocked, strict=True):
         assert judgement.output_tokens == (1 if stopped else before.output_tokens)
         assert stopped or judgement.output_hash == before.output_hash
+
+
+def test_a_misspelt_query_is_read_with_its_hint_which_the_answer_may_take(tmp_path: Path) -> None:
+    follows = {GATE: "<|allow|>"} | dict(pairwise(["<|allow|>", "<|intent:travel|>", HINT, END]))
+    folder = compiled_script(tmp_path / "model", follows)
+    Lexicon({"shoes": 5, "red": 9}).save(folder / LEXICON_FILE)
+    engine = Engine(folder)
+    misspelt, clean = engine.encode("red shose"), engine.encode("red shoes")
+    assert (misspelt.hint, clean.hint) == ("red shoes", None)
+    restored, kept = engine.judge([misspelt, clean])
+    assert (restored.lexical, restored.codes) == ("red shoes", (RewriteCode.REWRITTEN,))
+    assert (kept.lexical, kept.codes) == ("red shoes", (UNREADABLE,))  # it took a hint that it was not given
+    assert restored.input_tokens > kept.input_tokens
+
+
+def test_a_hint_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
+    folder = compiled_script(tmp_path / "model", {GATE: "<|allow|>"})
+    Lexicon({"shoes": 5}).save(folder / LEXICON_FILE)
+    assert Engine(folder, max_query_tokens=13).encode("shose").hint == "shoes"
+    tight = Engine(folder, max_query_tokens=12).encode("shose")
+    assert (tight.hint, tight.truncated, len(tight.tokens)) == (None, False, 6)
 
 
 def test_a_good_answer_becomes_the_rewrite_with_its_expansions(scripted: Callable[..., Engine]) -> None:

@@ -10,7 +10,7 @@ from models.labels import LABELS, Intent
 from models.manifest import Profile
 from models.prompts import CUT, UNREADABLE, Answer, PromptProfile, profile_for
 from models.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from models.tuned_format import CONTROL_TOKENS, END, FACETS, GATE, INTENT_TOKENS, KEEP, REWRITE, SYNONYM
+from models.tuned_format import CONTROL_TOKENS, END, FACETS, GATE, HINT, INTENT_TOKENS, KEEP, REWRITE, SYNONYM
 from schemas.errors import CompiledModelError
 from tests.checkpoints import write_tokenizer
 from tests.compiled import tuned_tokenizer
@@ -30,10 +30,27 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[Profile, QueryT
     return {"tuned": QueryTokenizer(folder / "tuned"), "zero_shot": QueryTokenizer(folder / "zero_shot")}
 
 
-def parse(tokenizer: QueryTokenizer, profile: Profile, template: str) -> Answer:
+def parse(tokenizer: QueryTokenizer, profile: Profile, template: str, hint: str | None = None) -> Answer:
     """The answer in `template`, where control tokens are written by their names."""
     ids = [tokenizer.id_of(token) for token in tokenizer.encode_template(template)]
-    return profile_for(profile, tokenizer).parse(ids)
+    return profile_for(profile, tokenizer).parse(ids, hint)
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        (f"{TRAVEL}{HINT}{END}", Answer(Intent.TRAVEL, "cheap flights")),
+        (f"{TRAVEL}{HINT}{SYNONYM}air fare{END}", Answer(Intent.TRAVEL, "cheap flights", ("air fare",))),
+        (f"{TRAVEL}{KEEP}{END}", Answer(Intent.TRAVEL, None)),
+        (f"{TRAVEL}{REWRITE}cheap flight{END}", Answer(Intent.TRAVEL, "cheap flight")),
+        (f"{TRAVEL}{HINT}words of its own{END}", NOTHING),
+        (f"{TRAVEL}{KEEP}{HINT}{END}", NOTHING),
+    ],
+)
+def test_an_answer_may_take_the_hint_that_was_read(
+    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+) -> None:
+    assert parse(tokenizers["tuned"], "tuned", template, "cheap flights") == answer
 
 
 @pytest.mark.parametrize(
@@ -57,6 +74,7 @@ def parse(tokenizer: QueryTokenizer, profile: Profile, template: str) -> Answer:
         (f"hello{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
         (f"{REWRITE}a{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
         (TRAVEL, NOTHING),
+        (f"{TRAVEL}{HINT}{END}", NOTHING),  # there was none
         (f"{TRAVEL}{END}", NOTHING),
         (f"{TRAVEL}a{END}", NOTHING),
         (f"{TRAVEL}a{REWRITE}b{END}", NOTHING),
@@ -113,7 +131,7 @@ def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
     intent = st.sampled_from([tokenizer.id_of(token) for token in INTENT_TOKENS])
     anything = st.lists(st.one_of(control, st.integers(0, 400)), max_size=20)
     ids = data.draw(st.one_of(anything, st.builds(lambda first, rest: [first, *rest], intent, anything)))
-    _check(profile_for("tuned", tokenizer).parse(ids))
+    _check(profile_for("tuned", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
 
 
 @given(data=st.data())
@@ -125,7 +143,7 @@ def test_no_sequence_of_tokens_makes_the_zero_shot_parser_raise(
     hostile = st.lists(
         st.sampled_from(["travel", "|", " ", ",", "\n", "<|im_end|>", "<think>", "É", "\x00"]), max_size=12
     ).map(lambda parts: [tokenizer.id_of(token) for token in tokenizer.encode_template("".join(parts))])
-    _check(profile_for("zero_shot", tokenizer).parse(data.draw(st.one_of(anything, hostile))))
+    _check(profile_for("zero_shot", tokenizer).parse(data.draw(st.one_of(anything, hostile)), None))
 
 
 def _check(answer: Answer) -> None:
@@ -140,7 +158,7 @@ def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[Profil
     tokenizer = tokenizers["tuned"]
     profile = profile_for("tuned", tokenizer)
     spelt = [tokenizer.id_of(token) for token in tokenizer.encode(f"shoes{SYNONYM}boots{END}").tokens]
-    answer = profile.parse([*map(tokenizer.id_of, (TRAVEL, REWRITE)), *spelt, tokenizer.id_of(END)])
+    answer = profile.parse([*map(tokenizer.id_of, (TRAVEL, REWRITE)), *spelt, tokenizer.id_of(END)], None)
     assert answer == Answer(Intent.TRAVEL, f"shoes{SYNONYM}boots{END}")
 
 

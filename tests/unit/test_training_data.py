@@ -15,9 +15,9 @@ from models.prompts import profile_for
 from models.tokenizer import QueryTokenizer
 from models.training import safe, unsafe
 from models.training.corruption import EMOJI, corrupt, dress, is_spellable
-from models.training.dataset import Example, Mixture, answer
+from models.training.dataset import Example, Mixture, answer, with_hint
 from models.training.products import AISLES, product_query
-from models.training.vocabulary import train_tokenizer
+from models.training.vocabulary import build_lexicon, train_tokenizer
 
 SOURCES: dict[str, list[dict[str, Any]]] = {
     "moderation_train.jsonl": [
@@ -56,7 +56,7 @@ def write_sources(folder: Path, sources: dict[str, list[dict[str, Any]]]) -> Non
 @pytest.fixture
 def mixture(tmp_path: Path) -> Mixture:
     write_sources(tmp_path, SOURCES)
-    return Mixture(tmp_path, ["plain", "words", "porn"], [1.0, 1.0, 1.0])
+    return Mixture(tmp_path)
 
 
 def test_the_same_seed_draws_the_same_examples(mixture: Mixture) -> None:
@@ -79,15 +79,31 @@ def test_every_label_and_intent_is_drawn_that_has_a_source(mixture: Mixture) -> 
 
 
 def test_answers_are_read_back_by_the_parser_of_the_profile(tmp_path: Path, mixture: Mixture) -> None:
-    drawn = [example for example in mixture.draw(500, "a") if example.label == "allow"]
+    lexicon, rng = build_lexicon(mixture.texts()), random.Random(0)
+    drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(500, "a") if example.label == "allow"]
     tokenizer = train_tokenizer(example.text for example in drawn)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     parse = profile_for("tuned", QueryTokenizer(tmp_path)).parse
     for example in drawn:
         after_verdict = tokenizer.encode(answer(example)).ids[1:]
-        read = parse(after_verdict)
+        read = parse(after_verdict, example.hint)
         assert (read.intent, read.rewrite) == (example.intent, example.rewrite)
         assert (read.synonyms, read.facets, read.codes) == (example.synonyms, example.facets, ())
+
+
+def test_hints_are_right_wrong_and_missing(mixture: Mixture) -> None:
+    lexicon, rng = build_lexicon(mixture.texts()), random.Random(0)
+    drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(2000, "a") if example.label == "allow"]
+    misspelt = [example for example in drawn if example.rewrite]
+    clean = [example for example in drawn if not example.rewrite]
+    assert 0.4 < sum(example.hint == example.rewrite for example in misspelt) / len(misspelt) < 0.9
+    assert 0.05 < sum(example.hint is not None for example in clean) / len(clean) < 0.3
+
+
+def test_what_is_written_in_the_rows_is_in_the_lexicon(mixture: Mixture) -> None:
+    lexicon = build_lexicon([*mixture.texts(), *["zzyzx road"] * 5, *["xyzzy"] * 4])
+    assert {"zzyzx", "sneakers", "iphone", "the"} <= set(lexicon.counts)
+    assert not {"xyzzy", "forbidden rows"} & set(lexicon.counts)
 
 
 def test_an_unsafe_example_is_answered_by_its_label_alone() -> None:

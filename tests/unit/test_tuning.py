@@ -45,7 +45,7 @@ def test_a_lesson_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer:
     for (asked, _), frame in ((gate, profile.gate), (rewrite, profile.rewrite)):
         assert asked == [tokenizer.id_of(token) for token in (*frame.static, *query, *frame.suffix)]
     assert gate[1][0] == profile.label_ids[LABELS.index(Category.SPAM)]
-    answer = profile.parse(rewrite[1])
+    answer = profile.parse(rewrite[1], None)
     assert (answer.intent, answer.rewrite, answer.synonyms) == (Intent.TRAVEL, "red shoes", ("pumps",))
     assert not answer.codes
 
