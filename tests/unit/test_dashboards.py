@@ -149,7 +149,14 @@ def measured_metrics() -> list[Metric]:
     telemetry = Telemetry(NoOpTracer(), NoOpTracer(), meter, None)
     telemetry.observe(queue_depth=lambda: 1, events_in_flight=lambda: 1)
     outcomes = (
-        Outcome(event_id="decided", duration_s=0.1, verdict="review", category="hate", degraded="deadline"),
+        Outcome(
+            event_id="decided",
+            duration_s=0.1,
+            verdict="review",
+            category="hate",
+            answered_by="policy",
+            degraded="deadline",
+        ),
         Outcome(event_id="dead", duration_s=0.1, error_type="ContractError"),
     )
     for offset, outcome in enumerate(outcomes):

@@ -234,16 +234,28 @@ def test_metrics_arrive_with_their_names_and_units() -> None:
     with OtlpReceiver() as receiver:
         telemetry = start(receiver.endpoint, sample_ratio=0)
         telemetry.observe(queue_depth=lambda: 11, events_in_flight=lambda: 22)
-        run_event(telemetry, [], Outcome(event_id="e1", duration_s=0.5, verdict="review", degraded="deadline"))
+        run_event(
+            telemetry,
+            [],
+            Outcome(event_id="e1", duration_s=0.5, verdict="review", answered_by="policy", degraded="deadline"),
+        )
         run_event(telemetry, [], Outcome(event_id="e2", duration_s=0.25, error_type="ContractError"))
         telemetry.shutdown(5)
 
         stages = {p.attributes["sluicegate.stage"]: p for p in receiver.points("sluicegate.stage.duration")}
         durations = {p.attributes.get("error.type"): p for p in receiver.points("messaging.process.duration")}
         tokens = {p.attributes["gen_ai.token.type"]: p for p in receiver.points("gen_ai.client.token.usage")}
-        batch, depth, in_flight, verdicts, dead, degraded = (
+        batch, depth, in_flight, verdicts, dead, answers, degraded = (
             newest(receiver, f"sluicegate.{name}")
-            for name in ("batch.size", "queue.depth", "events.in_flight", "verdicts", "deadletters", "degraded")
+            for name in (
+                "batch.size",
+                "queue.depth",
+                "events.in_flight",
+                "verdicts",
+                "deadletters",
+                "answers",
+                "degraded",
+            )
         )
 
     assert set(stages) == {"normalise", "queue", "model", "validate", "publish"}
@@ -260,6 +272,7 @@ def test_metrics_arrive_with_their_names_and_units() -> None:
         "sluicegate.verdicts", "{event}", {"sluicegate.verdict": "review", "sluicegate.category": "none"}, 1, None
     )
     assert (dead.unit, dead.attributes, dead.value) == ("{event}", {"error.type": "ContractError"}, 1)
+    assert (answers.unit, answers.attributes, answers.value) == ("{event}", {"sluicegate.answered_by": "policy"}, 1)
     assert (degraded.unit, degraded.attributes, degraded.value) == ("{event}", {"sluicegate.reason": "deadline"}, 1)
 
 
