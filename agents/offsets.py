@@ -11,6 +11,7 @@ Not thread-safe, but for `in_flight`: it lives on the event loop.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class Registered(Generic[EventT]):
 
     event: EventT
     partition: Partition
+    since: float
+    """When it took its place (`time.monotonic`)."""
     done: bool = False
 
 
@@ -44,6 +47,12 @@ class OffsetTracker(Generic[EventT]):
         """Events registered and not yet acked. Metrics read it from their own thread, hence the copy."""
         return sum(map(len, list(self._queues.values())))
 
+    @property
+    def oldest_s(self) -> float:
+        """Seconds that the longest of the events in flight has waited for its ack; 0 where there is none."""
+        heads = [queue[0].since for queue in self._queues.values() if queue]
+        return time.monotonic() - min(heads) if heads else 0.0
+
     async def register(self, event: EventT, partition: Partition) -> Registered[EventT]:
         """Take a slot of the window, waiting for one if need be, and queue `event` behind its partition's others.
 
@@ -51,7 +60,7 @@ class OffsetTracker(Generic[EventT]):
         """
         epoch = self._epochs[partition]
         await self._slots.acquire()
-        registered = Registered(event, partition)
+        registered = Registered(event, partition, time.monotonic())
         if epoch == self._epochs[partition]:
             self._queues.setdefault(partition, deque()).append(registered)
         else:  # revoked while it waited for its slot

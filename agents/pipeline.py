@@ -94,6 +94,11 @@ class Pipeline:
         return self._serving.queue_depth
 
     @property
+    def can_publish(self) -> bool:
+        """Whether the producer has met no error that it cannot get over."""
+        return self._publisher.fatal is None
+
+    @property
     def models(self) -> str:
         """The versions in service, in a few words."""
         return self._serving.description

@@ -80,7 +80,7 @@ class Publisher:
     ) -> None:
         """`delivery_timeout_s`: from `publish` to its failure, retries included. `extra`: more librdkafka settings."""
         self.fatal: Exception | None = None
-        """Set once the producer can never publish again (its idempotence is lost): end the process and start anew."""
+        """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
         self._bootstrap_servers = bootstrap_servers
         self._delivery_timeout_s = delivery_timeout_s
         self._settings: dict[str, str | int] = {

@@ -126,8 +126,8 @@ class Settings(BaseSettings):
     trace_sample_ratio: float = Field(
         1.0, ge=0, le=1, description="Share of traces recorded where the producer began none."
     )
-    http_host: str = Field("127.0.0.1", description="Address that /healthz listens on.")
-    http_port: Port = Field(6066, description="Port that /healthz listens on: 200 while the event loop runs.")
+    http_host: str = Field("127.0.0.1", description="Address that /healthz and /readyz listen on.")
+    http_port: Port = Field(6066, description="Port that /healthz and /readyz listen on.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line written."
     )

@@ -32,6 +32,7 @@ from schemas.version import VERSION
 logger = logging.getLogger(__name__)
 
 _TOPICS_TIMEOUT_S: Final = 15.0
+_LATE_S: Final = 10.0
 _TELEMETRY_TIMEOUT_S: Final = 5.0
 _REBALANCE_TIMEOUT_S: Final = 60.0
 
@@ -55,7 +56,8 @@ class Worker:
         )
         self.app.agent(raw, name="gate", concurrency=1)(self._gate)
         self.app.on_partitions_revoked.connect(self._revoke)
-        self.app.page("/healthz")(self._healthz())
+        self.app.page("/healthz")(self._page(self._health))
+        self.app.page("/readyz")(self._page(self._readiness))
 
     @property
     def in_flight(self) -> int:
@@ -98,13 +100,36 @@ class Worker:
         self._tracker.abandon()
         await self.app.crash(error)
 
-    def _healthz(self) -> Callable[[View, Request], Awaitable[Any]]:
-        # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
-        async def healthz(view: View, _request: Request) -> Any:
-            models = self._pipeline.models if self._pipeline else None
-            return view.json({"status": "ok", "in_flight": self.in_flight, "models": models, "version": VERSION})
+    def _health(self) -> list[str]:
+        """What is wrong that only a new process can mend: the event loop runs, since it answers, but nothing moves."""
+        longest = self._settings.longest_event_s + _LATE_S
+        stuck = self._tracker.oldest_s
+        return [f"an event has been in flight for {stuck:.0f} s, {longest:.0f} are allowed"] if stuck > longest else []
 
-        return healthz
+    def _readiness(self) -> list[str]:
+        """Why no event would be decided now."""
+        missing = {
+            "the model is not loaded yet": self._pipeline is None,
+            "the group is not joined yet": not self.app.consumer_generation_id,
+            "partitions are being reassigned": self.app.rebalancing,
+            "the producer cannot go on": self._pipeline is not None and not self._pipeline.can_publish,
+            "stopping": self.app.should_stop,
+        }
+        return [*self._health(), *(reason for reason, applies in missing.items() if applies)]
+
+    def _page(self, problems: Callable[[], list[str]]) -> Callable[[View, Request], Awaitable[Any]]:
+        # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
+        async def page(view: View, _request: Request) -> Any:
+            found = problems()
+            said = {
+                "status": "; ".join(found) or "ok",
+                "in_flight": self.in_flight,
+                "models": self._pipeline.models if self._pipeline else None,
+                "version": VERSION,
+            }
+            return view.json(said, status=503 if found else 200)
+
+        return page
 
 
 def _record(message: Any) -> Record:

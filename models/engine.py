@@ -270,7 +270,9 @@ class Engine:
     ) -> Judgement:
         answer_ids = spoken.ids if spoken else []
         answer = self._profile.parse(answer_ids, query.hint) if spoken else Answer(Intent.OTHER, None)
-        if probability < self._profile.least_probability and not answer.codes:
+        took_hint = answer.rewrite is not None and answer.rewrite == query.hint
+        least = self._profile.least_hint_probability if took_hint else self._profile.least_probability
+        if probability < least and not answer.codes:
             answer = Answer(answer.intent, None, codes=(UNSURE,))
         check = check_rewrite(query.text, query.text if answer.rewrite is None else answer.rewrite)
         lexical = check.lexical

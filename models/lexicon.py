@@ -20,7 +20,7 @@ LEXICON_FILE: Final = "lexicon.txt"
 
 _EDITS: Final = 2
 _SHORT: Final = 4  # letters of a word in which one edit is all that is looked for
-_LEAST: Final = 3  # letters of a word that is looked up at all
+_LEAST: Final = 4  # letters of a word that is looked up at all
 _LONGEST: Final = 24
 _MOST_WORDS: Final = 24
 _MOST_UNKNOWN: Final = 4
@@ -84,8 +84,8 @@ class Lexicon:
         return suggestion if suggestion != " ".join(words) else None
 
     def _is_unknown(self, word: str, hidden: Set[str]) -> bool:
-        spelt = _LEAST <= len(word) <= _LONGEST and word.isascii() and word.isalpha()
-        return spelt and not self._knows(word, hidden)
+        spelt = _LEAST <= len(word) <= _LONGEST and word.isascii() and word.isalpha() and _VOWEL.search(word)
+        return bool(spelt) and not any(self._knows(form, hidden) for form in (word, *_singulars(word)))
 
     def _knows(self, word: str, hidden: Set[str]) -> bool:
         return word in self.counts and word not in hidden
@@ -121,6 +121,13 @@ def _keys_apart() -> dict[str, str]:
 _NEIGHBOURS: Final = _keys_apart()
 _DOUBLE: Final = re.compile(r"(.)\1")
 _VOWEL: Final = re.compile("[aeiouy]")
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    """What `word` is the plural of, if it looks like one."""
+    if not word.endswith("s") or word.endswith("ss"):
+        return ()
+    return (word[:-1], word[:-2]) if word.endswith("es") else (word[:-1],)
 
 
 def _slip(typed: str, meant: str, edits: int) -> float:

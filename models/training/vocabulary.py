@@ -19,7 +19,6 @@ from models.tuned_format import CONTROL_TOKENS
 
 VOCABULARY_SIZE: Final = 2048
 
-_ENGLISH_WORDS: Final = 60_000
 _LEAST_USES: Final = 5  # of a word in the rows; rarer ones are as often slips as words
 _WORD: Final = re.compile(r"[a-z]{3,}")
 
@@ -42,7 +41,7 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def english_words(limit: int) -> list[tuple[str, int]]:
+def english_words(limit: int | None = None) -> list[tuple[str, int]]:
     """Words of symspellpy's frequency dictionary with their counts, commonest first."""
     dictionary = files("symspellpy").joinpath("frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
     pairs = (line.split() for line in dictionary.splitlines()[:limit])
@@ -50,13 +49,14 @@ def english_words(limit: int) -> list[tuple[str, int]]:
 
 
 def build_lexicon(rows: Iterable[str]) -> Lexicon:
-    """English as books have it, the catalogue's words, and those of `rows`, weighed 5 to 4 to 1."""
-    catalogue, written = _count(catalogue_phrases()), _count(rows)
+    """English as books have it, the catalogue's words with ``words.txt``, and those of `rows`, weighed 5 to 4 to 1."""
+    recent = files("models.training").joinpath("words.txt").read_text("utf-8")
+    catalogue, written = _count([*catalogue_phrases(), recent]), _count(rows)
     for word in [word for word in catalogue if not word.endswith("s")]:
         catalogue[f"{word}s"] += 1  # few nouns of the catalogue are in the plural; many queries are
     frequent = {word: count for word, count in written.items() if count >= _LEAST_USES}
     weights: Counter[str] = Counter()
-    for share, counts in ((0.5, dict(english_words(_ENGLISH_WORDS))), (0.4, catalogue), (0.1, frequent)):
+    for share, counts in ((0.5, dict(english_words())), (0.4, catalogue), (0.1, frequent)):
         whole = sum(counts.values())
         for word, count in counts.items():
             weights[word] += max(1, round(1e9 * share * count / whole))

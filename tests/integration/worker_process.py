@@ -109,7 +109,7 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], log: Path, http_port: int) -> None:
         self._process = process
         self._log = log
-        self._health = f"http://127.0.0.1:{http_port}/healthz"
+        self._url = f"http://127.0.0.1:{http_port}"
 
     @property
     def log(self) -> str:
@@ -119,13 +119,18 @@ class WorkerProcess:
         """Whether /healthz answers. Fails when the process has ended."""
         assert self._process.poll() is None, f"the worker ended with {self._process.returncode}:\n{self.log[-4000:]}"
         try:
-            return httpx.get(self._health, timeout=5).status_code == 200
+            return httpx.get(f"{self._url}/healthz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
-        return dict(httpx.get(self._health, timeout=5).raise_for_status().json())
+        return dict(httpx.get(f"{self._url}/healthz", timeout=5).raise_for_status().json())
+
+    def readiness(self) -> tuple[int, str]:
+        """The status code of /readyz, and the reason that it gives."""
+        answer = httpx.get(f"{self._url}/readyz", timeout=5)
+        return answer.status_code, answer.json()["status"]
 
     def stop(self) -> None:
         """End it as an orchestrator does; it must finish what is in flight and exit with 0."""

@@ -64,3 +64,17 @@ async def test_once_an_event_has_no_outcome_no_later_one_is_acked(worker: Worker
 
     assert [event.acked for event in (before, in_flight, after)] == [True, False, False]
     assert worker.app.crashed
+
+
+async def test_a_worker_whose_oldest_event_is_late_is_neither_alive_nor_ready(worker: Worker) -> None:
+    assert worker._health() == []
+    registered = await worker._tracker.register(Event(1), PARTITION)
+    assert worker._health() == []
+    registered.since -= worker._settings.longest_event_s + 11
+    [problem] = worker._health()
+    assert problem.startswith("an event has been in flight for 51 s, 50 are allowed")
+    assert problem in worker._readiness()
+
+
+def test_a_worker_that_has_not_begun_says_what_is_missing(worker: Worker) -> None:
+    assert worker._readiness() == ["the model is not loaded yet", "the group is not joined yet"]
