@@ -36,8 +36,8 @@ _SINGLE_THREADED_BELOW: Final = 50_000_000
 Measured with the embedded model on 2 cores, one query at a time: 1.9 ms with one thread, 31 ms with two.
 """
 
-_SMALL_COST: Final = BatchCost(call=0.5, token=0.012, step=0.2, member=0.02, answer=9)
-_LARGE_COST: Final = BatchCost(call=110, token=2.2, step=55, member=5.3, answer=12)
+_SMALL_COST: Final = BatchCost(call=0.24, token=0.034, step=0.14, member=0.04, answer=10)
+_LARGE_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
 """Of the embedded model and of Qwen3-0.6B in int8, on two cores. Only proportions matter: see `agents.microbatch`."""
 
 _FUSED_BELOW: Final = 65_536
@@ -159,10 +159,10 @@ class Engine:
         limit = self._max_query_tokens
         if len(encoding.tokens) > limit:
             text = text[: encoding.offsets[limit - 1][1]].strip()
-            return EncodedQuery(text, tuple(encoding.tokens[:limit]), truncated=True)
+            return EncodedQuery(text, self._profile.filled(encoding.tokens[:limit]), truncated=True)
         hint = self._lexicon.hint(text) if self._lexicon else None
         if hint is None or self._profile.hint is None:
-            return EncodedQuery(text, tuple(encoding.tokens))
+            return EncodedQuery(text, self._profile.filled(encoding.tokens))
         hinted = (*encoding.tokens, self._profile.hint, *self._tokenizer.encode(hint).tokens)
         return (
             EncodedQuery(text, hinted, hint=hint)

@@ -194,7 +194,7 @@ def _fit(engine: Engine, answer: float, meter: _Meter) -> BatchCost:
     weighted = np.array(rows) / np.array(times)[:, None]
     fitted = np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0]
     call, token, step, member = (round(max(1e-6, value), 6) for value in fitted.tolist())
-    return BatchCost(call=call, token=token, step=step, member=member, answer=answer)
+    return BatchCost(call=call, token=token, step=step, member=member, answer=answer, calls=engine.cost.calls)
 
 
 def _best_s(work: Callable[..., object], *arguments: object) -> float:

@@ -21,7 +21,7 @@ from models.evaluation.intent import OUT_OF_SCOPE
 from models.evaluation.rows import NONE, Label, check_category, gate_label_of, read_rows
 from models.labels import LABELS, Intent
 from models.normalise import normalise
-from models.prompts import GATE_LETTERS, Frame, profile_for
+from models.prompts import GATE_LETTERS, Frame, PromptProfile, profile_for
 from models.sampling import falls_within
 from models.tokenizer import QueryTokenizer
 from models.training.corruption import corrupt
@@ -106,7 +106,7 @@ def lessons_of(rows: Sequence[Row], tokenizer: QueryTokenizer, *, seed: int, max
         lesson
         for row in rows
         for frame, typed, answer in _questions(row, profile.gate, profile.rewrite, rng)
-        if (lesson := _lesson(tokenizer, frame, typed, answer + profile.end_token, max_query_tokens))
+        if (lesson := _lesson(tokenizer, profile, frame, typed, answer, max_query_tokens))
     ]
 
 
@@ -131,10 +131,12 @@ def _questions(row: Row, gate: Frame, rewrite: Frame, rng: random.Random) -> Ite
         yield rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms)))
 
 
-def _lesson(tokenizer: QueryTokenizer, frame: Frame, typed: str, answer: str, max_query_tokens: int) -> Lesson | None:
+def _lesson(
+    tokenizer: QueryTokenizer, profile: PromptProfile, frame: Frame, typed: str, answer: str, max_query_tokens: int
+) -> Lesson | None:
     query = tokenizer.encode(typed).tokens
     if len(query) > max_query_tokens:
         return None
-    asked = [*frame.static, *query, *frame.suffix]
-    told = tokenizer.encode_template(answer)
+    asked = [*frame.static, *profile.filled(query), *frame.suffix]
+    told = tokenizer.encode_template(answer + profile.end_token)
     return Lesson(tuple(tokenizer.id_of(token) for token in (*asked, *told)), len(asked))

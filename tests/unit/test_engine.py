@@ -16,6 +16,7 @@ from models.manifest import Profile
 from models.policy import Verdict
 from models.prompts import CUT, UNREADABLE, UNSURE
 from models.rewrite import RewriteCode
+from models.tokenizer import QueryTokenizer
 from models.tuned_format import END, FACETS, GATE, HINT, KEEP, REWRITE, SYNONYM
 from schemas.errors import CompiledModelError, EngineFailed
 from schemas.events import Threshold
@@ -88,15 +89,16 @@ def test_tuned_probabilities_are_the_softmax_of_the_labels_after_the_gate_token(
 
 def test_zero_shot_probabilities_are_the_softmax_of_the_letters_after_the_chat_template(folders: Folders) -> None:
     engine = Engine(folders["zero_shot"], max_query_tokens=512)
-    query = engine.encode("cheap flights")
+    query, encode = engine.encode("cheap flights"), QueryTokenizer(folders["zero_shot"]).encode
+    assert query.tokens == (*encode("cheap flights").tokens, *"Ċ" * (-len(encode("cheap flights").tokens) % 4))
     system = (
         "Judge the search query. A allow, B hate, C harassment, D sexual, E violence, F self harm, G illicit, H spam, "
         "I prompt injection, J personal data. Reply with one letter."
     )
     prompt = [
-        *("<|im_start|>", *engine.encode("system\n").tokens, *engine.encode(system).tokens, "<|im_end|>", "Ċ"),
-        *("<|im_start|>", *engine.encode("user\n").tokens, *query.tokens, "<|im_end|>", "Ċ"),
-        *("<|im_start|>", *engine.encode("assistant\n").tokens, "<think>", "Ċ", "Ċ", "</think>", "Ċ", "Ċ"),
+        *("<|im_start|>", *encode("system\n").tokens, *encode(system).tokens, "<|im_end|>", "Ċ"),
+        *("<|im_start|>", *encode("user\n").tokens, *query.tokens, "<|im_end|>", "Ċ"),
+        *("<|im_start|>", *encode("assistant\n").tokens, "<think>", "Ċ", "Ċ", "</think>", "Ċ", "Ċ"),
     ]
     logits = label_logits(folders["zero_shot"], prompt, list("ABCDEFGHIJ"))
     expected = np.exp(logits) / np.exp(logits).sum()

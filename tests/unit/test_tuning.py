@@ -41,7 +41,7 @@ def test_a_lesson_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer:
     profile = profile_for("zero_shot", tokenizer)
     row = Row(text="red shos", label="block", category="spam", domain="travel", clean="red shoes", synonyms=["pumps"])
     gate, rewrite = lessons(tokenizer, row)
-    query = tokenizer.encode("red shos").tokens
+    query = profile.filled(tokenizer.encode("red shos").tokens)
     for (asked, _), frame in ((gate, profile.gate), (rewrite, profile.rewrite)):
         assert asked == [tokenizer.id_of(token) for token in (*frame.static, *query, *frame.suffix)]
     assert gate[1][0] == profile.label_ids[LABELS.index(Category.SPAM)]
