@@ -292,7 +292,7 @@ def test_thresholds_given_override_the_manifest_which_overrides_the_defaults(tmp
         ({"labels_version": "0"}, "compiled for labels 0"),
         ({"prompt_version": "tuned-0"}, "prompt tuned-0"),
         ({"thresholds": {"rudeness": Threshold(allow=0.1, block=0.2)}}, "'rudeness'"),
-        ({"profile": "zero_shot", "prompt_version": "zero-shot-1"}, "the vocabulary has no"),
+        ({"profile": "zero_shot", "prompt_version": "zero-shot-2"}, "the vocabulary has no"),
     ],
 )
 def test_a_manifest_for_something_else_is_refused_in_one_line(
