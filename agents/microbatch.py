@@ -160,7 +160,8 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         now = asyncio.get_running_loop().time()
         if deadline <= now:
             raise DeadlineExceeded("the event's deadline had passed before the model could be asked")
-        if self._slowness is None or now + self._expected_s(self._length(item), now) <= deadline:
+        idle = not self._waiting and not min(self._free_at)  # then it is tried: one slow batch must not refuse for ever
+        if idle or self._slowness is None or now + self._expected_s(self._length(item), now) <= deadline:
             return
         raise Overloaded(f"the model cannot answer before the event's deadline: {self._waiting} queries wait for it")
 
@@ -220,6 +221,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
                 started = loop.time()
                 self._free_at[replica] = started + predicted_s * (self._slowness or 1.0)
                 await self._run(loop, batch)
+                self._free_at[replica] = 0.0
                 self._learn((loop.time() - started) / predicted_s)
 
     def _learn(self, slowness: float) -> None:

@@ -298,6 +298,19 @@ async def test_every_replica_is_at_work_while_there_is_work() -> None:
         assert await results(waiting) == ["A", "B", "C"]
 
 
+async def test_an_idle_engine_is_tried_however_slow_it_was() -> None:
+    delays = iter((0.3, 0.0, 0.0))
+
+    def run(batch: Sequence[str]) -> list[str]:
+        time.sleep(next(delays))
+        return list(batch)
+
+    async with MicroBatcher(run, length=len, cost=APART, batch_size=1, capacity=100) as batcher:
+        await submitted(batcher, "slow")
+        for _ in range(2):
+            assert (await submitted(batcher, "fast", within_s=0.1)).result == "fast"
+
+
 async def test_a_deadline_that_the_queue_makes_impossible_is_refused_at_once() -> None:
     def run(batch: Sequence[str]) -> list[str]:
         time.sleep(0.05)
