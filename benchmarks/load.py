@@ -154,7 +154,6 @@ class Bench:
                 "bootstrap.servers": self.settings.bootstrap_servers,
                 "group.id": "benchmark",
                 "auto.offset.reset": "earliest",
-                "queued.min.messages": 1,  # asked for more than there is, the embedded broker answers at once, empty
             }
         )
         consumer.subscribe([self.settings.topic_ledger])
