@@ -37,7 +37,6 @@ class AnswerCache:
     def __init__(self, size: int, ttl_s: float) -> None:
         self._kept: TTLCache[str, Judgement] = TTLCache(size, ttl_s)
         self._in_flight: dict[str, asyncio.Future[Judgement | EngineFailed | None]] = {}
-        self._joins = size > 0
 
     async def answer(self, text: str, ask: Callable[[], Awaitable[Batched[Judgement]]], *, deadline: float) -> Answered:
         """The answer for `text`, from `ask` if need be; `deadline` is a time of the event loop's clock.
@@ -46,7 +45,7 @@ class AnswerCache:
             EventFailed: what `ask` raised, for this query or the one that it joined.
             DeadlineExceeded: it passed before the query that this one joined was answered.
         """
-        if not self._joins:
+        if not self._kept.maxsize:
             batched = await ask()
             return Answered(batched.result, "model", batched)
         while True:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
 import orjson
@@ -135,22 +135,12 @@ class Settings(BaseSettings):
     @field_validator("thresholds", mode="before")
     @classmethod
     def _thresholds_from_json(cls, value: object) -> object:
-        try:
-            if isinstance(value, str):
-                return msgspec.json.decode(value, type=dict[Category, Threshold])
-            return msgspec.convert(value, dict[Category, Threshold])
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
+        return _from_json(value, dict[Category, Threshold])
 
     @field_validator("batch_cost", mode="before")
     @classmethod
     def _batch_cost_from_json(cls, value: object) -> object:
-        try:
-            if isinstance(value, str):
-                return msgspec.json.decode(value, type=BatchCost)
-            return msgspec.convert(value, BatchCost | None)
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
+        return value if value is None else _from_json(value, BatchCost)
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -205,6 +195,14 @@ class Settings(BaseSettings):
             for name in type(self).model_fields
             if name.startswith("topic_")
         }
+
+
+def _from_json(value: object, kind: Any) -> object:
+    """A setting that is a JSON document in the environment, and an object elsewhere."""
+    try:
+        return msgspec.json.decode(value, type=kind) if isinstance(value, str) else msgspec.convert(value, kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -17,7 +17,6 @@ import inspect
 import json
 import os
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from agents.microbatch import MicroBatcher
 from agents.process_environment import BEST
+from benchmarks.process_memory import memory_bytes
 from models import prompts
 from models.compile import compile_checkpoint
 from models.engine import Device, Engine, Judgement
@@ -218,12 +218,6 @@ def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
     return table
 
 
-def _peak_bytes() -> int:
-    """The most memory that this process had."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0
-
-
 def main(
     count: Annotated[int, typer.Option(min=1, help="Queries judged in each run.")] = 160,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the table has the best.")] = 2,
@@ -236,7 +230,7 @@ def main(
     """Make a random model of full size, and serve the same queries with every engine that is installed."""
     if one and scratch:
         seconds = SYSTEMS[one][0](scratch, queries(count), work == _WORKS[1])
-        print(json.dumps({"rate": count / seconds, "peak": _peak_bytes()}))
+        print(json.dumps({"rate": count / seconds, "peak": memory_bytes("VmHWM")}))
         return
     console = Console(stderr=True)
     if device == "cuda":
@@ -252,14 +246,15 @@ def main(
     with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
         console.print("making and compiling a random checkpoint")
         compile_s = build(Path(folder), for_peers=len(installed) > 2)
+        tokenizer = QueryTokenizer(Path(folder) / "model")
+        length = statistics.median(len(tokenizer.encode(text).tokens) for text in queries(count))
         runs: dict[str, dict[str, list[dict[str, float]]]] = {name: {work: [] for work in _WORKS} for name in installed}
         for work_name in _WORKS:
             for turn in range(repeat):
                 for name in installed:
                     console.print(f"{work_name}: {name}, run {turn + 1} of {repeat}")
                     runs[name][work_name].append(_measure(name, Path(folder), count, work_name))
-    lengths = statistics.median(len(natural_tokenizer().encode(text).tokens) for text in queries(count))
-    Console().print(_table(runs, f"{count} queries of {lengths:.0f} tokens, int8; compiled in {compile_s:.0f} s"))
+    Console().print(_table(runs, f"{count} queries of {length:.0f} tokens, int8; compiled in {compile_s:.0f} s"))
     if out:
         out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
 

@@ -8,7 +8,6 @@ worker writes last.
 import itertools
 import os
 import random
-import re
 import statistics
 import sys
 import tempfile
@@ -30,9 +29,10 @@ from rich.table import Table
 from agents.decider import load_engine
 from agents.local.embedded_broker import EmbeddedBroker
 from agents.local.otlp_receiver import OtlpReceiver
-from agents.local.tethered import start_tethered, stop_tethered
+from agents.local.tethered import start_worker, stop_tethered
 from agents.settings import Settings, load_settings
 from agents.topics import create_topics, topic_configs
+from benchmarks.process_memory import memory_bytes
 from models.labels import Category
 from models.normalise import normalise
 from models.training import safe, unsafe
@@ -133,11 +133,6 @@ class Bench:
         """Of every event that was sent."""
         return [1000 * (self.seen[event_id].at - sent) for event_id, sent in self.sent.items()]
 
-    def worker_bytes(self) -> int:
-        """Memory that the worker holds now."""
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.worker_pid}/status").read_text())
-        return int(found[1]) * 1024 if found else 0
-
     def forget(self) -> None:
         """Begin a new measurement."""
         self.sent.clear()
@@ -181,10 +176,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, read_every
             "SLUICE_HTTP_PORT": str(_HTTP_PORT),
             **environment,
         }
-        variables = (f"{name}={value}" for name, value in given.items())
-        worker = start_tethered(
-            ["/usr/bin/env", *variables, sys.executable, "-m", *module], Path(folder) / "worker.log"
-        )
+        worker = start_worker(given, Path(folder) / "worker.log", module)
         bench = Bench(settings, worker.pid, read_every_s=read_every_s)
         try:
             for query in mixed_queries(200):
@@ -340,7 +332,7 @@ def memory(
             bench.send_at(mixed_queries(round(rate * 10)), rate)
             bench.wait(f"{now / 60:.0f} minutes")
             bench.forget()
-            readings.append((now, bench.worker_bytes()))
+            readings.append((now, memory_bytes("VmRSS", bench.worker_pid)))
     warm = next((size for at, size in readings if at >= min(300, minutes * 30)), readings[-1][1])
     table = Table("minutes", "events a second", "warm MB", "at the end MB", "growth")
     last = readings[-1][1]

@@ -81,8 +81,6 @@ def _name_of(name: str) -> str:
 class OpenVino:
     """OpenVINO GenAI: continuous batching with prefix caching, everything submitted at once."""
 
-    name: Final = "OpenVINO GenAI"
-
     def __init__(self, gguf: Path) -> None:
         import openvino_genai
 
@@ -109,8 +107,6 @@ class OpenVino:
 
 class LlamaCpp:
     """llama.cpp: batches of sequences that share the cells of their common prefix."""
-
-    name: Final = "llama.cpp"
 
     def __init__(self, gguf: Path, *, batch_size: int, threads: int) -> None:
         import llama_cpp

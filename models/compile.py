@@ -91,7 +91,7 @@ def compile_checkpoint(
     parameters = sum(math.prod(shape) for shape in checkpoint.config.shapes().values())
     try:
         with _staged(destination) as folder:
-            _write_model(folder, checkpoint, weights, quantization, _Meter(parameters, progress))
+            _write_model(folder, checkpoint, weights, quantization, Meter(parameters, progress))
             _copy_tokenizer(source, folder)
             manifest = Manifest(
                 name=name or source.name,
@@ -181,18 +181,18 @@ def _staged(destination: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-class _Meter:
-    """Counts the parameters written, for a progress bar."""
+class Meter:
+    """Counts what is done of a total, for a progress bar."""
 
     def __init__(self, total: int, report: Progress | None) -> None:
-        self._written = 0
+        self._done = 0
         self._total = total
         self._report = report
 
     def add(self, count: int) -> None:
-        self._written += count
+        self._done += count
         if self._report is not None:
-            self._report(self._written, self._total)
+            self._report(self._done, self._total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +281,7 @@ _CONVERSIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.generic]]] = 
 }
 
 
-def _variable(weight: _Stack, dtype: str, meter: _Meter) -> _Variable:
+def _variable(weight: _Stack, dtype: str, meter: Meter) -> _Variable:
     def blocks() -> Iterator[NDArray[np.generic]]:
         for block in _blocks(weight):
             size = block.size
@@ -296,7 +296,7 @@ def _scale_variable(weight: _Stack) -> _Variable:
 
 
 def _write_model(
-    folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Weight], quantization: Quantization, meter: _Meter
+    folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Weight], quantization: Quantization, meter: Meter
 ) -> None:
     """Write model.bin, config.json and vocabulary.json."""
     from ctranslate2 import specs  # here, because it imports torch where torch is installed

@@ -14,6 +14,7 @@ from typing import Final
 
 from symspellpy import SymSpell, Verbosity
 
+from models.keyboard import NEIGHBOURS
 from schemas.errors import CompiledModelError
 
 LEXICON_FILE: Final = "lexicon.txt"
@@ -31,8 +32,6 @@ _EASY: Final = 2.0
 _SAME_START: Final = 2.0
 """In nats. Chosen on corrupted product queries and CLINC150's training rows: of the words that a suggestion could
 restore, the first is the right one for 84 and 83 %, against 81 and 79 % by fewest edits, then frequency."""
-
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 class Lexicon:
@@ -110,16 +109,6 @@ class Lexicon:
         return math.log(self.counts[word] / 1e9)
 
 
-def _keys_apart() -> dict[str, str]:
-    """For each letter, those whose keys touch its own."""
-    places = {key: (x + 0.5 * y, y) for y, row in enumerate(_ROWS) for x, key in enumerate(row)}
-    return {
-        key: "".join(other for other, (u, v) in places.items() if other != key and abs(u - x) <= 1 and abs(v - y) <= 1)
-        for key, (x, y) in places.items()
-    }
-
-
-_NEIGHBOURS: Final = _keys_apart()
 _DOUBLE: Final = re.compile(r"(.)\1")
 _VOWEL: Final = re.compile("[aeiouy]")
 
@@ -139,7 +128,7 @@ def _slip(typed: str, meant: str, edits: int) -> float:
         or _VOWEL.sub("", typed) == _VOWEL.sub("", meant)
         or (
             len(typed) == len(meant)
-            and all(a == b or b in _NEIGHBOURS.get(a, "") for a, b in zip(typed, meant, strict=True))
+            and all(a == b or b in NEIGHBOURS.get(a, "") for a, b in zip(typed, meant, strict=True))
         )
     )
     return _EASY * easy + _SAME_START * (typed[0] == meant[0]) - _EDIT_COST * edits

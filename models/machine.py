@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from models.batch_cost import BatchCost
-from models.compile import Progress
+from models.compile import Meter, Progress
 from models.engine import EncodedQuery, Engine
 from models.normalise import normalise
 from models.training.corruption import corrupt
@@ -71,9 +71,13 @@ class Tuned:
 def measure(start: Start, compute_types: Sequence[str], cores: int, progress: Progress = lambda *_: None) -> Tuned:
     """Measure the model that `start` loads on `cores` cores, in each of `compute_types`."""
     ways = [(kind, threads) for kind in compute_types for threads in _powers_of_two(cores)]
-    meter = _Meter(len(ways) + len(_MEMBERS) * len(_LENGTHS) * len(_STEPS) + len(_BATCH_SIZES) + 1, progress)
-    queries = sample(start(*ways[0], 1), _QUERIES)
-    rates = {way: _rate(start(*way, 1), queries, _FIRST_BATCH, meter) for way in ways}
+    meter = Meter(len(ways) + len(_MEMBERS) * len(_LENGTHS) * len(_STEPS) + len(_BATCH_SIZES) + 1, progress)
+    queries: list[EncodedQuery] = []
+    rates: dict[tuple[str, int], float] = {}
+    for way in ways:
+        engine = start(*way, 1)
+        queries = queries or sample(engine, _QUERIES)
+        rates[way] = _rate(engine, queries, _FIRST_BATCH, meter)
     kind, threads = _least_that_is_worth_it(rates, effort=lambda way: way[1])
     engine = start(kind, threads, 1)
     answers = engine.judge(queries[:_FIRST_BATCH])
@@ -84,14 +88,16 @@ def measure(start: Start, compute_types: Sequence[str], cores: int, progress: Pr
         sizes[size] = _rate(engine, queries, size, meter)
         if sizes[size] < smaller:
             break
+    meter.add(len(_BATCH_SIZES) - len(sizes))
     batch_size = _least_that_is_worth_it(sizes, effort=lambda size: size)
     replicas = {1: sizes[batch_size]}
     if more := cores // threads - 1:
         replicas[1 + more] = _rate(start(kind, threads, 1 + more), queries, batch_size, meter, at_once=1 + more)
+    else:
+        meter.add(1)
     count = _least_that_is_worth_it(replicas, effort=lambda count: count)
     alone = [_best_s(engine.judge, [query]) for query in queries[:_FIRST_BATCH]]
     length = round(statistics.mean(len(query.tokens) for query in queries))
-    meter.end()
     return Tuned(
         compute_type=kind,
         threads=threads,
@@ -132,18 +138,6 @@ def simulated_ms(cost: BatchCost, rate: float, length: int, batch_size: int, rep
     return cuts[49], cuts[98]
 
 
-class _Meter:
-    def __init__(self, total: int, report: Progress) -> None:
-        self._done, self._total, self._report = 0, total, report
-
-    def step(self) -> None:
-        self._done += 1
-        self._report(self._done, self._total)
-
-    def end(self) -> None:
-        self._report(self._total, self._total)
-
-
 def _powers_of_two(most: int) -> list[int]:
     return [1 << power for power in range(most.bit_length()) if 1 << power <= most]
 
@@ -155,9 +149,7 @@ def _least_that_is_worth_it(rates: dict[ChoiceT, float], effort: Callable[[Choic
     return min(good, key=lambda choice: (effort(choice), -rates[choice]))
 
 
-def _rate(
-    engine: Engine, queries: Sequence[EncodedQuery], batch_size: int, meter: _Meter, *, at_once: int = 1
-) -> float:
+def _rate(engine: Engine, queries: Sequence[EncodedQuery], batch_size: int, meter: Meter, *, at_once: int = 1) -> float:
     """Queries a second in batches of `batch_size`, of neighbouring lengths, `at_once` at a time."""
     ordered = sorted(queries, key=lambda query: len(query.tokens))
     batches = [ordered[place : place + batch_size] for place in range(0, len(ordered), batch_size)]
@@ -178,11 +170,11 @@ def _rate(
     with ThreadPoolExecutor(at_once) as threads:
         judged = sum(threads.map(judge_until_enough, [batches[turn::at_once] for turn in range(at_once)]))
     rate = judged / (time.perf_counter() - began)
-    meter.step()
+    meter.add(1)
     return rate
 
 
-def _fit(engine: Engine, answer: float, meter: _Meter) -> BatchCost:
+def _fit(engine: Engine, answer: float, meter: Meter) -> BatchCost:
     """Least squares of the relative error over batches of several sizes, lengths and answers."""
     rows, times = [], []
     for members in _MEMBERS:
@@ -190,7 +182,7 @@ def _fit(engine: Engine, answer: float, meter: _Meter) -> BatchCost:
             for steps in _STEPS:
                 times.append(1000 * _best_s(engine.exercise, members, length, steps))
                 rows.append((1.0, members * length, steps, members * steps))
-                meter.step()
+                meter.add(1)
     weighted = np.array(rows) / np.array(times)[:, None]
     fitted = np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0]
     call, token, step, member = (round(max(1e-6, value), 6) for value in fitted.tolist())

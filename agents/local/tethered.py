@@ -37,7 +37,9 @@ def stop_tethered(process: subprocess.Popen[bytes], timeout_s: float) -> None:
         process.wait()
 
 
-def start_worker(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start ``sluice worker`` with `environment` on top of ours. End it with `stop_tethered`."""
+def start_worker(
+    environment: Mapping[str, str], log: Path, module: Sequence[str] = ("agents", "worker")
+) -> subprocess.Popen[bytes]:
+    """Start ``sluice worker``, or what stands in for it, with `environment` on top of ours; `stop_tethered` ends it."""
     given = (f"{name}={value}" for name, value in environment.items())
-    return start_tethered(["/usr/bin/env", *given, sys.executable, "-m", "agents", "worker"], log)
+    return start_tethered(["/usr/bin/env", *given, sys.executable, "-m", *module], log)

@@ -8,7 +8,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+from models.keyboard import NEIGHBOURS
+
 _VOWELS: Final = "aeiou"
 
 _PHONETIC: Final = (
@@ -19,22 +20,6 @@ _PHONETIC: Final = (
     ("ent", "ant"), ("ant", "ent"), ("able", "ible"), ("ible", "able"), ("er", "or"), ("or", "er"), ("ar", "er"), ("le", "el"),
     ("el", "le"), ("ough", "uff"), ("j", "g"), ("g", "j"), ("v", "w"), ("th", "t"), ("sh", "s"), ("ch", "sh"), ("i", "y"), ("e", "i"), ("a", "e"),
 )  # fmt: skip
-
-
-def _keyboard_neighbours() -> dict[str, str]:
-    neighbours: dict[str, str] = {}
-    for y, row in enumerate(_ROWS):
-        for x, key in enumerate(row):
-            near = [
-                _ROWS[y + dy][x + dx]
-                for dy, dx in ((0, -1), (0, 1), (-1, 0), (-1, 1), (1, 0), (1, -1))
-                if 0 <= y + dy < len(_ROWS) and 0 <= x + dx < len(_ROWS[y + dy])
-            ]
-            neighbours[key] = "".join(near)
-    return neighbours
-
-
-NEIGHBOURS: Final = _keyboard_neighbours()
 
 
 def _near_key(word: str, i: int, rng: random.Random) -> str:
