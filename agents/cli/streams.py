@@ -4,9 +4,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Semaphore, Thread
 
 import orjson
 
@@ -43,18 +42,18 @@ async def lines_of_stdin() -> AsyncIterator[bytes]:
     """The lines of standard input. Read in a daemon thread: Ctrl-C need not wait for the next one.
 
     The thread reads through a buffer of its own, since the interpreter could not end while another holds that of
-    `sys.stdin`.
+    `sys.stdin`. It hands over no coroutine, which a loop that has just ended would never await.
     """
     loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[bytes] = asyncio.Queue(1)
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+    taken = Semaphore(1)
 
     def read() -> None:
-        # Suppressed: the loop has ended before it took a line, or before it said so.
-        with open(sys.stdin.fileno(), "rb", closefd=False) as stdin, suppress(RuntimeError, CancelledError):
-            while line := stdin.readline():
-                asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-            asyncio.run_coroutine_threadsafe(lines.put(b""), loop).result()
+        with open(sys.stdin.fileno(), "rb", closefd=False) as stdin, suppress(RuntimeError):  # the loop has ended
+            while taken.acquire():
+                loop.call_soon_threadsafe(lines.put_nowait, stdin.readline())
 
     Thread(target=read, name="stdin", daemon=True).start()
     while line := await lines.get():
+        taken.release()
         yield line
