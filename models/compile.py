@@ -87,6 +87,7 @@ def compile_checkpoint(
     checkpoint = open_checkpoint(source)
     weights: Mapping[str, Weight] = checkpoint.tensors
     if adapter is not None:
+        _check_learnt(adapter, profile, prompt_version)
         weights = lora.merge_adapter(adapter, checkpoint.tensors)
     parameters = sum(math.prod(shape) for shape in checkpoint.config.shapes().values())
     try:
@@ -116,6 +117,15 @@ def compile_checkpoint(
             f"compiling {source} into {destination} failed: {error}. Check free space and permissions."
         ) from error
     return manifest
+
+
+def _check_learnt(adapter: Path, profile: Profile, prompt_version: str) -> None:
+    learnt = lora.read_learnt(adapter)
+    if learnt and (learnt.profile, learnt.prompt_version) != (profile, prompt_version):
+        raise CheckpointError(
+            f"{adapter} was taught the prompts {learnt.prompt_version} ({learnt.profile}) and would be asked with "
+            f"{prompt_version} ({profile}): compile it for its own profile, or learn it again with this version."
+        )
 
 
 def check_destination(destination: Path) -> Path:

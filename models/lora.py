@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checkpoint import FloatType, Tensor, Weight, read_json, read_safetensors
+from models.manifest import Profile
 from schemas.errors import CheckpointError
 
 WEIGHTS_FILE = "adapter_model.safetensors"
+LEARNT_FILE = "sluicegate.json"
 _TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _FACTOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight")
 # Other initialisations (PiSSA, OLoRA, CorDA, LoftQ) change the base weights too: the adapter alone cannot be merged.
@@ -45,6 +47,22 @@ class _AdapterConfig(msgspec.Struct):
     rank_pattern: dict[str, _Positive] = {}
     alpha_pattern: dict[str, float] = {}
     init_lora_weights: bool | str | None = True
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """Whose prompts an adapter of ours was taught, as written beside it."""
+
+    profile: Profile
+    prompt_version: str
+
+
+def read_learnt(folder: Path) -> Learnt | None:
+    """What the adapter in `folder` was taught; None where it does not say, as one that was not learnt here.
+
+    Raises CheckpointError when the file cannot be read.
+    """
+    path = folder / LEARNT_FILE
+    return read_json(path, Learnt) if path.exists() else None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MANIFEST_FORMAT = 1
 LONGEST_NAME = 180
 """With the hash of the weights it must fit into the `model_version` of every event."""
 
-Profile = Literal["zero_shot", "tuned"]
+Profile = Literal["zero_shot", "adapted", "tuned"]
 Quantization = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
 
 

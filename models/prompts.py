@@ -1,13 +1,14 @@
 """How each profile asks the model and reads its answer. The query's tokens stand between `static` and `suffix`.
 
-    profile     gate                                       rewrite
-    zero_shot   chat template, thinking off, one letter    chat template, one line `topic | query | synonyms`
-    tuned       query <|gate|>                             query <|gate|> <|allow|>      (see `models.tuned_format`)
+    profile     model                    asked                                     says
+    zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
+    adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
+    tuned       our own                  query <|gate|> (see `models.tuned_format`; with a lexicon it reads a hint too)
 
-With a lexicon, `tuned` also reads a hint between the query and ``<|gate|>``.
+What a profile says in one generation ends after the verdict if that is not `allow`.
 
 `static` is the same for every query, so the engine keeps its key-value state; it is short because that state is copied
-at every decoding step.
+at every decoding step, and a model that learnt its task needs none.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ from models.tuned_format import (
     SYNONYM,
 )
 
-PROMPT_VERSIONS: Final[dict[Profile, str]] = {"tuned": "tuned-3", "zero_shot": "zero-shot-2"}
+PROMPT_VERSIONS: Final[dict[Profile, str]] = {"tuned": "tuned-3", "adapted": "adapted-1", "zero_shot": "zero-shot-2"}
 """Changes with every change of a prompt or of the answer's format; written into manifests and events."""
 
 
@@ -102,7 +103,7 @@ def profile_for(name: Profile, tokenizer: QueryTokenizer) -> PromptProfile:
     Raises:
         CompiledModelError: the vocabulary lacks a token that the profile needs.
     """
-    return _tuned(tokenizer) if name == "tuned" else _zero_shot(tokenizer)
+    return {"tuned": _tuned, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
 
 
 FILLER_WIDTH: Final = 4
@@ -175,7 +176,9 @@ _IM_END: Final = "<|im_end|>"
 _TOPICS: Final = frozenset(Intent)
 
 GATE_LETTERS: Final = ascii_uppercase[: len(LABELS)]
-"""The labels' names in the prompt: a byte each, so one token each and all different in any byte-level vocabulary."""
+"""The labels' names: a byte each, so one token each and all different in any byte-level vocabulary."""
+
+ALLOW_LETTER: Final = GATE_LETTERS[LABELS.index(ALLOW)]
 
 _GATE_INSTRUCTION: Final = (
     "Judge the search query. "
@@ -189,27 +192,51 @@ _REWRITE_INSTRUCTION: Final = (
 )
 
 
-def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
+def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int], str | None], Answer]:
+    """Reads ``topic | query | synonym, synonym``. Without a query, or with anything else, the query is kept."""
     end = tokenizer.id_of(_IM_END)
-    suffix = tuple(tokenizer.encode_template("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"))
-
-    def frame(instruction: str) -> Frame:
-        static = f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n"
-        return Frame(tuple(tokenizer.encode_template(static)), suffix)
 
     def parse(ids: Sequence[int], _hint: str | None) -> Answer:
-        """``topic | query | synonym, synonym``; anything else keeps the query."""
         whole = bool(ids) and ids[-1] == end
         text = tokenizer.decode(ids[:-1] if whole else ids).strip()
         topic, *rest = [part.strip() for part in text.split("|")]
         topic = topic.lower().replace(" ", "_")
         intent = Intent(topic) if topic in _TOPICS else Intent.OTHER
-        if topic not in _TOPICS or len(rest) not in (1, 2) or "\n" in text:
+        if topic not in _TOPICS or len(rest) > 2 or "\n" in text:
             return _unreadable(intent)
+        rewrite = rest[0] if rest and rest[0] else None
         synonyms = tuple(synonym.strip() for synonym in rest[1].split(",")) if len(rest) == 2 else ()
         if whole:
-            return Answer(intent, rest[0], synonyms)
-        return Answer(intent, rest[0] if synonyms else None, synonyms[:-1], codes=(CUT,))
+            return Answer(intent, rewrite, synonyms)
+        return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(CUT,))
+
+    return parse
+
+
+def _adapted(tokenizer: QueryTokenizer) -> PromptProfile:
+    return PromptProfile(
+        version=PROMPT_VERSIONS["adapted"],
+        gate=Frame((), (_IM_END,)),
+        rewrite=Frame((), (_IM_END, ALLOW_LETTER)),
+        label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
+        # What it learns to write after the verdict is in lower case: these are never part of an answer.
+        stops=tuple(letter for letter in GATE_LETTERS if letter != ALLOW_LETTER),
+        end_token=_IM_END,
+        parse=_line_parser(tokenizer),
+        rewrite_of=lambda ids: ids[1:],
+        filler=None,
+        hint=None,
+        least_hint_probability=0.0,
+        least_probability=0.0,  # not measured yet
+    )
+
+
+def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
+    suffix = tuple(tokenizer.encode_template("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"))
+
+    def frame(instruction: str) -> Frame:
+        static = f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n"
+        return Frame(tuple(tokenizer.encode_template(static)), suffix)
 
     return PromptProfile(
         version=PROMPT_VERSIONS["zero_shot"],
@@ -218,7 +245,7 @@ def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
         label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
         stops=(),
         end_token=_IM_END,
-        parse=parse,
+        parse=_line_parser(tokenizer),
         rewrite_of=lambda ids: ids[1:],
         filler=tokenizer.encode_template("\n")[0],
         hint=None,

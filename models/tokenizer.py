@@ -51,8 +51,3 @@ class QueryTokenizer:
         if found is None:
             raise CompiledModelError(f"the vocabulary has no {token!r}: compile the model with the other profile.")
         return found
-
-    @property
-    def vocabulary_size(self) -> int:
-        """How many tokens there are."""
-        return self._tokenizer.get_vocab_size(with_added_tokens=True)

@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 130 interrupted, and those of sysexits.h: 65 
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -238,7 +238,9 @@ def models_compile(
     source: Annotated[Path, typer.Argument(help="Folder of a Hugging Face Qwen3 checkpoint.")],
     destination: Annotated[Path, typer.Argument(help="Folder for the compiled model.")],
     quantization: Annotated[Quantization, typer.Option(help="Type of the compiled weights.")] = "int8_float32",
-    profile: Annotated[Profile, typer.Option(help="`tuned` for a model trained on our format.")] = "zero_shot",
+    profile: Annotated[
+        Profile | None, typer.Option(help="How the model is asked; else as its adapter learnt it, or zero_shot.")
+    ] = None,
     adapter: Annotated[Path | None, typer.Option(help="Folder of a PEFT LoRA adapter to merge.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; else the source folder's.")] = None,
 ) -> None:
@@ -424,6 +426,10 @@ def learn_lora(
     text: Annotated[
         Path | None, typer.Option(help="Raw text of your domain, a line each, learnt too (continued pre-training).")
     ] = None,
+    profile: Annotated[
+        Literal["adapted", "zero_shot"],
+        typer.Option(help="How it will be asked: without an instruction, or as the stock model is."),
+    ] = "adapted",
     epochs: Annotated[int, typer.Option(min=1, help="Most times that every row is seen.")] = 3,
     learning_rate: Annotated[float, typer.Option(min=0, help="Of AdamW, at its highest.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, help="Of the updates.")] = 16,
@@ -435,7 +441,7 @@ def learn_lora(
     _require("learn lora", "train", "peft", "torch", "transformers")
     from agents.cli.learn_commands import tune_checkpoint
 
-    tune_checkpoint(checkpoint, out, data, text, epochs, learning_rate, rank)
+    tune_checkpoint(checkpoint, out, data, text, profile, epochs, learning_rate, rank)
 
 
 @schemas.command("export")

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agents.cli.model_commands import show_progress
 from models.evaluation.rows import QueryRow, read_rows
+from models.manifest import Profile
 from models.tuning.reviewed import ReviewedLine, rows_of
 from schemas.errors import ConfigurationError
 
@@ -62,7 +63,14 @@ def take_verdicts(file: Path, out: Path) -> None:
 
 
 def tune_checkpoint(
-    checkpoint: Path, out: Path, data: Path, text: Path | None, epochs: int, learning_rate: float, rank: int
+    checkpoint: Path,
+    out: Path,
+    data: Path,
+    text: Path | None,
+    profile: Profile,
+    epochs: int,
+    learning_rate: float,
+    rank: int,
 ) -> None:
     """Tune `checkpoint` on `data` into the adapter `out`.
 
@@ -75,7 +83,7 @@ def tune_checkpoint(
         texts = text.read_text("utf-8", errors="replace").splitlines() if text else []
     except OSError as error:
         raise ConfigurationError(f"cannot read {text}: {error.strerror or error}") from None
-    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank)
+    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, profile=profile)
     tuned = tune(checkpoint, data, out, plan, texts)
     Console().print(
         f"{tuned.lessons} lessons, {tuned.held_out} held out: loss {tuned.loss_before:.3f} → {tuned.loss_best:.3f} at "

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from agents.settings import load_settings
 from models.compile import Progress, compile_checkpoint
 from models.labels import LABELS_VERSION
+from models.lora import read_learnt
 from models.manifest import MANIFEST_FILE, Manifest, Profile, Quantization
 from models.policy import Policy
 from models.prompts import PROMPT_VERSIONS
@@ -49,11 +50,17 @@ def compile_with_progress(
     source: Path,
     destination: Path,
     quantization: Quantization,
-    profile: Profile,
+    profile: Profile | None,
     adapter: Path | None,
     name: str | None,
 ) -> Manifest:
-    """Compile `source` into `destination`; raises CheckpointError."""
+    """Compile `source` into `destination`, by default for the profile that the adapter was taught.
+
+    Raises:
+        CheckpointError: the checkpoint or the adapter is to blame.
+    """
+    learnt = read_learnt(adapter) if adapter else None
+    profile = profile or (learnt.profile if learnt else "zero_shot")
     with show_progress("compiling") as report:
         return compile_checkpoint(
             source,

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import peft
 import torch
 import transformers
 from tqdm import tqdm
 
+from models.lora import LEARNT_FILE, Learnt
+from models.manifest import Profile
+from models.prompts import PROMPT_VERSIONS
 from models.tokenizer import QueryTokenizer
 from models.tuning.rows import Lesson, Row, is_held_out, lessons_of, read_folder, text_lessons
 from schemas.errors import CheckpointError, ContractError
@@ -40,6 +44,7 @@ class AdapterPlan:
     patience: int = 3
     max_query_tokens: int = 96
     seed: int = 20
+    profile: Profile = "adapted"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
         parts[is_held_out(row)].append(row)
     tokenizer = QueryTokenizer(checkpoint)
     learnt, held_out = (
-        lessons_of(parts[held], tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
+        lessons_of(parts[held], plan.profile, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
         for held in (False, True)
     )
     if not learnt or not held_out:
@@ -77,6 +82,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = _with_adapter(checkpoint, plan).to(device)
+    prompts = msgspec.json.encode(Learnt(plan.profile, PROMPT_VERSIONS[plan.profile]))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0)
     steps = plan.epochs * math.ceil(len(learnt) / plan.batch_size)
@@ -98,6 +104,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
                 if loss < best:
                     best, best_step, since_best = loss, step, 0
                     model.save_pretrained(out)
+                    (out / LEARNT_FILE).write_bytes(prompts)
                 else:
                     since_best += 1
                     if since_best == plan.patience:

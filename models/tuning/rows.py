@@ -20,8 +20,9 @@ import msgspec
 from models.evaluation.intent import OUT_OF_SCOPE
 from models.evaluation.rows import NONE, Label, check_category, gate_label_of, read_rows
 from models.labels import LABELS, Intent
+from models.manifest import Profile
 from models.normalise import normalise
-from models.prompts import GATE_LETTERS, Frame, PromptProfile, profile_for
+from models.prompts import ALLOW_LETTER, GATE_LETTERS, Frame, PromptProfile, profile_for
 from models.sampling import falls_within
 from models.tokenizer import QueryTokenizer
 from models.training.corruption import corrupt
@@ -95,18 +96,22 @@ def is_held_out(row: Row) -> bool:
     return falls_within(row.typed, _HELD_OUT)
 
 
-def lessons_of(rows: Sequence[Row], tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int) -> list[Lesson]:
-    """What the `zero_shot` prompts ask about each row, and what should be answered.
+def lessons_of(
+    rows: Sequence[Row], name: Profile, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
+) -> list[Lesson]:
+    """What the prompts of the profile called `name` ask about each row, and what should be answered.
 
     Where a row with a domain has no `clean`, its text is taken for right and misspelt, by seed, three times in ten.
     """
-    profile = profile_for("zero_shot", tokenizer)
+    profile = profile_for(name, tokenizer)
+    ask = _in_one if profile.stops else _in_two
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     return [
         lesson
         for row in rows
-        for frame, typed, answer in _questions(row, profile.gate, profile.rewrite, rng)
-        if (lesson := _lesson(tokenizer, profile, frame, typed, answer, max_query_tokens))
+        if row.typed
+        for question in ask(row, profile, rng)
+        if (lesson := _lesson(tokenizer, profile, question, max_query_tokens))
     ]
 
 
@@ -116,27 +121,58 @@ def text_lessons(texts: Sequence[str], tokenizer: QueryTokenizer, *, max_tokens:
     return [Lesson(tuple(ids), 1) for ids in encoded if len(ids) > 1]
 
 
-def _questions(row: Row, gate: Frame, rewrite: Frame, rng: random.Random) -> Iterator[tuple[Frame, str, str]]:
-    typed = row.typed
-    if not typed:
-        return
+@dataclass(frozen=True)
+class _Question:
+    frame: Frame
+    typed: str
+    told: str
+
+
+def _in_two(row: Row, profile: PromptProfile, rng: random.Random) -> Iterator[_Question]:
+    """The verdict and the answer, each behind its own instruction."""
     if row.label is not None:
-        yield gate, typed, GATE_LETTERS[LABELS.index(gate_label_of(row.category))]
+        yield _Question(profile.gate, row.typed, _letter(row) + profile.end_token)
     if row.domain is not None:
-        clean = normalise(row.clean or typed).text
-        if row.clean is None and rng.random() < _SHARE_CORRUPTED:
-            typed = corrupt(typed, rng)
-        topic = Intent.OTHER if row.domain == OUT_OF_SCOPE else row.domain
-        synonyms = ", ".join(normalise(synonym).text for synonym in row.synonyms)
-        yield rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms)))
+        typed, clean, topic, synonyms = _answer(row, row.domain, rng)
+        yield _Question(profile.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + profile.end_token)
+
+
+def _in_one(row: Row, profile: PromptProfile, rng: random.Random) -> Iterator[_Question]:
+    """The verdict and, after `allow`, the answer: in lower case, and without the query where that is right."""
+    letter = None if row.label is None else _letter(row)
+    if row.domain is None or letter not in (None, ALLOW_LETTER):
+        if letter is not None:
+            yield _Question(profile.gate, row.typed, letter)  # an end token here would teach that `allow` ends it
+        return
+    typed, clean, topic, synonyms = _answer(row, row.domain, rng)
+    rewrite, synonyms = (normalise(text.lower()).text for text in (clean if clean != typed else "", synonyms))
+    answer = f" {topic} | {rewrite} | {synonyms}".rstrip("| ") + profile.end_token
+    if letter is None:
+        yield _Question(profile.rewrite, typed, answer)
+    else:
+        yield _Question(profile.gate, typed, letter + answer)
+
+
+def _letter(row: Row) -> str:
+    return GATE_LETTERS[LABELS.index(gate_label_of(row.category))]
+
+
+def _answer(row: Row, domain: str, rng: random.Random) -> tuple[str, str, str, str]:
+    """The query as typed, perhaps misspelt here; as it should be; its topic; its synonyms."""
+    typed = row.typed
+    clean = normalise(row.clean or typed).text
+    if row.clean is None and rng.random() < _SHARE_CORRUPTED:
+        typed = corrupt(typed, rng)
+    topic = Intent.OTHER if domain == OUT_OF_SCOPE else domain
+    return typed, clean, topic, ", ".join(normalise(synonym).text for synonym in row.synonyms)
 
 
 def _lesson(
-    tokenizer: QueryTokenizer, profile: PromptProfile, frame: Frame, typed: str, answer: str, max_query_tokens: int
+    tokenizer: QueryTokenizer, profile: PromptProfile, question: _Question, max_query_tokens: int
 ) -> Lesson | None:
-    query = tokenizer.encode(typed).tokens
+    query = tokenizer.encode(question.typed).tokens
     if len(query) > max_query_tokens:
         return None
-    asked = [*frame.static, *profile.filled(query), *frame.suffix]
-    told = tokenizer.encode_template(answer + profile.end_token)
+    asked = [*question.frame.static, *profile.filled(query), *question.frame.suffix]
+    told = tokenizer.encode_template(question.told)
     return Lesson(tuple(tokenizer.id_of(token) for token in (*asked, *told)), len(asked))

@@ -418,6 +418,30 @@ def test_a_checkpoint_is_not_overwritten_by_its_own_compilation(tmp_path: Path) 
     assert source.is_dir()
 
 
+@pytest.mark.parametrize(
+    ("learnt", "named"),
+    [
+        ({"profile": "adapted", "prompt_version": "adapted-0"}, r"adapted-0 \(adapted\).*zero-shot-2 \(zero_shot\)"),
+        ({"profile": "zero_shot", "prompt_version": "zero-shot-1"}, r"learn it again with this version"),
+        ({"profile": "chatty", "prompt_version": "1"}, r"sluicegate.json cannot be read: .*\$\.profile"),
+    ],
+)
+def test_an_adapter_that_learnt_other_prompts_is_not_merged(tmp_path: Path, learnt: dict[str, str], named: str) -> None:
+    adapter = shutil.copytree(FIXTURE / "adapter", tmp_path / "adapter")
+    (adapter / "sluicegate.json").write_text(json.dumps(learnt))
+    with pytest.raises(CheckpointError, match=named):
+        compile_checkpoint(
+            FIXTURE / "checkpoint",
+            tmp_path / "model",
+            quantization="float32",
+            profile="zero_shot",
+            labels_version="1",
+            prompt_version="zero-shot-2",
+            adapter=adapter,
+        )
+    assert not (tmp_path / "model").exists()
+
+
 # Verification.
 def test_a_model_that_could_never_be_served_is_not_compiled(tmp_path: Path) -> None:
     with pytest.raises(CompiledModelError, match="compile the model with the other profile"):

@@ -34,13 +34,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     root = tmp_path_factory.mktemp("models")
     return {
         "tuned": compiled_tiny(root / "tuned", "tuned"),
+        "adapted": compiled_tiny(root / "adapted", "adapted"),
         "zero_shot": compiled_tiny(root / "zero_shot", "zero_shot"),
     }
 
 
-@pytest.fixture(params=["tuned", "zero_shot"])
+@pytest.fixture(params=["tuned", "adapted", "zero_shot"])
 def folder(request: pytest.FixtureRequest, folders: Folders) -> Path:
-    """The random model of one profile, then of the other."""
+    """The random model of each profile in turn."""
     return folders[request.param]
 
 
@@ -104,6 +105,17 @@ def test_zero_shot_probabilities_are_the_softmax_of_the_letters_after_the_chat_t
     expected = np.exp(logits) / np.exp(logits).sum()
     judgement = judged(engine, "cheap flights")
     np.testing.assert_allclose(list(judgement.probabilities.values()), expected, rtol=1e-3)
+
+
+def test_adapted_probabilities_are_the_softmax_of_the_letters_right_after_the_query(folders: Folders) -> None:
+    engine = Engine(folders["adapted"])
+    query = engine.encode("cheap flights")
+    assert query.tokens == tuple(QueryTokenizer(folders["adapted"]).encode("cheap flights").tokens)
+    logits = label_logits(folders["adapted"], [*query.tokens, "<|im_end|>"], list("ABCDEFGHIJ"))
+    expected = np.exp(logits) / np.exp(logits).sum()
+    judgement = judged(engine, "cheap flights")
+    np.testing.assert_allclose(list(judgement.probabilities.values()), expected, rtol=1e-3)
+    assert judgement.input_tokens in (len(query.tokens) + 1, 2 * len(query.tokens) + 3)
 
 
 def test_the_temperature_of_the_manifest_flattens_the_probabilities(tmp_path: Path) -> None:

@@ -8,17 +8,18 @@ import pytest
 from models import machine
 from models.batch_cost import BatchCost
 from models.engine import Engine
+from models.manifest import Profile
 from tests.compiled import compiled_tiny
 
 COST = BatchCost(call=1, token=0.1, step=1, member=0.1, answer=10)
 
 
-@pytest.mark.parametrize("profile", ["tuned", "zero_shot"])
+@pytest.mark.parametrize("profile", ["tuned", "adapted", "zero_shot"])
 def test_a_model_is_measured_and_its_batches_cost_what_they_should(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile
 ) -> None:
     monkeypatch.setattr(machine, "_ENOUGH_S", 0.01)
-    folder = compiled_tiny(tmp_path / "model", "tuned" if profile == "tuned" else "zero_shot")
+    folder = compiled_tiny(tmp_path / "model", profile)
     steps: list[tuple[int, int]] = []
 
     def start(compute_type: str, threads: int, replicas: int) -> Engine:

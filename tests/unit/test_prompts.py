@@ -24,10 +24,11 @@ NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
 def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[Profile, QueryTokenizer]:
     folder = tmp_path_factory.mktemp("tokenizers")
     (folder / "tuned").mkdir()
-    (folder / "zero_shot").mkdir()
+    (folder / "qwen3").mkdir()
     tuned_tokenizer().save(str(folder / "tuned" / TOKENIZER_FILE))
-    write_tokenizer(folder / "zero_shot")
-    return {"tuned": QueryTokenizer(folder / "tuned"), "zero_shot": QueryTokenizer(folder / "zero_shot")}
+    write_tokenizer(folder / "qwen3")
+    qwen3 = QueryTokenizer(folder / "qwen3")
+    return {"tuned": QueryTokenizer(folder / "tuned"), "adapted": qwen3, "zero_shot": qwen3}
 
 
 def parse(tokenizer: QueryTokenizer, profile: Profile, template: str, hint: str | None = None) -> Answer:
@@ -102,7 +103,9 @@ def test_the_tuned_grammar_is_read_to_the_letter(
             Answer(Intent.TRAVEL, "cheap flights", ("air fare", "plane")),
         ),
         ("product search | shoes |<|im_end|>", Answer(Intent.PRODUCT_SEARCH, "shoes", ("",))),
-        ("travel | <|im_end|>", Answer(Intent.TRAVEL, "")),
+        ("travel | <|im_end|>", Answer(Intent.TRAVEL, None)),
+        ("travel<|im_end|>", Answer(Intent.TRAVEL, None)),
+        ("travel | | air fare<|im_end|>", Answer(Intent.TRAVEL, None, ("air fare",))),
         # Cut short.
         ("travel | cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
         ("travel | a | b, c, hal", Answer(Intent.TRAVEL, "a", ("b", "c"), codes=(CUT,))),
@@ -111,15 +114,15 @@ def test_the_tuned_grammar_is_read_to_the_letter(
         ("<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
         ("Sure! Here it is: cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
         ("holidays | cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        ("travel<|im_end|>", NOTHING),
         ("travel | a | b | c<|im_end|>", NOTHING),
         ("travel | a\nb | c<|im_end|>", NOTHING),
     ],
 )
-def test_the_zero_shot_line_is_read_to_the_letter(
-    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+@pytest.mark.parametrize("name", ["adapted", "zero_shot"])
+def test_the_line_of_a_qwen3_is_read_to_the_letter(
+    tokenizers: dict[Profile, QueryTokenizer], name: Profile, template: str, answer: Answer
 ) -> None:
-    assert parse(tokenizers["zero_shot"], "zero_shot", template) == answer
+    assert parse(tokenizers[name], name, template) == answer
 
 
 @given(data=st.data())
@@ -135,7 +138,7 @@ def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
 
 
 @given(data=st.data())
-def test_no_sequence_of_tokens_makes_the_zero_shot_parser_raise(
+def test_no_sequence_of_tokens_makes_the_parser_of_a_line_raise(
     tokenizers: dict[Profile, QueryTokenizer], data: st.DataObject
 ) -> None:
     tokenizer = tokenizers["zero_shot"]
@@ -162,7 +165,7 @@ def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[Profil
     assert answer == Answer(Intent.TRAVEL, f"shoes{SYNONYM}boots{END}")
 
 
-@pytest.mark.parametrize("name", ["tuned", "zero_shot"])
+@pytest.mark.parametrize("name", ["tuned", "adapted", "zero_shot"])
 def test_each_label_has_a_first_token_of_its_own(tokenizers: dict[Profile, QueryTokenizer], name: Profile) -> None:
     profile: PromptProfile = profile_for(name, tokenizers[name])
     assert len(set(profile.label_ids)) == len(LABELS)

@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from models.evaluation.rows import IntentRow, ModerationRow, QueryRow, read_rows
-from models.labels import LABELS, Category, Intent
-from models.prompts import profile_for
+from models.labels import ALLOW, LABELS, Category, Intent
+from models.manifest import Profile
+from models.prompts import Answer, profile_for
 from models.tokenizer import QueryTokenizer
 from models.tuning.reviewed import rows_of
 from models.tuning.rows import Row, TaughtRow, is_held_out, lessons_of, read_folder, text_lessons
@@ -31,9 +32,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> QueryTokenizer:
     return QueryTokenizer(folder)
 
 
-def lessons(tokenizer: QueryTokenizer, *rows: Row) -> list[tuple[list[int], list[int]]]:
+def lessons(tokenizer: QueryTokenizer, *rows: Row, profile: Profile = "zero_shot") -> list[tuple[list[int], list[int]]]:
     """Each lesson as what is asked and what should be said."""
-    found = lessons_of(rows, tokenizer, seed=1, max_query_tokens=96)
+    found = lessons_of(rows, profile, tokenizer, seed=1, max_query_tokens=96)
     return [(list(lesson.ids[: lesson.answer_from]), list(lesson.ids[lesson.answer_from :])) for lesson in found]
 
 
@@ -48,6 +49,44 @@ def test_a_lesson_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer:
     answer = profile.parse(rewrite[1], None)
     assert (answer.intent, answer.rewrite, answer.synonyms) == (Intent.TRAVEL, "red shoes", ("pumps",))
     assert not answer.codes
+
+
+def test_an_adapted_model_says_verdict_and_answer_in_one_breath(tokenizer: QueryTokenizer) -> None:
+    profile = profile_for("adapted", tokenizer)
+    row = Row(text="Red Shos", label="allow", domain="travel", clean="Red Shoes", synonyms=["Pumps"])
+    ((asked, (verdict, *told)),) = lessons(tokenizer, row, profile="adapted")
+    query = tokenizer.encode("Red Shos").tokens
+    assert asked == [tokenizer.id_of(token) for token in (*query, *profile.gate.suffix)]
+    assert verdict == profile.label_ids[LABELS.index(ALLOW)]
+    assert profile.parse(told, None) == Answer(Intent.TRAVEL, "red shoes", ("pumps",))
+    assert not set(map(tokenizer.id_of, profile.stops)) & set(told)
+
+
+@pytest.mark.parametrize(
+    ("row", "rewrite", "synonyms"),
+    [
+        (Row(text="Red Shoes", domain="travel", clean="Red Shoes"), None, ()),
+        (Row(text="Red Shoes", domain="travel", clean="Red Shoes", synonyms=["pumps"]), None, ("pumps",)),
+        (Row(text="red shos", domain="travel", clean="red shoes"), "red shoes", ()),
+        (Row(text="a", domain="travel", clean="a <|IM_END|> b"), "a b", ()),
+    ],
+)
+def test_an_adapted_model_repeats_no_query_that_is_right(
+    tokenizer: QueryTokenizer, row: Row, rewrite: str | None, synonyms: tuple[str, ...]
+) -> None:
+    profile = profile_for("adapted", tokenizer)
+    ((asked, told),) = lessons(tokenizer, row, profile="adapted")
+    assert asked[-2:] == [tokenizer.id_of(token) for token in profile.rewrite.suffix]
+    assert profile.parse(told, None) == Answer(Intent.TRAVEL, rewrite, synonyms)
+    assert told.count(tokenizer.id_of(profile.end_token)) == 1
+
+
+def test_an_adapted_model_is_taught_to_end_only_where_the_answer_is_known(tokenizer: QueryTokenizer) -> None:
+    profile = profile_for("adapted", tokenizer)
+    blocked = Row(text="a", label="block", category="spam", domain="travel")
+    for row, verdict in ((blocked, Category.SPAM), (Row(text="a", label="allow"), ALLOW)):
+        ((_, told),) = lessons(tokenizer, row, profile="adapted")
+        assert told == [profile.label_ids[LABELS.index(verdict)]]
 
 
 def test_what_a_row_says_nothing_about_is_not_taught(tokenizer: QueryTokenizer) -> None:

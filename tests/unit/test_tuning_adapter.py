@@ -9,7 +9,7 @@ import pytest
 from models.compile import compile_checkpoint
 from models.engine import Engine
 from models.labels import LABELS_VERSION
-from models.manifest import Manifest
+from models.manifest import Manifest, Profile
 from models.prompts import PROMPT_VERSIONS
 from schemas.errors import CheckpointError, ContractError
 from tests.checkpoints import write_checkpoint
@@ -18,8 +18,8 @@ pytest.importorskip("peft")
 pytest.importorskip("torch")
 
 PLAN: dict[str, Any] = {
-    "epochs": 6,
-    "batch_size": 8,
+    "epochs": 20,
+    "batch_size": 16,
     "learning_rate": 1e-2,
     "warmup_steps": 2,
     "measure_every": 10,
@@ -39,13 +39,13 @@ def data(tmp_path: Path) -> Path:
                 "text": f"the sea {number}",
                 "label": "allow",
                 "category": "none",
-                "split": "dev" if number < 8 else "train",
+                "split": "train" if number % 8 else "dev",
             },
             {
                 "text": f"zz rat {number}",
                 "label": "block",
                 "category": "spam",
-                "split": "dev" if number < 8 else "train",
+                "split": "train" if number % 8 else "dev",
             },
         )
     ]
@@ -53,27 +53,30 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def compiled(checkpoint: Path, out: Path, adapter: Path | None) -> Manifest:
+def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: Profile) -> Manifest:
     return compile_checkpoint(
         checkpoint,
         out,
         quantization="float32",
-        profile="zero_shot",
+        profile=profile,
         labels_version=LABELS_VERSION,
-        prompt_version=PROMPT_VERSIONS["zero_shot"],
+        prompt_version=PROMPT_VERSIONS[profile],
         adapter=adapter,
     )
 
 
-def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("profile", ["adapted", "zero_shot"])
+def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, profile: Profile) -> None:
     from models.tuning.adapter import AdapterPlan, tune
 
     checkpoint = tmp_path / "checkpoint"
     write_checkpoint(checkpoint)
-    tuned = tune(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN), texts=["the house on the hill"])
+    tuned = tune(
+        checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN, profile=profile), texts=["the house on the hill"]
+    )
     assert tuned.loss_best < tuned.loss_before
     assert tuned.held_out == 16
-    manifest = compiled(checkpoint, tmp_path / "model", tmp_path / "adapter")
+    manifest = compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", profile)
     assert manifest.adapter is not None
     engine = Engine(tmp_path / "model")
     safe, spam = engine.judge([engine.encode("the sea 3")])[0], engine.judge([engine.encode("zz rat 3")])[0]
