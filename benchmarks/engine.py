@@ -1,13 +1,16 @@
 """A model of Qwen3-0.6B's shape in our hands and in others': ``python -m benchmarks.engine`` prints a table.
 
-The weights are noise, so an answer means nothing and runs to its full length; the work is the stock model's, on the
-same product queries in one run: `gate` reads a query behind an instruction and says one token, `gate and rewrite` says
-twelve more. The tokenizer is learnt from those texts, so that they have about as many tokens as in Qwen3's own.
+The weights are noise, so that an answer means nothing and runs to its full length; the work is that of real ones, on
+the same product queries in one run: `gate` reads a query and says one token, `gate and rewrite` says twelve more. The
+tokenizer is learnt from those texts, so that they have about as many tokens as in Qwen3's own.
 
     sluicegate          the worker's engine and micro-batcher, in the worker's environment
-    naive CTranslate2   the same model, batches in order of arrival, a long instruction, glibc's allocator as it comes
-    OpenVINO GenAI      continuous batching, prefix caching   ┐ behind our short instruction; with the extra `peers`
+    naive CTranslate2   the same model, batches in order of arrival, glibc's allocator as it comes
+    OpenVINO GenAI      continuous batching, prefix caching   ┐ with the extra `peers`
     llama.cpp           batches that share their prefix       ┘
+
+All read the same prompts: the query alone, as a model does that learnt its task (our profile `adapted`), then the query
+behind an instruction, as the stock model needs it (`zero_shot`; the naive one has 205 tokens that explain each label).
 
 Each runs in a process of its own. Linux only. With ``--device cuda`` it is our engine alone, in batches of 1 to 256.
 """
@@ -28,8 +31,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import ctranslate2
+import numpy as np
 import orjson
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -41,6 +46,7 @@ from models import prompts
 from models.compile import compile_checkpoint
 from models.engine import Device, Engine, Judgement
 from models.labels import LABELS_VERSION, Category
+from models.manifest import Profile
 from models.prompts import profile_for
 from models.tokenizer import QueryTokenizer
 from models.training.products import product_query
@@ -49,14 +55,17 @@ from tests.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
 
 _SEED: Final = 11
 _ANSWER_TOKENS: Final = 12
-_BATCH_SIZE: Final = 32
+_BATCH_SIZE: Final = 64  # of 32, 64 and 128 the best for ours
 _BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
 _BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
 _WORKS: Final = ("gate", "gate and rewrite")
 _LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
+PROMPTS: Final[dict[str, Profile]] = {"the query alone": "adapted", "behind an instruction": "zero_shot"}
+Runs = dict[str, list[dict[str, float]]]
+"""By work: rate and peak memory of each run."""
 
-System = Callable[[Path, Sequence[str], bool], float]
-"""Seconds for all queries: the folder that `build` made, the queries, and whether to rewrite."""
+System = Callable[[Path, Profile, Sequence[str], bool], float]
+"""Seconds for all queries: the folder that `build` made, how they are asked, the queries, and whether to rewrite."""
 
 
 def queries(count: int) -> list[str]:
@@ -81,28 +90,42 @@ def natural_tokenizer() -> Tokenizer:
 
 
 def build(folder: Path, *, for_peers: bool) -> float:
-    """Write a random checkpoint and compile it into ``folder/model``; returns the seconds that compiling took."""
-    checkpoint = write_checkpoint(folder / "checkpoint", QWEN3_0_6B, shards=2, tokenizer=natural_tokenizer())
+    """Write a random checkpoint and compile it for each of `PROMPTS`; returns the seconds that compiling took."""
+    tokenizer = natural_tokenizer()
+    given = _weights_that_say(tokenizer, prompts.ALLOW_LETTER)
+    checkpoint = write_checkpoint(folder / "checkpoint", QWEN3_0_6B, shards=2, tokenizer=tokenizer, given=given)
     if for_peers:
         from benchmarks.peers import write_gguf
 
         write_gguf(checkpoint, folder / "model.gguf")
     started = time.perf_counter()
-    compile_checkpoint(
-        checkpoint,
-        folder / "model",
-        quantization="int8",
-        profile="zero_shot",
-        labels_version=LABELS_VERSION,
-        prompt_version=prompts.PROMPT_VERSIONS["zero_shot"],
-    )
-    return time.perf_counter() - started
+    for profile in PROMPTS.values():
+        compile_checkpoint(
+            checkpoint,
+            folder / profile,
+            quantization="int8",
+            profile=profile,
+            labels_version=LABELS_VERSION,
+            prompt_version=prompts.PROMPT_VERSIONS[profile],
+        )
+    return (time.perf_counter() - started) / len(PROMPTS)
 
 
-def sluicegate(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+def _weights_that_say(tokenizer: Tokenizer, token: str) -> dict[str, NDArray[np.float32]]:
+    """Noise, but for one dimension, the only one that the last norm lets through: in it `token` is above all others."""
+    shape = (QWEN3_0_6B.vocab_size, QWEN3_0_6B.hidden_size)
+    embeddings = np.random.default_rng(_SEED).standard_normal(shape, np.float32)
+    embeddings[:, 0] = 50
+    embeddings[tokenizer.token_to_id(token), 0] = 100
+    last_norm = np.zeros(QWEN3_0_6B.hidden_size, np.float32)
+    last_norm[0] = 1
+    return {"model.embed_tokens.weight": embeddings, "model.norm.weight": last_norm}
+
+
+def sluicegate(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
     """The worker's way: its prompts, its batches."""
     thresholds = _BLOCK_NONE if rewrite else _BLOCK_ALL
-    engine = Engine(folder / "model", thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS)
+    engine = Engine(folder / profile, thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS * rewrite)
     encoded = [engine.encode(text) for text in texts]
     engine.judge(encoded[:1])  # the instructions' key-value state is made once and kept
 
@@ -123,11 +146,11 @@ def sluicegate(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
     return time.perf_counter() - started
 
 
-def naive(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+def naive(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
     """What one writes first: the documentation's static prompt, batches as they come."""
-    tokenizer = QueryTokenizer(folder / "model")
-    frame = profile_for("zero_shot", tokenizer).gate
-    generator: Any = ctranslate2.Generator(str(folder / "model"), device="cpu")
+    tokenizer = QueryTokenizer(folder / profile)
+    frame = profile_for(profile, tokenizer).gate
+    generator: Any = ctranslate2.Generator(str(folder / profile), device="cpu")
     instruction = (list(frame.static) * 5)[:_LONG_INSTRUCTION]
     batch_prompts = [[*tokenizer.encode(text).tokens, *frame.suffix] for text in texts]
 
@@ -135,7 +158,7 @@ def naive(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
         tokens = 1 + _ANSWER_TOKENS * rewrite
         generator.generate_batch(
             batch,
-            static_prompt=instruction,
+            static_prompt=instruction or None,
             include_prompt_in_result=False,
             sampling_topk=1,
             min_length=tokens,
@@ -149,24 +172,24 @@ def naive(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
     return time.perf_counter() - started
 
 
-def openvino(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+def openvino(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
     """See `benchmarks.peers`."""
     from benchmarks.peers import OpenVino
 
-    return _timed_peer(OpenVino(folder / "model.gguf"), folder, texts, rewrite)
+    return _timed_peer(OpenVino(folder / "model.gguf"), folder / profile, profile, texts, rewrite)
 
 
-def llama_cpp(folder: Path, texts: Sequence[str], rewrite: bool) -> float:
+def llama_cpp(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
     """See `benchmarks.peers`."""
     from benchmarks.peers import LlamaCpp
 
     peer = LlamaCpp(folder / "model.gguf", batch_size=_BATCH_SIZE, threads=len(os.sched_getaffinity(0)))
-    return _timed_peer(peer, folder, texts, rewrite)
+    return _timed_peer(peer, folder / profile, profile, texts, rewrite)
 
 
-def _timed_peer(peer: Any, folder: Path, texts: Sequence[str], rewrite: bool) -> float:
-    tokenizer = QueryTokenizer(folder / "model")
-    frame = profile_for("zero_shot", tokenizer).gate
+def _timed_peer(peer: Any, folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+    tokenizer = QueryTokenizer(folder)
+    frame = profile_for(profile, tokenizer).gate
     token_ids = [
         [tokenizer.id_of(token) for token in (*frame.static, *tokenizer.encode(text).tokens, *frame.suffix)]
         for text in texts
@@ -187,11 +210,12 @@ SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
 """By name: how to run it, in which environment, and the module that it needs."""
 
 
-def _measure(name: str, folder: Path, count: int, work: str) -> dict[str, float]:
+def _measure(name: str, folder: Path, prompt: str, count: int, work: str) -> dict[str, float]:
     """Run one system in a process of its own; its queries a second and its peak memory in bytes."""
     environment = {key: value for key, value in os.environ.items() if key not in BEST} | SYSTEMS[name][1]
-    command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--work", work, "--scratch", str(folder)]
-    done = subprocess.run([*command, "--count", str(count)], env=environment, stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--prompt", prompt, "--work", work]
+    options = ["--scratch", str(folder), "--count", str(count)]
+    done = subprocess.run([*command, *options], env=environment, stdout=subprocess.PIPE, check=True)
     result: dict[str, float] = orjson.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -200,10 +224,8 @@ def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
     """Queries a second for each size of batch; `auto` is CTranslate2's fastest type for the GPU that is there."""
     table = Table("batch", *_WORKS, title="queries a second on the GPU")
     engines = [
-        Engine(
-            folder / "model", thresholds=limits, device="cuda", compute_type="auto", max_answer_tokens=_ANSWER_TOKENS
-        )
-        for limits in (_BLOCK_ALL, _BLOCK_NONE)
+        Engine(folder / "adapted", thresholds=limits, device="cuda", compute_type="auto", max_answer_tokens=tokens)
+        for limits, tokens in ((_BLOCK_ALL, 0), (_BLOCK_NONE, _ANSWER_TOKENS))
     ]
     encoded = sorted((engines[0].encode(text) for text in texts), key=lambda query: len(query.tokens))
     for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
@@ -224,12 +246,13 @@ def main(
     scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of room for the models.")] = None,
     device: Annotated[Device, typer.Option(help="Where our engine runs.")] = "cpu",
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
+    prompt: Annotated[str, typer.Option(hidden=True)] = "",
     work: Annotated[str, typer.Option(hidden=True)] = _WORKS[0],
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")] = None,
 ) -> None:
     """Make a random model of full size, and serve the same queries with every engine that is installed."""
     if one and scratch:
-        seconds = SYSTEMS[one][0](scratch, queries(count), work == _WORKS[1])
+        seconds = SYSTEMS[one][0](scratch, PROMPTS[prompt], queries(count), work == _WORKS[1])
         print(json.dumps({"rate": count / seconds, "peak": memory_bytes("VmHWM")}))
         return
     console = Console(stderr=True)
@@ -246,20 +269,26 @@ def main(
     with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
         console.print("making and compiling a random checkpoint")
         compile_s = build(Path(folder), for_peers=len(installed) > 2)
-        tokenizer = QueryTokenizer(Path(folder) / "model")
+        tokenizer = QueryTokenizer(Path(folder) / "adapted")
         length = statistics.median(len(tokenizer.encode(text).tokens) for text in queries(count))
-        runs: dict[str, dict[str, list[dict[str, float]]]] = {name: {work: [] for work in _WORKS} for name in installed}
-        for work_name in _WORKS:
-            for turn in range(repeat):
-                for name in installed:
-                    console.print(f"{work_name}: {name}, run {turn + 1} of {repeat}")
-                    runs[name][work_name].append(_measure(name, Path(folder), count, work_name))
-    Console().print(_table(runs, f"{count} queries of {length:.0f} tokens, int8; compiled in {compile_s:.0f} s"))
+        runs: dict[str, dict[str, Runs]] = {
+            asked: {name: {work: [] for work in _WORKS} for name in installed} for asked in PROMPTS
+        }
+        for asked in PROMPTS:
+            for work_name in _WORKS:
+                for turn in range(repeat):
+                    for name in installed:
+                        console.print(f"{asked}, {work_name}: {name}, run {turn + 1} of {repeat}")
+                        run = _measure(name, Path(folder), asked, count, work_name)
+                        runs[asked][name][work_name].append(run)
+    console.print(f"{count} queries of {length:.0f} tokens (median), int8; a model was compiled in {compile_s:.0f} s")
+    for asked, of_systems in runs.items():
+        Console().print(_table(of_systems, asked))
     if out:
         out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
 
 
-def _table(runs: dict[str, dict[str, list[dict[str, float]]]], title: str) -> Table:
+def _table(runs: dict[str, Runs], title: str) -> Table:
     best = {
         name: {work: max(run["rate"] for run in done) for work, done in works.items()} for name, works in runs.items()
     }
