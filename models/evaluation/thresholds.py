@@ -20,7 +20,7 @@ from schemas.events import Threshold
 
 CATCH: Final = 0.99
 ESCALATE: Final = 0.20
-ESCALATE_SAFE: Final = 0.05
+ESCALATE_SAFE: Final = 0.07
 MAY_BLOCK: Final = 0.002
 
 _GRID: Final = np.round(np.arange(0.05, 0.96, 0.01), 2)
