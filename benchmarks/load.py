@@ -320,16 +320,17 @@ def overload(
 
 @app.command()
 def memory(
-    rate: Annotated[float, typer.Option(help="Events a second.")] = 240,
+    rate: Annotated[float, typer.Option(help="Events a second.")] = 400,
     minutes: Annotated[float, typer.Option(help="For how long.")] = 30,
     json: Out = None,
 ) -> None:
     """The worker's memory over a long run, after five minutes and at the end."""
     readings: list[tuple[float, int]] = []
+    texts = itertools.cycle(mixed_queries(50_000))  # more than the cache holds
     with running(WORKER, {}) as bench:
         began = time.monotonic()
         while (now := time.monotonic() - began) < minutes * 60:
-            bench.send_at(mixed_queries(round(rate * 10)), rate)
+            bench.send_at(list(itertools.islice(texts, round(rate * 10))), rate)
             bench.wait(f"{now / 60:.0f} minutes")
             bench.forget()
             readings.append((now, memory_bytes("VmRSS", bench.worker_pid)))
