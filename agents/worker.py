@@ -167,6 +167,7 @@ def _faust_app(settings: Settings) -> Any:
         broker_session_timeout=settings.session_timeout_ms / 1000,
         broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=10_000,  # the longest that a partition added to the topic goes unread
         stream_wait_empty=True,
         stream_publish_on_commit=False,
         stream_buffer_maxsize=settings.window,

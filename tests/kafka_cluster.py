@@ -1,4 +1,4 @@
-"""A real Apache Kafka for the tests: one node in KRaft mode, from the jars that tests/kafka/pom.xml names.
+"""A real Apache Kafka for the tests: nodes in KRaft mode, from the jars that tests/kafka/pom.xml names.
 
 It needs java 17+ and, the first time, Maven; no Docker. The jars stay in .cache/kafka-<version>.
 """
@@ -31,17 +31,21 @@ JAVA = (
 
 PROPERTIES = """
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={node}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind_proxy},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 num.partitions=1
 auto.create.topics.enable=false
+auto.leader.rebalance.enable=false
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replicas}
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor={replicas}
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
@@ -61,36 +65,47 @@ def available() -> str | None:
 
 
 class ApacheKafka:
-    """One empty broker on free loopback ports, for as long as the `with` block lasts; ask `available()` first."""
+    """Empty brokers on free loopback ports, for as long as the `with` block lasts; ask `available()` first.
 
-    bootstrap_servers: str
+    Each listens a second time for clients that reach it through a proxy: what comes to port `behind_proxy[n]` is told
+    to come back to port `proxy_ports[n]`.
+    """
+
+    def __init__(self, nodes: int = 1) -> None:
+        self._nodes = nodes
+        self.ports = _free_ports(nodes)
+        self.behind_proxy = _free_ports(nodes)
+        self.proxy_ports = _free_ports(nodes)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """All of them."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     def __enter__(self) -> Self:
-        jars = _fetched_jars()
+        self._java = (*JAVA, "-cp", f"{_fetched_jars()}/*")
         self._folder = tempfile.TemporaryDirectory(prefix="sluicegate-kafka-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
-        port, controller_port = _free_ports(2)
-        properties = folder / "server.properties"
-        properties.write_text(PROPERTIES.format(port=port, controller_port=controller_port, data=folder / "data"))
-        java = (*JAVA, "-cp", f"{jars}/*")
-        subprocess.run(
-            [
-                *java,
-                "kafka.tools.StorageTool",
-                "format",
-                "--cluster-id",
-                "sluicegate-tests-00001",
-                "-c",
-                str(properties),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        self._log = folder / "kafka.log"
-        self._process = start_tethered([*java, "kafka.Kafka", properties], self._log)
-        self.bootstrap_servers = f"127.0.0.1:{port}"
+        controllers = _free_ports(self._nodes)
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, 1))
+        for number, port in enumerate(self.ports):
+            self._properties(number).write_text(
+                PROPERTIES.format(
+                    node=number + 1,
+                    voters=voters,
+                    controller_port=controllers[number],
+                    port=port,
+                    behind_proxy=self.behind_proxy[number],
+                    proxy=self.proxy_ports[number],
+                    data=Path(self._folder.name) / f"data-{number}",
+                    replicas=self._nodes,
+                )
+            )
+            tool = [*self._java, "kafka.tools.StorageTool", "format", "--cluster-id", "sluicegate-tests-00001", "-c"]
+            subprocess.run([*tool, str(self._properties(number))], check=True, capture_output=True)
+        self.processes = [self._started(number) for number in range(self._nodes)]
         try:
-            self._await_ready(time.monotonic() + START_TIMEOUT_S)
+            self.await_ready()
         except BaseException:
             self._stop()
             raise
@@ -101,19 +116,42 @@ class ApacheKafka:
     ) -> None:
         self._stop()
 
-    def _await_ready(self, deadline: float) -> None:
+    def start(self, number: int) -> None:
+        """Start a broker again that has ended, and wait until all are up."""
+        self.processes[number].wait()
+        self.processes[number] = self._started(number)
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Wait until every broker is there; raises RuntimeError when one is not in time."""
+        deadline = time.monotonic() + START_TIMEOUT_S
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         while True:
             try:
-                if admin.list_topics(timeout=1.0).brokers:
+                if len(admin.list_topics(timeout=1.0).brokers) == self._nodes:
                     return
-            except KafkaException as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    said = self._log.read_text(errors="replace")[-4000:]
-                    raise RuntimeError(f"Apache Kafka did not start; the end of its log:\n{said}") from error
+            except KafkaException:
+                pass
+            ended = [number for number, process in enumerate(self.processes) if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                said = self._log(ended[0] if ended else 0).read_text(errors="replace")[-4000:]
+                raise RuntimeError(f"Apache Kafka did not start; the end of its log:\n{said}")
+            time.sleep(0.05)
+
+    def _properties(self, number: int) -> Path:
+        return Path(self._folder.name) / f"server-{number}.properties"
+
+    def _log(self, number: int) -> Path:
+        return Path(self._folder.name) / f"kafka-{number}.log"
+
+    def _started(self, number: int) -> subprocess.Popen[bytes]:
+        return start_tethered([*self._java, "kafka.Kafka", self._properties(number)], self._log(number))
 
     def _stop(self) -> None:
-        stop_tethered(self._process, STOP_TIMEOUT_S)
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            stop_tethered(process, STOP_TIMEOUT_S)
         self._folder.cleanup()
 
 

@@ -35,6 +35,7 @@ class Output:
     headers: Mapping[str, bytes | None]
     value: bytes
     event: dict[str, Any]
+    timestamp_ms: int
 
     @property
     def event_id(self) -> str:
@@ -187,4 +188,4 @@ def _output(names: Mapping[str, str], message: Message) -> Output:
     topic, value = message.topic() or "", message.value() or b""
     headers: Any = message.headers() or ()
     at = (topic, message.partition() or 0, message.offset() or 0)
-    return Output(names[topic], at, message.key(), dict(headers), value, orjson.loads(value))
+    return Output(names[topic], at, message.key(), dict(headers), value, orjson.loads(value), message.timestamp()[1])

@@ -1,0 +1,180 @@
+"""Everything that we break, by name; each mends what it broke."""
+
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from confluent_kafka import ElectionType
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+)
+
+from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
+from tests.integration.worker_process import free_port
+
+_A_WHILE_S: Final = 6.0
+_DEGRADED: Final = frozenset({"review"})
+_REFUSED: Final = frozenset({"deadletter"})
+
+
+def kill_worker(chaos: Chaos) -> None:
+    chaos.signal(0, signal.SIGKILL)
+    chaos.restart(0)
+
+
+def kill_twenty_times(chaos: Chaos) -> None:
+    for turn in range(20):
+        time.sleep(3)
+        chaos.signal(turn % len(chaos.workers), signal.SIGKILL)
+        chaos.restart(turn % len(chaos.workers))
+
+
+def terminate_worker(chaos: Chaos) -> None:
+    chaos.signal(0, signal.SIGTERM)
+    chaos.restart(0)
+
+
+def roll(chaos: Chaos) -> None:
+    for number in range(len(chaos.workers)):
+        chaos.signal(number, signal.SIGTERM)
+        chaos.restart(number)
+
+
+def freeze_worker(chaos: Chaos) -> None:
+    chaos.signal(0, signal.SIGSTOP)
+    time.sleep(SESSION_MS / 1000 + 4)
+    chaos.signal(0, signal.SIGCONT)
+
+
+def join_and_leave(chaos: Chaos) -> None:
+    for _ in range(3):
+        number = chaos.start_worker()
+        chaos.await_ready(number)
+        time.sleep(1)
+        chaos.signal(number, signal.SIGTERM)
+        chaos.workers[number].wait()
+
+
+def kill_broker(chaos: Chaos) -> None:
+    chaos.cluster.processes[0].kill()
+    time.sleep(_A_WHILE_S)
+    chaos.cluster.start(0)
+
+
+def move_leaders(chaos: Chaos) -> None:
+    chaos.cluster.processes[1].terminate()  # it hands its leaderships over
+    chaos.cluster.start(1)
+    time.sleep(2)
+    elected = _admin(chaos).elect_leaders(ElectionType.PREFERRED).result()  # and takes them back
+    assert elected is not None
+
+
+def add_partitions(chaos: Chaos) -> None:
+    topic = chaos.stream.topics["raw"]
+    for done in _admin(chaos).create_partitions([NewPartitions(topic, PARTITIONS + 3)]).values():
+        done.result()
+
+
+def cut_network(chaos: Chaos) -> None:
+    chaos.proxies.cut()
+    time.sleep(_A_WHILE_S)
+    chaos.proxies.mend()
+
+
+def slow_network(chaos: Chaos) -> None:
+    chaos.proxies.slow(0.2)
+    time.sleep(_A_WHILE_S)
+    chaos.proxies.mend()
+
+
+def refuse_large_messages(chaos: Chaos) -> None:
+    _configure(chaos, "recall", "max.message.bytes", "64")
+    time.sleep(_A_WHILE_S)
+    _configure(chaos, "recall", "max.message.bytes", "1048588")
+
+
+def refuse_without_replicas(chaos: Chaos) -> None:
+    _configure(chaos, "recall", "min.insync.replicas", "3")
+    kill_broker(chaos)
+    _configure(chaos, "recall", "min.insync.replicas", "2")
+
+
+def fill_disk(chaos: Chaos) -> None:
+    """The kernel refuses the broker every write that makes a file longer, as it does when a disk is full."""
+    broker = chaos.cluster.processes[2]
+    resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    broker.wait(60)  # a broker without a log directory ends itself
+    chaos.cluster.start(2)
+
+
+def broken_model(how: str) -> Callable[[Chaos], None]:
+    return lambda chaos: chaos.break_model(how, _A_WHILE_S)
+
+
+def wait_a_while(_: Chaos) -> None:
+    time.sleep(_A_WHILE_S)
+
+
+def skewed_clock(rng: random.Random) -> int:
+    """From five days ago to half an hour ahead, in milliseconds since the epoch."""
+    return int((time.time() + rng.uniform(-5 * 86_400, 1_800)) * 1000)
+
+
+FAULTS: Final[dict[str, Fault]] = {
+    "worker killed": Fault(kill_worker),
+    "worker terminated": Fault(terminate_worker, never_twice=True),
+    "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
+    "worker frozen": Fault(freeze_worker),
+    "workers join and leave": Fault(join_and_leave),
+    "broker killed": Fault(kill_broker),
+    "leaders moved": Fault(move_leaders),
+    "partitions added": Fault(add_partitions),
+    "network cut": Fault(cut_network, through_proxy=True, also_allowed=_REFUSED),
+    "network slow": Fault(slow_network, through_proxy=True),
+    "output too large": Fault(refuse_large_messages, also_allowed=_REFUSED),
+    "too few replicas": Fault(refuse_without_replicas, also_allowed=_REFUSED),
+    "broker's disk full": Fault(fill_disk),
+    "model raises": Fault(broken_model("raise"), also_allowed=_DEGRADED),
+    "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED),
+    "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED),
+    "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED),
+    "collector down": Fault(wait_a_while, settings={"SLUICE_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}),
+    "clocks wrong": Fault(wait_a_while, timestamp_of=skewed_clock),
+}
+
+TWENTY_KILLS: Final = Fault(kill_twenty_times)
+
+_MIXED: Final = (kill_worker, terminate_worker, freeze_worker, kill_broker, cut_network, slow_network, join_and_leave)
+
+
+def random_mix(seed: int) -> Fault:
+    """Four faults in a row, drawn by seed."""
+    drawn = random.Random(seed).choices(_MIXED, k=4)
+
+    def inject(chaos: Chaos) -> None:
+        for fault in drawn:
+            fault(chaos)
+
+    return Fault(inject, through_proxy=True, also_allowed=_REFUSED)
+
+
+def _admin(chaos: Chaos) -> AdminClient:
+    return AdminClient({"bootstrap.servers": chaos.cluster.bootstrap_servers, "log_level": 0})
+
+
+def _configure(chaos: Chaos, event: str, name: str, value: str) -> None:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource_ = ConfigResource(ConfigResource.Type.TOPIC, chaos.stream.topics[event], incremental_configs=[entry])
+    _each(_admin(chaos).incremental_alter_configs([resource_]))
+
+
+def _each(futures: dict[Any, Any]) -> None:
+    for future in futures.values():
+        future.result()

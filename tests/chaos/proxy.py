@@ -1,0 +1,78 @@
+"""TCP proxies between the workers and the brokers, which can cut the line or make it slow. They change no byte."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+_CHUNK: Final = 65_536
+
+
+class Proxies:
+    """One proxy for each of `routes`, from a port of ours to the port behind it, in a thread of their own."""
+
+    def __init__(self, routes: Mapping[int, int]) -> None:
+        self._routes = routes
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._lines: set[asyncio.StreamWriter] = set()
+        self._cut = False
+        self._delay_s = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        for port, behind in self._routes.items():
+            asyncio.run_coroutine_threadsafe(self._listen(port, behind), self._loop).result()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def cut(self) -> None:
+        """Every connection breaks, and none comes about until `mend`."""
+        self._cut = True
+        self._loop.call_soon_threadsafe(self._drop_all)
+
+    def slow(self, delay_s: float) -> None:
+        """Every piece of data waits this long before it goes on."""
+        self._delay_s = delay_s
+
+    def mend(self) -> None:
+        """The line is whole and quick again."""
+        self._cut, self._delay_s = False, 0.0
+
+    def _drop_all(self) -> None:
+        for line in self._lines:
+            line.transport.abort()
+
+    async def _listen(self, port: int, behind: int) -> None:
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if self._cut:
+                writer.transport.abort()
+                return
+            try:
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", behind)
+            except OSError:  # the broker is down
+                writer.transport.abort()
+                return
+            await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
+
+        await asyncio.start_server(connect, "127.0.0.1", port)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lines.add(writer)
+        try:
+            while data := await reader.read(_CHUNK):
+                if self._delay_s:
+                    await asyncio.sleep(self._delay_s)
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            self._lines.discard(writer)
+            writer.close()

@@ -1,0 +1,189 @@
+"""One fault, from the first event to the books: producer, workers, fault, recovery, verdict."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+from confluent_kafka import KafkaException
+
+from agents.local.tethered import start_worker, stop_tethered
+from agents.settings import load_settings
+from agents.topics import create_topics, topic_configs
+from tests.chaos.producer import SteadyProducer
+from tests.chaos.proxy import Proxies
+from tests.chaos.verifier import Verdict, verify
+from tests.integration.worker_process import Stream, free_port, wait_for
+from tests.kafka_cluster import ApacheKafka
+
+SESSION_MS: Final = 6_000
+PARTITIONS: Final = 6
+
+_MOST_S: Final = 180.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`inject` breaks something and mends it again. `also_allowed`: outcomes that any event may have meanwhile."""
+
+    inject: "Callable[[Chaos], None]"
+    workers: int = 2
+    settings: Mapping[str, str] = field(default_factory=dict)
+    also_allowed: frozenset[str] = frozenset()
+    through_proxy: bool = False
+    timestamp_of: Callable[[random.Random], int] | None = None
+    never_twice: bool = False
+    """Whether a duplicate breaks the promise."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a scenario. `recovered_s`: from the fault's end until all that was published before is committed."""
+
+    name: str
+    verdict: Verdict
+    recovered_s: float
+    kept: bool
+
+
+class Chaos:
+    """What a fault may lay hands on."""
+
+    def __init__(self, cluster: ApacheKafka, proxies: Proxies, stream: Stream, folder: Path, fault: Fault) -> None:
+        self.cluster = cluster
+        self.proxies = proxies
+        self.stream = stream
+        self.producer: SteadyProducer
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._folder = folder
+        self._fault = fault
+        self._ports: dict[int, int] = {}
+
+    def start_worker(self) -> int:
+        """Start one more; returns its place in `workers`."""
+        self.workers.append(self._start(len(self.workers)))
+        return len(self.workers) - 1
+
+    def restart(self, number: int) -> None:
+        """Start a worker again that has ended, and wait until it is ready."""
+        self.workers[number].wait()
+        self.workers[number] = self._start(number)
+        self.await_ready(number)
+
+    def signal(self, number: int, what: signal.Signals) -> None:
+        """Send a worker a signal."""
+        os.kill(self.workers[number].pid, what)
+
+    def await_ready(self, number: int) -> None:
+        """Until /readyz says so."""
+        wait_for(lambda: self._ready(number), 90, f"worker {number} is not ready")
+
+    def break_model(self, how: str, seconds: float) -> None:
+        """Every worker's model fails for so long."""
+        self._model_fault.write_text(how)
+        time.sleep(seconds)
+        self._model_fault.unlink()
+
+    def stop_workers(self) -> None:
+        """SIGTERM, and kill what does not end."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                worker.terminate()
+        for worker in self.workers:
+            stop_tethered(worker, 40)
+
+    @property
+    def _model_fault(self) -> Path:
+        return self._folder / "model-fault"
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        self._ports[number] = free_port()
+        servers = ",".join(f"127.0.0.1:{port}" for port in self.cluster.proxy_ports)
+        environment = {
+            **self.stream.environment,
+            "SLUICE_HTTP_PORT": str(self._ports[number]),
+            "SLUICE_SESSION_TIMEOUT_MS": str(SESSION_MS),
+            "SLUICE_DEADLINE_MS": "3000",
+            "SLUICE_TRACE_SAMPLE_RATIO": "0.1",
+            "CHAOS_MODEL_FAULT": str(self._model_fault),
+            **({"SLUICE_BOOTSTRAP_SERVERS": servers} if self._fault.through_proxy else {}),
+            **self._fault.settings,
+        }
+        log = self._folder / f"worker-{number}-{uuid.uuid4().hex[:4]}.log"
+        return start_worker(environment, log, ["tests.chaos.worker"])
+
+    def _ready(self, number: int) -> bool:
+        assert self.workers[number].poll() is None, f"worker {number} ended: see {self._folder}"
+        try:
+            return httpx.get(f"http://127.0.0.1:{self._ports[number]}/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def run(cluster: ApacheKafka, name: str, fault: Fault, *, count: int, rate: float, seed: int, folder: Path) -> Row:
+    """Play one scenario on `cluster`, with topics and a group of its own; logs stay in `folder`."""
+    folder.mkdir(parents=True)
+    stream = _new_stream(cluster, name)
+    routes = dict(zip(cluster.proxy_ports, cluster.behind_proxy, strict=True))
+    with Proxies(routes) as proxies, _played(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
+        for number in range(fault.workers):
+            chaos.start_worker()
+            chaos.await_ready(number)
+        chaos.producer = SteadyProducer(
+            cluster.bootstrap_servers, stream.topics["raw"], count, rate, seed, fault.timestamp_of
+        )
+        chaos.producer.start()
+        chaos.producer.wait_for(count // 5)
+        fault.inject(chaos)
+        recovered_s = _recover(stream)
+        chaos.producer.finish()
+        wait_for(lambda: _caught_up(stream), _MOST_S, f"{name}: the lag stays, see {folder}")
+    verdict = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
+    kept = verdict.kept and not (fault.never_twice and verdict.duplicates)
+    return Row(name, verdict, recovered_s, kept)
+
+
+@contextmanager
+def _played(chaos: Chaos) -> Iterator[Chaos]:
+    try:
+        yield chaos
+    finally:
+        chaos.stop_workers()
+
+
+def _new_stream(cluster: ApacheKafka, name: str) -> Stream:
+    prefix = f"{name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
+    events = {event: f"{prefix}.{event}" for event in load_settings().topics}
+    configs = {
+        topic: {**config, "min.insync.replicas": str(max(1, len(cluster.ports) - 1))}
+        for topic, config in topic_configs(events).items()
+    }
+    create_topics(cluster.bootstrap_servers, configs, PARTITIONS, len(cluster.ports))
+    return Stream(cluster.bootstrap_servers, events, f"{prefix}.group")
+
+
+def _recover(stream: Stream) -> float:
+    """Seconds until what is published by now is committed."""
+    began, ends = time.monotonic(), stream.ends()
+    wait_for(lambda: _committed_beyond(stream, ends), _MOST_S, "the workers do not recover")
+    return time.monotonic() - began
+
+
+def _caught_up(stream: Stream) -> bool:
+    return _committed_beyond(stream, stream.ends())
+
+
+def _committed_beyond(stream: Stream, ends: Mapping[int, int]) -> bool:
+    try:
+        committed = stream.committed()
+    except KafkaException:  # a broker is on its way back
+        return False
+    return all(committed.get(partition, 0) >= end for partition, end in ends.items())

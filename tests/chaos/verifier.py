@@ -1,0 +1,66 @@
+"""The books after a scenario: what lies in the input topic against what lies in the output topics."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from confluent_kafka import Message
+
+from tests.chaos.producer import Kind, kind_of
+from tests.integration.accounts import DEMANDED, expected_event_id
+from tests.integration.worker_process import Output
+
+OUTCOMES: Mapping[Kind, str] = {"allow": "allowed", "block": "blocked", "review": "review", "poison": "deadletter"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`lost`: events without an outcome. `wrong`: outcomes that the event may not have, or that lack an output.
+
+    `duplicates`: outcomes beyond an event's first. `unrecognisable`: outputs whose `event_id` is no event's. Latency in
+    milliseconds, from the record's own timestamp to its first ledger record's.
+    """
+
+    events: int
+    lost: int
+    wrong: int
+    duplicates: int
+    unrecognisable: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise was kept."""
+        return not (self.lost or self.wrong or self.unrecognisable)
+
+
+def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: frozenset[str]) -> Verdict:
+    """Compare; what is `also_allowed` may become of any event, since the fault leaves no better choice."""
+    records = {(message.partition(), message.offset()): message for message in inputs}
+    ids = {at: expected_event_id(message) for at, message in records.items()}
+    published = {output.at: output for output in outputs if output.name != "ledger"}
+    outcomes: dict[tuple[int | None, int | None], list[int]] = defaultdict(list)
+    wrong = 0
+    for ledger in (output for output in outputs if output.name == "ledger"):
+        at = (ledger.event["source"]["partition"], ledger.event["source"]["offset"])
+        outcome = ledger.event["outcome"]
+        own = [published.get((one["topic"], one["partition"], one["offset"])) for one in ledger.event["outputs"]]
+        proper = outcome in {OUTCOMES[kind_of(records[at].value() or b"")], *also_allowed}
+        whole = sorted(output.name for output in own if output) == DEMANDED[outcome]
+        same_id = {ledger.event_id, *(output.event_id for output in own if output)} == {ids[at]}
+        wrong += not (proper and whole and same_id)
+        outcomes[at].append(ledger.timestamp_ms)
+    known = set(ids.values())
+    sent = {at: message.timestamp()[1] for at, message in records.items()}
+    latencies = np.array([min(times) - sent[at] for at, times in outcomes.items()] or [0])
+    return Verdict(
+        events=len(records),
+        lost=len(records.keys() - outcomes.keys()),
+        wrong=wrong,
+        duplicates=sum(Counter({at: len(times) - 1 for at, times in outcomes.items()}).values()),
+        unrecognisable=sum(output.event_id not in known for output in outputs),
+        p50_ms=float(np.percentile(latencies, 50)),
+        p99_ms=float(np.percentile(latencies, 99)),
+    )

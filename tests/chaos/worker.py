@@ -1,0 +1,79 @@
+"""A worker whose model decides by the first word of a query, and breaks as a file tells it: ``-m tests.chaos.worker``.
+
+allow …, block …, review …      the verdict
+CHAOS_MODEL_FAULT               a file; while it says "raise", "hang", "garbage" or "memory", that is what happens
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from agents.serving import Loaded
+from agents.settings import Settings, load_settings
+from agents.worker import run_worker
+from models.batch_cost import BatchCost
+from models.engine import EncodedQuery, Judgement
+from models.labels import LABELS, Category
+from models.manifest import read_manifest
+from models.policy import Policy, Ruling, Verdict
+from models.registry import served_from
+
+HANG_S: Final = 4.0
+
+_PROBABILITIES: Final = dict.fromkeys(LABELS, 0.0) | {"allow": 1.0}
+_HASH: Final = "0" * 64
+
+
+class ScriptedEngine:
+    """A `models.engine.Engine` in name only."""
+
+    cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
+
+    def __init__(self, settings: Settings, fault: Path) -> None:
+        self.manifest = read_manifest(settings.model)
+        self.policy = Policy.layered(self.manifest.thresholds)
+        self._fault = fault
+
+    def encode(self, text: str) -> EncodedQuery:
+        """One token per word."""
+        return EncodedQuery(text, tuple(text.split()))
+
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
+        """By the first word of each, or not at all."""
+        match self._fault.read_text() if self._fault.exists() else "":
+            case "raise":
+                raise RuntimeError("the model is broken")
+            case "memory":
+                raise MemoryError
+            case "hang":
+                time.sleep(HANG_S)
+            case "garbage":
+                return [_judgement(query) for query in batch][1:]
+        return [_judgement(query) for query in batch]
+
+
+def _judgement(query: EncodedQuery) -> Judgement:
+    verdict = Verdict(query.tokens[0])
+    category = None if verdict is Verdict.ALLOW else Category.SPAM
+    return Judgement(
+        Ruling(verdict, category, 1.0, "scripted"),
+        lexical=query.text,
+        semantic=query.text,
+        probabilities=_PROBABILITIES,
+        prompt_hash=_HASH,
+        output_hash=_HASH,
+        input_tokens=len(query.tokens),
+        output_tokens=1,
+    )
+
+
+def _load(settings: Settings) -> Loaded:
+    served = served_from(settings.model)
+    engine = ScriptedEngine(settings, Path(os.environ["CHAOS_MODEL_FAULT"]))
+    return Loaded(served, {served.model: engine})  # type: ignore[dict-item]  # it quacks
+
+
+if __name__ == "__main__":
+    run_worker(load_settings(), _load)
