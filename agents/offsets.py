@@ -4,8 +4,9 @@
                    └────── acked ────┘ └── the head: 44 and 45 wait for it ──┘
 
 Faust's own out-of-order acking commits past unfinished events (faust-streaming #606); this never does, because it hands
-Faust nothing but a contiguous prefix. Every event holds a slot of the window from `register` until its ack, not until
-it is done: otherwise a stuck head would let the events behind it pile up without bound.
+Faust nothing but a contiguous prefix. Where a partition goes back to an earlier offset, what it delivered before is
+void: it comes again. Every event holds a slot of the window from `register` until its ack, not until it is done:
+otherwise a stuck head would let the events behind it pile up without bound.
 
 Not thread-safe, but for `in_flight`: it lives on the event loop.
 """
@@ -40,6 +41,7 @@ class OffsetTracker(Generic[EventT]):
         self._acknowledge = acknowledge
         self._slots = asyncio.Semaphore(window)
         self._queues: dict[Partition, deque[Registered[EventT]]] = {}
+        self._newest: dict[Partition, int] = {}
         self._epochs: Counter[Partition] = Counter()
 
     @property
@@ -53,11 +55,14 @@ class OffsetTracker(Generic[EventT]):
         heads = [queue[0].since for queue in self._queues.values() if queue]
         return time.monotonic() - min(heads) if heads else 0.0
 
-    async def register(self, event: EventT, partition: Partition) -> Registered[EventT]:
+    async def register(self, event: EventT, partition: Partition, offset: int) -> Registered[EventT]:
         """Take a slot of the window, waiting for one if need be, and queue `event` behind its partition's others.
 
         Call it in the order in which the events arrived, from one task.
         """
+        if offset <= self._newest.get(partition, -1):
+            self.revoke([partition])
+        self._newest[partition] = offset
         epoch = self._epochs[partition]
         await self._slots.acquire()
         registered = Registered(event, partition, time.monotonic())
@@ -79,6 +84,7 @@ class OffsetTracker(Generic[EventT]):
         """Forget the events of `partitions`: they are another worker's now, and completing them acks nothing."""
         for partition in partitions:
             self._epochs[partition] += 1
+            self._newest.pop(partition, None)
             for _ in self._queues.pop(partition, ()):
                 self._slots.release()
 

@@ -17,6 +17,7 @@ import faust
 import uvloop
 from faust.web import Request, View
 
+from agents.consumer import consume_safely
 from agents.offsets import OffsetTracker, Registered
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
@@ -73,7 +74,7 @@ class Worker:
                 self._pipeline = pipeline
                 async for event in stream.noack().events():
                     message = event.message
-                    registered = await self._tracker.register(event, (message.topic, message.partition))
+                    registered = await self._tracker.register(event, (message.topic, message.partition), message.offset)
                     tasks.create_task(self._handle(pipeline, registered), name="event")
         except Exception as error:  # noqa: BLE001 - Faust would restart the agent past the events in flight
             await self._stop_without_acking(error)
@@ -154,7 +155,7 @@ def _timestamp(seconds: float | None) -> datetime:
 
 def _faust_app(settings: Settings) -> Any:
     brokers = ";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(","))
-    return faust.App(
+    app = faust.App(
         settings.group_id,
         broker=brokers,
         autodiscover=False,
@@ -178,6 +179,8 @@ def _faust_app(settings: Settings) -> Any:
         web_bind=settings.http_host,
         web_port=settings.http_port,
     )
+    consume_safely(app)
+    return app
 
 
 def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_models) -> None:

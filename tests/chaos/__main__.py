@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.faults import FAULTS, TWENTY_KILLS, random_mix
+from tests.chaos.proxy import Proxies
 from tests.chaos.scenario import Fault, Row, run
 from tests.kafka_cluster import ApacheKafka, available
 
@@ -40,12 +41,16 @@ def main(
         plan += [("worker killed twenty times", TWENTY_KILLS, kills)] if kills else []
     console = Console(stderr=True)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="sluicegate-chaos-") as temporary, ApacheKafka(nodes=3) as cluster:
+    with (
+        tempfile.TemporaryDirectory(prefix="sluicegate-chaos-") as temporary,
+        ApacheKafka(nodes=3) as cluster,
+        Proxies(dict(zip(cluster.proxy_ports, cluster.behind_proxy, strict=True))) as proxies,
+    ):
         folder = logs or Path(temporary)
         for number, (name, chosen, count) in enumerate(plan):
             console.print(f"{name}: {count} events")
             here = folder / f"{number:02}-{name.replace(' ', '-')}"
-            row = run(cluster, name, chosen, count=count, rate=rate, seed=seed + number, folder=here)
+            row = run(cluster, proxies, name, chosen, count=count, rate=rate, seed=seed + number, folder=here)
             console.print(row)
             rows.append(row)
     Console().print(_table(rows))

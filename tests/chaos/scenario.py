@@ -128,12 +128,13 @@ class Chaos:
             return False
 
 
-def run(cluster: ApacheKafka, name: str, fault: Fault, *, count: int, rate: float, seed: int, folder: Path) -> Row:
+def run(
+    cluster: ApacheKafka, proxies: Proxies, name: str, fault: Fault, *, count: int, rate: float, seed: int, folder: Path
+) -> Row:
     """Play one scenario on `cluster`, with topics and a group of its own; logs stay in `folder`."""
     folder.mkdir(parents=True)
     stream = _new_stream(cluster, name)
-    routes = dict(zip(cluster.proxy_ports, cluster.behind_proxy, strict=True))
-    with Proxies(routes) as proxies, _played(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
+    with _played(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
         for number in range(fault.workers):
             chaos.start_worker()
             chaos.await_ready(number)

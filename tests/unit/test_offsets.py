@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.offsets import OffsetTracker, Partition, Registered
+from agents.offsets import EventT, OffsetTracker, Partition, Registered
 
 P0: Partition = ("queries.raw", 0)
 P1: Partition = ("queries.raw", 1)
@@ -22,15 +22,23 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+numbers = count()
+
+
+async def register(tracker: OffsetTracker[EventT], event: EventT, partition: Partition) -> Registered[EventT]:
+    """At an offset beyond all before."""
+    return await tracker.register(event, partition, next(numbers))
+
+
 def registering(tracker: Tracker, event: str, partition: Partition) -> asyncio.Task[Registered[str]]:
-    return asyncio.create_task(tracker.register(event, partition), name=event)
+    return asyncio.create_task(register(tracker, event, partition), name=event)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 async def test_every_order_of_completion_acks_the_contiguous_prefix(order: tuple[int, ...]) -> None:
     acked: list[int] = []
     tracker = OffsetTracker(acked.append, window=4)
-    registered = [await tracker.register(offset, P0) for offset in range(4)]
+    registered = [await register(tracker, offset, P0) for offset in range(4)]
     for done, offset in enumerate(order, 1):
         tracker.complete(registered[offset])
         finished = set(order[:done])
@@ -41,15 +49,15 @@ async def test_every_order_of_completion_acks_the_contiguous_prefix(order: tuple
 async def test_partitions_do_not_wait_for_each_other() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=4)
-    await tracker.register("stuck", P0)
-    tracker.complete(await tracker.register("free", P1))
+    await register(tracker, "stuck", P0)
+    tracker.complete(await register(tracker, "free", P1))
     assert acked == ["free"]
 
 
 async def test_a_slot_is_held_until_the_ack_so_a_stuck_head_stops_the_stream() -> None:
     tracker: Tracker = OffsetTracker(lambda _: None, window=2)
-    head = await tracker.register("head", P0)
-    tracker.complete(await tracker.register("behind", P0))
+    head = await register(tracker, "head", P0)
+    tracker.complete(await register(tracker, "behind", P0))
     waiting = registering(tracker, "next", P0)
     await settle()
     assert not waiting.done()
@@ -61,9 +69,9 @@ async def test_a_slot_is_held_until_the_ack_so_a_stuck_head_stops_the_stream() -
 async def test_nothing_is_acked_after_a_revoke_even_if_the_partition_comes_back() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=4)
-    old = [await tracker.register(event, P0) for event in ("old 1", "old 2")]
+    old = [await register(tracker, event, P0) for event in ("old 1", "old 2")]
     tracker.revoke([P0])
-    new = await asyncio.wait_for(tracker.register("old 1 again", P0), 1)
+    new = await asyncio.wait_for(register(tracker, "old 1 again", P0), 1)
     for registered in old:
         tracker.complete(registered)
     assert acked == []
@@ -74,7 +82,7 @@ async def test_nothing_is_acked_after_a_revoke_even_if_the_partition_comes_back(
 async def test_an_event_that_waits_for_its_slot_outlives_the_revoke_of_another_partition() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=1)
-    await tracker.register("theirs", P0)
+    await register(tracker, "theirs", P0)
     waiting = registering(tracker, "ours", P1)
     await settle()
     tracker.revoke([P0])
@@ -87,35 +95,49 @@ async def test_an_event_that_waits_for_its_slot_outlives_the_revoke_of_another_p
 async def test_an_event_revoked_while_it_waits_for_its_slot_is_never_acked_and_keeps_no_slot() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=1)
-    first = await tracker.register("first", P0)
+    first = await register(tracker, "first", P0)
     waiting = registering(tracker, "revoked", P1)
     await settle()
     tracker.revoke([P1])
     tracker.complete(first)
     tracker.complete(await asyncio.wait_for(waiting, 1))
     assert acked == ["first"]
-    await asyncio.wait_for(tracker.register("next", P1), 1)
+    await asyncio.wait_for(register(tracker, "next", P1), 1)
+
+
+async def test_a_partition_that_goes_back_delivers_everything_again_and_acks_it_in_order() -> None:
+    acked: list[str] = []
+    tracker = OffsetTracker(acked.append, window=3)
+    void = [await tracker.register(event, P0, offset) for event, offset in (("void 5", 5), ("void 6", 6))]
+    other = await tracker.register("other", P1, 0)
+    again = [await tracker.register(event, P0, offset) for event, offset in (("4", 4), ("5", 5))]
+    for registered in (*void, other, again[1]):
+        tracker.complete(registered)
+    assert acked == ["other"]
+    tracker.complete(again[0])
+    assert acked == ["other", "4", "5"]
+    assert tracker.in_flight == 0
 
 
 async def test_a_cancelled_register_keeps_no_slot() -> None:
     tracker: Tracker = OffsetTracker(lambda _: None, window=1)
-    first = await tracker.register("first", P0)
+    first = await register(tracker, "first", P0)
     waiting = registering(tracker, "cancelled", P0)
     await settle()
     waiting.cancel()
     tracker.complete(first)
     await settle()
     assert tracker.in_flight == 0
-    await asyncio.wait_for(tracker.register("next", P0), 1)
+    await asyncio.wait_for(register(tracker, "next", P0), 1)
 
 
 async def test_after_abandon_nothing_is_acked_not_even_what_comes_later() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=2)
-    before = await tracker.register("before", P0)
+    before = await register(tracker, "before", P0)
     tracker.abandon()
     tracker.complete(before)
-    tracker.complete(await asyncio.wait_for(tracker.register("after", P0), 1))
+    tracker.complete(await asyncio.wait_for(register(tracker, "after", P0), 1))
     assert acked == []
     assert tracker.in_flight == 0
 
@@ -152,7 +174,7 @@ class World:
         """What the one task that registers does: nothing while its last event still waits for a slot."""
         if self.waiting is None:
             self._waiting_for = self.assignment(partition)
-            self.waiting = asyncio.create_task(self.tracker.register(next(self._numbers), partition), name="register")
+            self.waiting = asyncio.create_task(register(self.tracker, next(self._numbers), partition), name="register")
         await self.settle()
 
     async def complete(self, choice: int) -> None:
@@ -214,7 +236,7 @@ def test_acks_stay_a_contiguous_prefix_and_slots_never_leak(plan: list[tuple[str
             await world.complete(0)
             world.check()
         assert world.tracker.in_flight == 0
-        fresh = [asyncio.create_task(world.tracker.register(-n, P0), name="fresh") for n in range(window + 1)]
+        fresh = [asyncio.create_task(register(world.tracker, -n, P0), name="fresh") for n in range(window + 1)]
         await settle()
         assert [task.done() for task in fresh] == [True] * window + [False]
         fresh[-1].cancel()

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from agents.worker import Worker
 from tests.compiled import compiled_tiny
 
 PARTITION = ("queries.raw", 0)
+OFFSETS = count()
 
 
 @dataclass
@@ -41,7 +43,7 @@ def worker(model: Path) -> Worker:
 
 
 async def finish(worker: Worker, event: Event) -> None:
-    worker._tracker.complete(await worker._tracker.register(event, PARTITION))
+    worker._tracker.complete(await worker._tracker.register(event, PARTITION, next(OFFSETS)))
 
 
 async def test_only_events_of_the_present_assignment_are_acked(worker: Worker) -> None:
@@ -56,7 +58,7 @@ async def test_once_an_event_has_no_outcome_no_later_one_is_acked(worker: Worker
     worker.app.consumer_generation_id = 1
     before, in_flight, after = Event(1), Event(1), Event(1)
     await finish(worker, before)
-    registered = await worker._tracker.register(in_flight, PARTITION)
+    registered = await worker._tracker.register(in_flight, PARTITION, next(OFFSETS))
 
     await worker._stop_without_acking(RuntimeError("no outcome"))
     worker._tracker.complete(registered)
@@ -68,7 +70,7 @@ async def test_once_an_event_has_no_outcome_no_later_one_is_acked(worker: Worker
 
 async def test_a_worker_whose_oldest_event_is_late_is_neither_alive_nor_ready(worker: Worker) -> None:
     assert worker._health() == []
-    registered = await worker._tracker.register(Event(1), PARTITION)
+    registered = await worker._tracker.register(Event(1), PARTITION, next(OFFSETS))
     assert worker._health() == []
     registered.since -= worker._settings.longest_event_s + 11
     [problem] = worker._health()

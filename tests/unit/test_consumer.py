@@ -1,0 +1,70 @@
+"""What Faust hands over around a seek, with its real consumer but for the connection to a broker."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import faust
+import pytest
+from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
+from faust.transport.drivers import aiokafka
+from faust.types import TP
+
+from agents.consumer import consume_safely
+
+PARTITION = TP("queries.raw", 0)
+
+
+class Scripted:
+    """A consumer whose broker has a log of ten records, the first two of them committed."""
+
+    def __init__(self, consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.consumer = consumer
+        self.position = 5  # where an assignment that is over had come to
+        consumer.flow_active = True
+        consumer._active_partitions = {PARTITION}
+        monkeypatch.setattr(consumer, "_getmany", self._fetch)
+        monkeypatch.setattr(consumer, "seek_to_committed", self._seek)
+        monkeypatch.setattr(consumer, "highwater", lambda _: 10)
+
+    async def _fetch(self, **_: Any) -> dict[TP, Iterator[Any]]:
+        offsets, self.position = range(self.position, 10), 10
+        return {PARTITION: iter([record(offset) for offset in offsets])}
+
+    async def _seek(self) -> dict[TP, int]:
+        self.position = 2
+        return {PARTITION: 2}
+
+
+def record(offset: int) -> Any:
+    return ConsumerRecord("queries.raw", 0, offset, 0, 0, b"", b"", None, 0, 0, ())
+
+
+@pytest.fixture
+def app() -> Any:
+    return faust.App("test", broker="kafka://127.0.0.1:1", store="memory://")
+
+
+async def handed_over(scripted: Scripted) -> list[int]:
+    """The offsets of two fetches; after the first record of the first one a rebalance resumes, and so seeks."""
+    offsets = []
+    for _ in range(2):
+        async for _, message in scripted.consumer.getmany(timeout=0):
+            offsets.append(message.offset)
+            if len(offsets) == 1:
+                await scripted.consumer.perform_seek()
+    return offsets
+
+
+async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume_safely(app)
+    assert await handed_over(Scripted(app.consumer, monkeypatch)) == [5, *range(2, 10)]
+
+
+async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert type(app.consumer) is aiokafka.Consumer
+    offsets = await handed_over(Scripted(app.consumer, monkeypatch))
+    assert offsets[:3] == [5, 6, 7], "Faust was mended: agents/consumer.py can go"
