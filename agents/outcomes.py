@@ -7,7 +7,7 @@ block   ─► blocked                  error  ─► deadletter          always
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from rapidfuzz.fuzz import ratio
 
@@ -20,6 +20,7 @@ from schemas.events import (
     Context,
     DeadLetter,
     LedgerRecord,
+    OutcomeName,
     OutputEvent,
     Position,
     Ranking,
@@ -33,8 +34,7 @@ from schemas.events import (
     Tokens,
 )
 from schemas.events import Decision as DecisionTrace
-
-OutcomeName = Literal["allowed", "blocked", "review", "deadletter"]
+from schemas.replay_headers import original_time, replay_of
 
 _OUTCOMES: Mapping[Verdict, OutcomeName] = {
     Verdict.ALLOW: "allowed",
@@ -63,9 +63,19 @@ class Record:
         return Position(topic=self.topic, partition=self.partition, offset=self.offset)
 
     @property
+    def replay_of(self) -> str | None:
+        """Where the record lies that this one repeats, if `sluice replay` published it."""
+        return replay_of(self.headers)
+
+    @property
     def derived_id(self) -> str:
-        """The event id of a record without one: the same at every redelivery."""
-        return f"{self.topic}-{self.partition}-{self.offset}"
+        """The event id of a record without one: the same at every redelivery and replay."""
+        return self.replay_of or str(self.position)
+
+    @property
+    def event_time(self) -> datetime:
+        """The time of an event without one: when its record came, or the record that this one repeats."""
+        return (original_time(self.headers) if self.replay_of else None) or self.timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +253,7 @@ def ledger_record(
         validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
         query=decision.text if decision and with_text else None,
         shadow=shadow,
+        replay_of=record.replay_of,
     )
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from opentelemetry.context import Context
+
 from agents.decider import BatchObserver, Decider, Decision
-from agents.outcomes import OutcomeName, Record, Stamp, dead_letter, decided, ledger_record, outcome_of
+from agents.outcomes import Record, Stamp, dead_letter, decided, ledger_record, outcome_of
 from agents.publisher import Delivered, Publisher
 from agents.serving import Loaded, Serving
 from agents.settings import Settings
@@ -22,7 +24,8 @@ from agents.telemetry import EventSpan, Outcome, Telemetry
 from models.manifest import Manifest
 from schemas.codec import decode_raw_query, encode, event_id_of
 from schemas.errors import ContractError, PublishFailed
-from schemas.events import OutputEvent, RawQuery, StageLatencies
+from schemas.events import OutcomeName, OutputEvent, RawQuery, StageLatencies
+from schemas.replay_headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +128,7 @@ class Pipeline:
 
     async def _bring_to_outcome(self, record: Record, span: EventSpan) -> None:
         decider = self._serving.in_use
-        stamp = _stamp(record.derived_id, record.timestamp, decider.engine.manifest)
+        stamp = _stamp(record.derived_id, record.event_time, decider.engine.manifest)
         attempt = _Attempt(decider, stamp, time.time_ns())
         try:
             outputs = await self._outputs(record, span, attempt)
@@ -158,7 +161,7 @@ class Pipeline:
             raise
         event_id = raw.event_id or record.derived_id
         attempt.decider = self._serving.choose(event_id)
-        attempt.stamp = _stamp(event_id, raw.event_time or record.timestamp, attempt.decider.engine.manifest)
+        attempt.stamp = _stamp(event_id, raw.event_time or record.event_time, attempt.decider.engine.manifest)
         return raw
 
     def _begin_shadow(self, raw: RawQuery, record: Record, span: EventSpan, stamp: Stamp) -> None:
@@ -199,7 +202,7 @@ class Pipeline:
         key = record.key or attempt.stamp.event_id.encode()
         topics = [self._topics[name] for name, _ in outputs]
         with self._telemetry.publish_span(span, topics) as context:
-            headers = self._telemetry.inject(context)
+            headers = self._headers(record, context)
             sent = [
                 self._publisher.publish(topic, value, key=key, headers=headers)
                 for topic, (_, value) in zip(topics, outputs, strict=True)
@@ -207,6 +210,10 @@ class Pipeline:
             delivered = await asyncio.gather(*sent)
         attempt.publish_ms = _ms(started_ns, time.time_ns())
         return delivered
+
+    def _headers(self, record: Record, context: Context) -> list[tuple[str, bytes | None]]:
+        replay_of = record.replay_of
+        return [*self._telemetry.inject(context), *([(REPLAY_OF, replay_of.encode())] if replay_of else [])]
 
     async def _bury(self, record: Record, span: EventSpan, attempt: _Attempt, error: Exception) -> list[Delivered]:
         attempt.outcome, attempt.error = "deadletter", error
@@ -245,7 +252,7 @@ class Pipeline:
             self._topics["ledger"],
             encode(entry),
             key=attempt.stamp.event_id.encode(),
-            headers=self._telemetry.inject(span.context),
+            headers=self._headers(record, span.context),
         )
 
     def _report(self, span: EventSpan, attempt: _Attempt) -> None:

@@ -21,6 +21,7 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
+OutcomeName = Literal["allowed", "blocked", "review", "deadletter"]
 Codes = Annotated[list[Label], Meta(description="Reason codes, in the order in which they arose.")]
 
 
@@ -142,6 +143,9 @@ class Position(Struct, frozen=True, kw_only=True):
     partition: Count
     offset: Count
 
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
 
 class RecordHeader(Struct, frozen=True, kw_only=True):
     """One header of a record; names may repeat."""
@@ -219,7 +223,7 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     schema: Literal["sluicegate.ledger"] = "sluicegate.ledger"
     schema_version: Literal[1] = 1
     source: Position
-    outcome: Literal["allowed", "blocked", "review", "deadletter"]
+    outcome: OutcomeName
     outputs: list[Position]
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     labels_version: Label
@@ -235,6 +239,9 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     shadow: Annotated[
         bool, Meta(description="True: what a candidate model would have decided; nothing was published for it.")
     ] = False
+    replay_of: Annotated[
+        Label | None, Meta(description="Of a replay: `topic-partition-offset` of the record that it repeats.")
+    ] = None
 
 
 OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord

@@ -9,6 +9,7 @@ import orjson
 
 from schemas.errors import ConfigurationError
 from schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
+from schemas.replay_headers import REPLAY_OF, REPLAY_TIMESTAMP
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -25,6 +26,15 @@ EVENTS: Final[Mapping[str, type[msgspec.Struct]]] = {
 """Each event by the last part of its topic's default name."""
 
 _RECEIVED: Final = ("raw", "reviewed")
+
+_OUTPUT_HEADERS: Final = {
+    "traceparent": {"type": "string", "description": "W3C Trace Context of the event."},
+    REPLAY_OF: {"type": "string", "description": "Of a replay: topic-partition-offset of the record it repeats."},
+}
+_HEADERS: Final = {
+    **_OUTPUT_HEADERS,
+    REPLAY_TIMESTAMP: {"type": "string", "description": "Of a replay: that record's Kafka timestamp, milliseconds."},
+}
 
 
 def json_schema(name: str) -> dict[str, Any]:
@@ -68,9 +78,7 @@ def asyncapi() -> dict[str, Any]:
                     "summary": (event.__doc__ or "").partition("\n")[0],
                     "headers": {
                         "type": "object",
-                        "properties": {
-                            "traceparent": {"type": "string", "description": "W3C Trace Context of the event."},
-                        },
+                        "properties": _HEADERS if name == "raw" else _OUTPUT_HEADERS,
                     },
                     "payload": {
                         "schemaFormat": "application/schema+json;version=draft-2020-12",

@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from agents.cli.options import Brokers
+from agents.cli.replay_app import replay
 from models.manifest import Profile, Quantization
 from schemas.errors import ConfigurationError, SluicegateError
 
@@ -41,11 +43,8 @@ app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")
 app.add_typer(learn, name="learn")
+app.add_typer(replay, name="replay")
 app.add_typer(config, name="config")
-
-Brokers = Annotated[
-    str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")
-]
 
 Rows = Annotated[Path, typer.Argument(help="JSON Lines file of the fields above; others are ignored.")]
 Models = Annotated[

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import orjson
@@ -22,7 +23,7 @@ _SCHEMAS = Path(__file__).parents[2] / "schemas" / "json"
 
 
 def expected_event_id(message: Message) -> str:
-    """The producer's id if the record has a proper one, else its position."""
+    """The producer's id if the record has a proper one, else its position, or that of the record it is a replay of."""
     try:
         document = orjson.loads(message.value() or b"")
     except orjson.JSONDecodeError:
@@ -30,7 +31,9 @@ def expected_event_id(message: Message) -> str:
     given = document.get("event_id") if isinstance(document, dict) else None
     if isinstance(given, str) and 1 <= len(given) <= 200:
         return given
-    return f"{message.topic()}-{message.partition()}-{message.offset()}"
+    headers: Any = message.headers() or ()
+    replay_of = dict(headers).get("replay_of")
+    return replay_of.decode() if replay_of else f"{message.topic()}-{message.partition()}-{message.offset()}"
 
 
 def assert_accounted_for(inputs: Iterable[Message], outputs: Sequence[Output], *, once: bool = True) -> None:

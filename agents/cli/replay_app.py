@@ -1,0 +1,126 @@
+"""``sluice replay``: its commands, thin as those of `agents.cli.app`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from agents.cli.options import Brokers
+from schemas.events import OutcomeName
+
+replay = typer.Typer(
+    no_args_is_help=True,
+    help="Publish recorded events again, as they came: each keeps its `event_id` and says `replay_of` in a header.\n\n"
+    "Try it with `--dry-run`. docs/replay.md has the drill: a bad model, rolled back, and its decisions made anew.",
+)
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write 2026-01-31 or 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(parser=_time, metavar="TIME", help="Recorded then or later, as 2026-01-31T12:00:00Z; UTC by default."),
+]
+Until = Annotated[datetime | None, typer.Option(parser=_time, metavar="TIME", help="Recorded before then.")]
+EventIds = Annotated[list[str] | None, typer.Option("--event-id", help="Only this event; repeat for more.")]
+Reasons = Annotated[
+    list[str] | None,
+    typer.Option("--reason", help="Only with this reason code or class of error; repeat for more."),
+]
+ModelVersions = Annotated[
+    list[str] | None, typer.Option("--model-version", help="Only what this model had in hand; repeat for more.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing.")]
+Rate = Annotated[float, typer.Option(min=0, help="Most events a second; 0: as fast as Kafka takes them.")]
+
+
+@replay.command("deadletters")
+def replay_deadletters(
+    since: Since = None,
+    until: Until = None,
+    reason: Reasons = None,
+    model_version: ModelVersions = None,
+    event_id: EventIds = None,
+    dry_run: DryRun = False,
+    rate: Rate = 100,
+    brokers: Brokers = None,
+) -> None:
+    """Publish the records that ended as dead letters again, once what stopped them is mended.
+
+    Example: `sluice replay deadletters --reason EngineFailed --since 2026-01-31T12:00:00Z --dry-run`
+    """
+    from agents.cli.replay_commands import replay_events
+    from agents.replay import Filter
+    from agents.settings import load_settings
+
+    wanted = Filter(
+        since=since,
+        until=until,
+        event_ids=frozenset(event_id or ()),
+        reasons=frozenset(reason or ()),
+        model_versions=frozenset(model_version or ()),
+    )
+    replay_events(load_settings(bootstrap_servers=brokers), "deadletter", wanted, rate=rate, dry_run=dry_run)
+
+
+@replay.command("ledger")
+def replay_ledger(
+    since: Since = None,
+    until: Until = None,
+    reason: Reasons = None,
+    model_version: ModelVersions = None,
+    outcome: Annotated[OutcomeName | None, typer.Option(help="Only with this outcome.")] = None,
+    event_id: EventIds = None,
+    dry_run: DryRun = False,
+    rate: Rate = 100,
+    brokers: Brokers = None,
+) -> None:
+    """Publish the records behind decisions again, so that they are decided anew.
+
+    The last decision on an event counts: run again, it leaves out what has been decided anew since. What retention has
+    deleted from the input topic is counted and left out.
+
+    Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
+    """
+    from agents.cli.replay_commands import replay_events
+    from agents.replay import Filter
+    from agents.settings import load_settings
+
+    wanted = Filter(
+        since=since,
+        until=until,
+        event_ids=frozenset(event_id or ()),
+        reasons=frozenset(reason or ()),
+        model_versions=frozenset(model_version or ()),
+        outcome=outcome,
+    )
+    replay_events(load_settings(bootstrap_servers=brokers), "ledger", wanted, rate=rate, dry_run=dry_run)
+
+
+@replay.command("range")
+def replay_range(
+    records: Annotated[str, typer.Argument(metavar="TOPIC:PARTITION:FROM-TO", help="Offsets, both included.")],
+    since: Since = None,
+    until: Until = None,
+    event_id: EventIds = None,
+    dry_run: DryRun = False,
+    rate: Rate = 100,
+    brokers: Brokers = None,
+) -> None:
+    """Publish a range of raw records again, from the input topic or a copy of it.
+
+    Example: `sluice replay range queries.raw:3:1000-1999 --rate 50`
+    """
+    from agents.cli.replay_commands import range_of, replay_events
+    from agents.replay import Filter
+    from agents.settings import load_settings
+
+    settings = load_settings(bootstrap_servers=brokers)
+    wanted = Filter(since=since, until=until, event_ids=frozenset(event_id or ()))
+    replay_events(settings, range_of(records, settings), wanted, rate=rate, dry_run=dry_run)

@@ -1,0 +1,118 @@
+"""What ``sluice replay`` does: a plan, shown or carried out with a progress bar, and what became of it in one line."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from agents.cli.model_commands import show_progress
+from agents.record_log import RecordLog, Span
+from agents.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
+from agents.settings import Settings
+from agents.topics import require_topics
+from schemas.errors import BrokerUnavailable, ContractError, PublishFailed
+
+_TOPICS_TIMEOUT_S = 10.0
+_EXAMPLES = 5
+
+
+def range_of(written: str, settings: Settings) -> Span:
+    """The span that `TOPIC:PARTITION:FROM-TO` names, both ends included.
+
+    Raises:
+        BadParameter: it is not of that form, or its topic holds no raw queries.
+    """
+    form = re.fullmatch(r"([\w.-]+):(\d+):(\d+)-(\d+)", written, re.ASCII)
+    if form is None:
+        raise typer.BadParameter(f"{written!r} is no range: write TOPIC:PARTITION:FROM-TO, as queries.raw:3:1000-1999")
+    topic, *numbers = form.groups()
+    partition, first, last = map(int, numbers)
+    if topic in settings.topics.values() and topic != settings.topic_raw:
+        raise typer.BadParameter(f"{topic} holds no raw queries: use `sluice replay deadletters` or `ledger`")
+    return Span(topic, partition, first, last + 1)
+
+
+def replay_events(
+    settings: Settings, source: Literal["deadletter", "ledger"] | Span, wanted: Filter, *, rate: float, dry_run: bool
+) -> None:
+    """Replay what `wanted` takes of `source`, or show it only; says what became of it, whatever ends it.
+
+    Raises:
+        BrokerUnavailable: the brokers cannot be read from, or did not take a record; says how to go on.
+        ConfigurationError: a topic is missing.
+        ContractError: the input topic refused records as too large; the others are published.
+    """
+    topic = source.topic if isinstance(source, Span) else settings.topics[source]
+    require_topics(settings.bootstrap_servers, [settings.topic_raw, topic], _TOPICS_TIMEOUT_S)
+    with RecordLog(settings.bootstrap_servers) as log:
+        plan = _plan(log, settings, source, wanted)
+        if dry_run:
+            _show(plan, log, settings)
+        else:
+            _carry_out(plan, log, settings, rate)
+
+
+def _plan(
+    log: RecordLog, settings: Settings, source: Literal["deadletter", "ledger"] | Span, wanted: Filter
+) -> list[Recorded]:
+    if isinstance(source, Span):
+        return choose(records(log.read([source])), wanted)
+    recorded = letters if source == "deadletter" else decisions
+    return choose(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted)
+
+
+def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rate: float) -> None:
+    tally = Tally()
+    try:
+        with show_progress("replaying") as progress:
+            asyncio.run(publish_again(settings, log, plan, tally, rate=rate, progress=progress))
+    except PublishFailed as error:
+        raise BrokerUnavailable(f"{error}; mend it, then go on with the same command and --since as above") from error
+    finally:
+        _tell(tally, len(plan))
+    if tally.too_large:
+        raise ContractError(f"{settings.topic_raw} refuses {tally.too_large} as too large: raise its max.message.bytes")
+
+
+def _tell(tally: Tally, planned: int) -> None:
+    left_out = {
+        "no longer in Kafka": tally.gone,
+        "twice in the plan": tally.duplicates,
+        "too large": tally.too_large,
+    }
+    told = [f"{tally.replayed} of {planned} replayed", *(f"{count} {why}" for why, count in left_out.items() if count)]
+    if tally.resume:
+        told.append(f"go on with --since {tally.resume.isoformat()}")
+    Console().print("; ".join(told), highlight=False, soft_wrap=True)
+
+
+def _show(plan: Sequence[Recorded], log: RecordLog, settings: Settings) -> None:
+    counts: dict[str, Counter[str]] = {
+        "outcome": Counter(event.outcome for event in plan if event.outcome),
+        "model version": Counter(event.model_version for event in plan if event.model_version),
+        "reason": Counter(reason for event in plan for reason in event.reasons),
+        "partition": Counter(f"{event.at.topic}:{event.at.partition}" for event in plan),
+    }
+    table = Table("by", Column("value", overflow="fold"), Column("events", justify="right"))
+    for by, counter in counts.items():
+        for value, count in counter.most_common():
+            table.add_row(by, value, str(count))
+    console = Console()
+    if plan:
+        console.print(table)
+        ids = ", ".join(event.event_id for event in plan[:_EXAMPLES])
+        console.print(
+            f"recorded from {plan[0].time.isoformat()} to {plan[-1].time.isoformat()}; "
+            f"{'all' if len(plan) <= _EXAMPLES else 'first'}: {ids}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    gone = len(plan) - log.held([event.at for event in plan])
+    would = f"{len(plan) - gone} would be replayed to {settings.topic_raw}"
+    console.print(f"{would}; {gone} no longer in Kafka" if gone else would, highlight=False, soft_wrap=True)

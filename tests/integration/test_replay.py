@@ -1,0 +1,372 @@
+"""`sluice replay` on a real broker: what it publishes, byte for byte, and what it says when it cannot."""
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from confluent_kafka import Message
+
+from agents.local.embedded_broker import EmbeddedBroker
+from agents.settings import load_settings
+from agents.topics import create_topics
+from schemas.codec import encode
+from schemas.events import LedgerRecord, Position, StageLatencies, Tokens
+from tests.compiled import compiled_script, compiled_tiny, edit_manifest
+from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
+from tests.integration.conftest import Broker, TopicMaker
+from tests.integration.test_cli import NOBODY, sluice
+from tests.integration.worker_process import Output, Stream, make_stream, run_worker, wait_for
+from tests.kafka_client import Record, produce_all
+
+POISON: Sequence[Record] = [
+    (None, b"\xff\xfe\x00broken", [("kind", b"poison"), ("kind", None), ("raw", b"\x00\xff")]),
+    (b"key", None, []),
+    (b"", b'{"query": 7, "event_id": "seven"}', [("traceparent", b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01")]),
+]
+
+
+@pytest.fixture
+def stream(broker: Broker, topics: TopicMaker) -> Stream:
+    return make_stream(broker, topics)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+
+
+def replay(stream: Stream, *arguments: str, **environment: str) -> str:
+    """What the command printed, once it has succeeded."""
+    finished = sluice("replay", *arguments, environment={**stream.environment, **environment})
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    return finished.stdout.decode()
+
+
+def query(number: int, **more: object) -> Record:
+    return None, orjson.dumps({"query": f"red shoes size {number}", **more}), []
+
+
+def position(message: Message) -> str:
+    return f"{message.topic()}-{message.partition()}-{message.offset()}"
+
+
+def original_of(message: Message) -> str | None:
+    """What a record says it is a replay of."""
+    return {name: (value or b"").decode(errors="replace") for name, value in headers_of(message)}.get("replay_of")
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    return list(message.headers() or ())  # type: ignore[arg-type]  # the stubs are wider
+
+
+def replays(stream: Stream) -> list[Message]:
+    return [message for message in stream.inputs() if original_of(message)]
+
+
+def decide(stream: Stream, folder: Path, **settings: object) -> None:
+    """Let a worker decide what waits."""
+    with run_worker(stream, folder, **settings) as worker:
+        stream.await_commits()
+        worker.stop()
+
+
+def ledgers(outputs: Sequence[Output]) -> list[dict[str, Any]]:
+    return [output.event for output in outputs if output.name == "ledger"]
+
+
+def test_dead_letters_are_published_again_byte_for_byte(stream: Stream, tmp_path: Path, model: Path) -> None:
+    stream.produce([*POISON, query(1)])
+    decide(stream, tmp_path, model=model)
+    originals = {position(message): message for message in stream.inputs()}
+
+    told = replay(stream, "deadletters", "--dry-run")
+    assert f"3 would be replayed to {stream.topics['raw']}" in told
+    assert re.search(r"ContractError .* 3 ", told)
+    assert "seven" in told
+    assert len(stream.inputs()) == len(originals)
+
+    assert replay(stream, "deadletters") == "3 of 3 replayed\n"
+    published = replays(stream)
+    assert len(published) == len(POISON)
+    for message in published:
+        original = originals.pop(original_of(message) or "")
+        assert (message.key(), message.value()) == (original.key(), original.value())
+        *theirs, of, timestamp = headers_of(message)
+        assert theirs == headers_of(original)
+        assert of == ("replay_of", position(original).encode())
+        assert timestamp == ("replay_timestamp", str(original.timestamp()[1]).encode())
+    assert [message.value() for message in originals.values()] == [query(1)[1]]
+
+    decide(stream, tmp_path, model=model)
+    letters = [output for output in stream.outputs() if output.name == "deadletter"]
+    first, second = (
+        {
+            letter.event_id: letter.event["event_time"]
+            for letter in letters
+            if ("replay_of" in letter.headers) == replayed
+        }
+        for replayed in (False, True)
+    )
+    assert len(first) == len(POISON)
+    assert first == second
+    assert replay(stream, "deadletters") == "3 of 3 replayed\n"
+    assert {original_of(message) for message in replays(stream)} == {original_of(message) for message in published}
+
+
+def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stream, tmp_path: Path) -> None:
+    def models(command: str, *arguments: str | Path) -> None:
+        finished = sluice("models", command, *arguments, "--registry", tmp_path / "registry")
+        assert finished.returncode == 0, finished.stderr
+
+    good, bad = compiled_tiny(tmp_path / "good", "tuned"), compiled_script(tmp_path / "bad", {})
+    edit_manifest(good, name="good")
+    edit_manifest(bad, name="bad")
+    models("use", good)
+    with run_worker(stream, tmp_path, model=tmp_path / "registry") as worker:
+        stream.produce([query(number) for number in range(20)])
+        stream.await_commits()
+        models("use", bad)
+        wait_for(lambda: "serving bad@" in worker.log, 30, "the worker does not take the bad model")
+        stream.produce([query(number, event_id=f"event-{number}") for number in range(20, 30)])
+        stream.produce([query(number) for number in range(30, 50)])
+        stream.await_commits()
+        decided = ledgers(stream.outputs())
+        mistaken = {ledger["event_id"]: ledger for ledger in decided if ledger["model_version"].startswith("bad@")}
+        assert len(mistaken) == 30
+        version = next(iter(mistaken.values()))["model_version"]
+
+        models("rollback")
+        wait_for(lambda: worker.log.count("serving good@") == 1, 30, "the worker does not go back")
+        told = replay(stream, "ledger", "--model-version", version, "--dry-run")
+        assert f"30 would be replayed to {stream.topics['raw']}" in told
+        assert version in told
+        assert "red shoes" not in told
+        assert replay(stream, "ledger", "--model-version", version) == "30 of 30 replayed\n"
+        stream.await_commits()
+        worker.stop()
+
+    inputs, outputs = stream.inputs(), stream.outputs()
+    assert_accounted_for(inputs, outputs)
+    assert_contracts_hold(outputs)
+    anew = [ledger for ledger in ledgers(outputs) if ledger["replay_of"]]
+    assert len(anew) == len(mistaken)
+    for ledger in anew:
+        before = mistaken.pop(ledger["event_id"])
+        assert ledger["model_version"].startswith("good@")
+        assert ledger["event_time"] == before["event_time"]
+        assert ledger["replay_of"] == "{topic}-{partition}-{offset}".format(**before["source"])
+    assert not mistaken
+    corrected = [output for output in outputs if "replay_of" in output.headers and output.name != "ledger"]
+    assert {output.event_id for output in corrected} == {ledger["event_id"] for ledger in anew}
+    assert all(output.event["model_version"].startswith("good@") for output in corrected)
+
+    assert replay(stream, "ledger", "--model-version", version) == "0 of 0 replayed\n"
+    assert len(stream.inputs()) == len(inputs)
+
+
+def entry(number: int, source: Message | Position, **more: Any) -> bytes:
+    """A ledger record that says: event `number` was decided from `source`."""
+    if not isinstance(source, Position):
+        source = Position(topic=source.topic() or "", partition=source.partition() or 0, offset=source.offset() or 0)
+    at = datetime.now(UTC)
+    record = LedgerRecord(
+        event_id=f"event-{number}",
+        event_time=at,
+        processing_time=at,
+        model_version="m@1",
+        prompt_version="p",
+        source=source,
+        outcome="blocked",
+        outputs=[],
+        trace_id="0" * 32,
+        labels_version="l",
+        prompt_hash=None,
+        output_hash=None,
+        tokens=Tokens(input=0, output=0),
+        latency_ms=StageLatencies(total=1),
+        decision=None,
+        validation="valid",
+    )
+    return encode(msgspec.structs.replace(record, **more))
+
+
+def write_ledger(stream: Stream, entries: Sequence[bytes]) -> None:
+    """Write into the ledger, each event's records into one partition, as the worker does."""
+    keyed: list[Record] = [(orjson.loads(value)["event_id"].encode(), value, []) for value in entries]
+    produce_all(stream.bootstrap_servers, stream.topics["ledger"], keyed)
+
+
+def produced(stream: Stream, count: int) -> list[Message]:
+    """`count` inputs, event 0 first."""
+    stream.produce([query(number, event_id=f"event-{number}") for number in range(count)])
+    return by_id(stream)
+
+
+def by_id(stream: Stream) -> list[Message]:
+    return sorted(stream.inputs(), key=lambda message: int(orjson.loads(message.value() or b"")["event_id"][6:]))
+
+
+def replayed_ids(stream: Stream) -> list[str]:
+    return sorted(orjson.loads(message.value() or b"")["event_id"] for message in replays(stream))
+
+
+def test_what_the_ledger_names_twice_is_replayed_once_and_what_is_gone_is_counted(stream: Stream) -> None:
+    inputs = produced(stream, 6)
+    stream.produce([(None, inputs[4].value(), [])])  # a producer's retry: the same id and bytes at another offset
+    retry = next(
+        message for message in stream.inputs() if position(message) not in {position(message) for message in inputs}
+    )
+    beyond = Position(topic=stream.topics["raw"], partition=0, offset=10_000)
+    elsewhere = Position(topic="no-such-topic", partition=0, offset=0)
+    write_ledger(
+        stream,
+        [
+            entry(0, inputs[0]),
+            entry(0, inputs[0]),
+            entry(1, inputs[1], shadow=True),
+            entry(2, inputs[2]),
+            entry(2, retry, model_version="m@2", replay_of=position(inputs[2])),
+            entry(3, inputs[5]),  # another event's record lies there
+            entry(4, inputs[4]),
+            entry(4, retry),
+            entry(7, beyond),
+            entry(8, elsewhere),
+            b"no ledger record",
+        ][:-1],
+    )
+    told = replay(stream, "ledger", "--model-version", "m@1")
+    assert told == "2 of 6 replayed; 3 no longer in Kafka; 1 twice in the plan\n"
+    assert replayed_ids(stream) == ["event-0", "event-4"]
+    assert "4 would be replayed" in replay(stream, "ledger", "--model-version", "m@1", "--dry-run")
+
+
+def test_filters_take_what_they_name(stream: Stream) -> None:
+    inputs = produced(stream, 5)
+    write_ledger(stream, [entry(0, inputs[0]), entry(1, inputs[1])])
+    time.sleep(0.002)  # Kafka's timestamps are whole milliseconds
+    between = datetime.now(UTC)
+    time.sleep(0.002)
+    write_ledger(
+        stream,
+        [
+            entry(2, inputs[2], outcome="allowed"),
+            entry(3, inputs[3], model_version="m@2"),
+            entry(4, inputs[4], outcome="deadletter", validation="EngineFailed: the model is lost"),
+        ],
+    )
+    for options, count in (
+        (["--since", between.isoformat()], 3),
+        (["--until", between.isoformat()], 2),
+        (["--since", "2100-01-01"], 0),
+        (["--outcome", "allowed"], 1),
+        (["--model-version", "m@2", "--model-version", "m@3"], 1),
+        (["--reason", "EngineFailed"], 1),
+        (["--event-id", "event-0", "--event-id", "event-3"], 2),
+        (["--until", between.isoformat(), "--event-id", "event-3"], 0),
+    ):
+        assert f"{count} would be replayed" in replay(stream, "ledger", "--dry-run", *options), options
+
+
+def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broker, topics: TopicMaker) -> None:
+    stream = make_stream(broker, topics, partitions=1)
+    produced(stream, 10)
+    raw = stream.topics["raw"]
+    assert replay(stream, "range", f"{raw}:0:3-5") == "3 of 3 replayed\n"
+    assert replayed_ids(stream) == ["event-3", "event-4", "event-5"]
+    assert replay(stream, "range", f"{raw}:0:11-11") == "1 of 1 replayed\n"
+    assert [original_of(message) for message in replays(stream)][3:] == [f"{raw}-0-4"]
+    assert replay(stream, "range", f"{raw}:0:500-600") == "0 of 0 replayed\n"
+    assert replay(stream, "range", f"{raw}:0:0-99", "--event-id", "event-9") == "1 of 1 replayed\n"
+    for wrong in (f"{raw}:0", f"{stream.topics['ledger']}:0:0-1"):
+        finished = sluice("replay", "range", wrong, environment=stream.environment)
+        assert (finished.returncode, finished.stdout) == (2, b"")
+
+
+def test_the_rate_is_kept(stream: Stream) -> None:
+    write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, 30))])
+    started = time.monotonic()
+    assert replay(stream, "ledger", "--rate", "20") == "30 of 30 replayed\n"
+    assert time.monotonic() - started > 29 / 20
+    times = sorted(message.timestamp()[1] for message in replays(stream))
+    assert times[-1] - times[0] > 1000
+
+
+def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
+    """A replay of `count` events, 20 a second."""
+    write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, count))])
+    return subprocess.Popen(
+        [sys.executable, "-m", "agents", "replay", "ledger", "--rate", "20"],
+        env={**os.environ, **stream.environment, "SLUICE_PUBLISH_TIMEOUT_MS": "1000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_an_interrupt_says_how_to_go_on(stream: Stream) -> None:
+    with start_slowly(stream, 100) as process:
+        try:
+            wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    told = re.fullmatch(r"(\d+) of 100 replayed; go on with --since (\S+)\n", said.decode())
+    assert told
+    sent = replayed_ids(stream)
+    assert len(sent) == int(told[1])
+    assert 25 < len(sent) < 100
+    replay(stream, "ledger", "--since", told[2], "--rate", "0")
+    assert set(replayed_ids(stream)) == {f"event-{number}" for number in range(100)}
+
+
+def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Broker, topics: TopicMaker) -> None:
+    if broker.kind == "embedded":
+        pytest.skip("the embedded broker takes any size")
+    stream = make_stream(broker, topics, configs={"raw": {"max.message.bytes": "2000"}})
+    padding = base64.b64encode(os.urandom(1380)).decode()  # which no codec makes smaller
+    for number, more in enumerate(({}, {"padding": padding}, {})):
+        _, value, headers = query(number, event_id=f"event-{number}", **more)
+        stream.produce([(b"a" if more else b"b", value, headers)])
+    assert {message.partition() for message in stream.inputs() if message.key() == b"b"} != {
+        message.partition() for message in stream.inputs() if message.key() == b"a"
+    }, "a batch of a large and a small one would be refused as a whole"
+    write_ledger(stream, [entry(number, message) for number, message in enumerate(by_id(stream))])
+    finished = sluice("replay", "ledger", environment=stream.environment)
+    assert finished.stdout == b"2 of 3 replayed; 1 too large\n"
+    assert finished.returncode == 65
+    assert b"max.message.bytes" in finished.stderr
+    assert replayed_ids(stream) == ["event-0", "event-2"]
+
+
+def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
+    with EmbeddedBroker() as broker:
+        stream = Stream(broker.bootstrap_servers, {name: f"queries.{name}" for name in load_settings().topics}, "group")
+        create_topics(stream.bootstrap_servers, {topic: {} for topic in stream.topics.values()}, 1, 1)
+        process = start_slowly(stream, 100)
+        wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
+    with process:
+        said, error = process.communicate(timeout=60)
+    assert process.returncode == 69
+    assert re.fullmatch(r"\d+ of 100 replayed; go on with --since \S+\n", said.decode())
+    assert error.startswith(b"sluice: cannot ")
+    assert error.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("command", [["deadletters"], ["ledger"], ["range", "queries.raw:0:1-2"]], ids=" ".join)
+def test_without_a_broker_it_is_refused_in_one_line(command: list[str]) -> None:
+    finished = sluice("replay", *command, environment=NOBODY)
+    assert (finished.returncode, finished.stdout) == (69, b"")
+    assert finished.stderr.startswith(b"sluice: cannot reach Kafka at 127.0.0.1:1")
+    assert finished.stderr.count(b"\n") == 1
