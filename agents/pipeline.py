@@ -16,6 +16,7 @@ from typing import Self
 from opentelemetry.context import Context
 
 from agents.decider import BatchObserver, Decider, Decision
+from agents.dedup import DedupWindow
 from agents.outcomes import Record, Stamp, dead_letter, decided, ledger_record, outcome_of
 from agents.publisher import Delivered, Publisher
 from agents.serving import Loaded, Serving
@@ -60,6 +61,7 @@ class Pipeline:
         self._serving = serving
         self._publisher = publisher
         self._telemetry = telemetry
+        self._dedup = DedupWindow(settings.dedup_window) if settings.dedup_window else None
         self._shadows: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -121,12 +123,21 @@ class Pipeline:
             body_size=len(record.value or b""),
         ) as span:
             try:
-                await self._bring_to_outcome(record, span)
+                await self._bring_to_outcome_once(record, span)
             except Exception as error:
                 logger.critical("%s has no outcome: %s: %s", record.derived_id, type(error).__name__, error)
                 raise
 
-    async def _bring_to_outcome(self, record: Record, span: EventSpan) -> None:
+    async def _bring_to_outcome_once(self, record: Record, span: EventSpan) -> None:
+        if self._dedup is None or record.replay_of:
+            await self._bring_to_outcome(record, span)
+            return
+        event_id = event_id_of(record.value) or record.derived_id
+        if not await self._dedup.once(event_id, record.value, lambda: self._bring_to_outcome(record, span)):
+            self._telemetry.record_duplicate(span, event_id)
+
+    async def _bring_to_outcome(self, record: Record, span: EventSpan) -> bool:
+        """Returns whether the event was decided: False for a dead letter."""
         decider = self._serving.in_use
         stamp = _stamp(record.derived_id, record.event_time, decider.engine.manifest)
         attempt = _Attempt(decider, stamp, time.time_ns())
@@ -137,6 +148,7 @@ class Pipeline:
             delivered = await self._bury(record, span, attempt, error)
         await self._write_ledger(record, span, attempt, delivered)
         self._report(span, attempt)
+        return attempt.error is None
 
     async def _outputs(self, record: Record, span: EventSpan, attempt: _Attempt) -> Outputs:
         raw = self._decode(record, attempt)

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Final, TypeVar
 
 import msgspec
 from confluent_kafka import Message
 
+from agents.dedup import digest
 from agents.publisher import Delivered, Publisher
 from agents.record_log import RecordLog, position_of
 from agents.settings import Settings
@@ -160,9 +160,9 @@ class Tally:
 
     def first_seen(self, event_id: str, value: bytes | None) -> bool:
         """Whether the run has not met this event before."""
-        digest = blake2b(b"%s\0%s" % (event_id.encode(), value or b""), digest_size=16).digest()
-        known = digest in self._seen
-        self._seen.add(digest)
+        event = digest(event_id, value)
+        known = event in self._seen
+        self._seen.add(event)
         return not known
 
 

@@ -92,6 +92,13 @@ class Settings(BaseSettings):
         10_000, ge=0, le=10_000_000, description="Answers kept, so that an equal query is not judged again; 0: none."
     )
     cache_ttl_s: int = Field(3_600, ge=1, le=604_800, description="Seconds that an answer is kept.")
+    dedup_window: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Decided events remembered by id and content, so that a producer's retry or a redelivery publishes "
+        "nothing again; 0: none. Each worker remembers its own, until it ends: use `event_id` for more than that.",
+    )
     publish_timeout_ms: int = Field(
         10_000, ge=1_000, le=45_000, description="Time for the broker to acknowledge an output."
     )

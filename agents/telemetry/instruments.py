@@ -53,6 +53,9 @@ class Instruments:
         self.degraded = meter.create_counter(
             semconv.METRIC_DEGRADED, "{event}", "Events decided by policy without the model, by reason."
         )
+        self.duplicates = meter.create_counter(
+            semconv.METRIC_DUPLICATES, "{event}", "Events that had been decided before: nothing was published for them."
+        )
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels with every export from now on."""

@@ -289,6 +289,12 @@ class Telemetry:
             if outcome.error_type is not None:
                 _mark_failed(event.span, outcome.error_type)
 
+    def record_duplicate(self, event: EventSpan, event_id: str) -> None:
+        """Report, in place of `record`, that the event was decided before."""
+        self._instruments.duplicates.add(1)
+        if event.recording:
+            event.span.set_attributes({semconv.EVENT_ID: event_id, semconv.DUPLICATE: True})
+
     def shutdown(self, timeout_s: float) -> None:
         """Send what is left and stop. Blocks for at most about `timeout_s`: call it off the event loop.
 

@@ -143,7 +143,7 @@ QUERIES = list(queries())
 
 
 def measured_metrics() -> list[Metric]:
-    """Every metric of a worker that decided one event and made a dead letter of another."""
+    """Every metric of a worker that decided one event, made a dead letter of another, and met both again."""
     reader = InMemoryMetricReader()
     meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("test")
     telemetry = Telemetry(NoOpTracer(), NoOpTracer(), meter, None)
@@ -166,6 +166,7 @@ def measured_metrics() -> list[Metric]:
             telemetry.record_model(event, 0, 1, model="m1", input_tokens=1, output_tokens=1)
             telemetry.record_batch([event], 0, 1, model="m1")
             telemetry.record(event, outcome)
+            telemetry.record_duplicate(event, outcome.event_id)
     data = reader.get_metrics_data()
     assert data is not None
     return [

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def pipeline(model: Path, broker: Broker) -> AsyncIterator[Pipeline]:
-    settings = load_settings(model=model)
+async def pipeline(model: Path, broker: Broker, **others: object) -> AsyncIterator[Pipeline]:
+    settings = load_settings(model=model, **others)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
     async with Serving[EventSpan].running(load_models(settings), settings) as serving:
         yield Pipeline(settings, serving, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
@@ -105,3 +106,28 @@ async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path)
     assert (served["shadow"], shadow["shadow"], shadow["model_version"]) == (False, True, version)
     assert (shadow["event_id"], shadow["outputs"]) == (served["event_id"], [])
     assert len(served["outputs"]) == len(outputs)
+
+
+async def test_an_event_that_comes_again_publishes_nothing_unless_it_is_a_replay(model: Path) -> None:
+    retry = replace(RECORD, offset=8)
+    identified = replace(RECORD, value=b'{"query": "red shoes", "event_id": "mine"}')
+    replayed = replace(identified, offset=9, headers=[("replay_of", b"queries.raw-0-7")])
+    broker = Broker({})
+    async with pipeline(model, broker, dedup_window=10) as under_test:
+        published = []
+        for record in (RECORD, RECORD, retry, identified, replace(identified, offset=8), replayed):
+            before = len(broker.taken)
+            await under_test.process(record)
+            published.append(len(broker.taken) > before)
+    assert published == [True, False, True, True, False, True]
+    ledger = broker.taken[-1][1]
+    assert (ledger["event_id"], ledger["replay_of"]) == ("mine", "queries.raw-0-7")
+
+
+async def test_a_dead_letter_is_not_remembered(model: Path) -> None:
+    broker = Broker(refused(OUTPUTS, too_large=False))
+    async with pipeline(model, broker, dedup_window=10) as under_test:
+        for _ in range(3):
+            await under_test.process(RECORD)
+    topics = [topic for topic, _ in broker.taken]
+    assert (topics.count("queries.deadletter"), topics.count("queries.ledger")) == (1, 2)

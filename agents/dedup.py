@@ -1,0 +1,56 @@
+"""One set of outputs for an event that comes twice: a window over the last events that were decided.
+
+    event ──► decided before? ──► nothing to do
+              in flight? ──► wait a little for it, then the same question
+              neither ──► process it, and remember it once it is decided
+
+An event is its id and its bytes: an id that a producer uses for two queries swallows neither. A dead letter is not
+remembered, so that a retry gets another chance. Replays do not come here: they are meant to be decided anew.
+
+What it does not promise. It is the memory of one process: a restart or a rebalance starts another without it, and only
+the last `size` events are in it. An event whose twin takes longer than a few seconds is processed as well. Consumers
+that must see an event once still go by `event_id`. Lives on one event loop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from typing import Final
+
+from cachetools import FIFOCache
+
+_PATIENCE_S: Final = 5.0
+"""Less than an event may be late by before /healthz calls it stuck."""
+
+
+class DedupWindow:
+    """The last `size` events that were decided, 0.2 kB each."""
+
+    def __init__(self, size: int) -> None:
+        self._decided: FIFOCache[bytes, None] = FIFOCache(size)
+        self._in_flight: dict[bytes, asyncio.Future[None]] = {}
+
+    async def once(self, event_id: str, value: bytes | None, process: Callable[[], Awaitable[bool]]) -> bool:
+        """Await `process`, which says whether it decided the event, unless that has been done; returns whether it was.
+
+        Raises what `process` raises; the event is not remembered then.
+        """
+        event = digest(event_id, value)
+        if twin := self._in_flight.get(event):
+            await asyncio.wait([twin], timeout=_PATIENCE_S)
+        if event in self._decided:
+            return False
+        flight = self._in_flight[event] = asyncio.get_running_loop().create_future()
+        try:
+            if await process():
+                self._decided[event] = None
+        finally:
+            if self._in_flight.get(event) is flight:  # else a twin lost patience, and the others wait for that one
+                del self._in_flight[event]
+            flight.set_result(None)
+        return True
+
+
+def digest(event_id: str, value: bytes | None) -> bytes:
+    """What tells an event from every other: its id and its bytes."""
+    return blake2b(b"%s\0%s" % (event_id.encode(), value or b""), digest_size=16).digest()
