@@ -105,7 +105,7 @@ def _show(plan: Sequence[Recorded], log: RecordLog, settings: Settings) -> None:
     console = Console()
     if plan:
         console.print(table)
-        ids = ", ".join(event.event_id for event in plan[:_EXAMPLES])
+        ids = ", ".join(repr(event.event_id) for event in plan[:_EXAMPLES])  # a producer's: no codes for the terminal
         console.print(
             f"recorded from {plan[0].time.isoformat()} to {plan[-1].time.isoformat()}; "
             f"{'all' if len(plan) <= _EXAMPLES else 'first'}: {ids}",

@@ -8,20 +8,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
 
+from agents.cli.app import app
 from agents.local.embedded_broker import EmbeddedBroker
+from agents.record_log import RecordLog, position_of
 from agents.settings import load_settings
 from agents.topics import create_topics
 from schemas.codec import encode
-from schemas.events import LedgerRecord, Position, StageLatencies, Tokens
+from schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
 from tests.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
 from tests.integration.conftest import Broker, TopicMaker
@@ -46,11 +50,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
 
 
-def replay(stream: Stream, *arguments: str, **environment: str) -> str:
-    """What the command printed, once it has succeeded."""
-    finished = sluice("replay", *arguments, environment={**stream.environment, **environment})
-    assert (finished.returncode, finished.stderr) == (0, b"")
-    return finished.stdout.decode()
+def replay(stream: Stream, *arguments: str) -> str:
+    """What the command printed, once it has succeeded. In this process: a new one takes seconds to start."""
+    finished = CliRunner().invoke(app, ["replay", *arguments], env={**stream.environment, "COLUMNS": "200"})
+    assert (finished.exit_code, finished.stderr) == (0, ""), finished.exception
+    return finished.stdout
 
 
 def query(number: int, **more: object) -> Record:
@@ -58,7 +62,7 @@ def query(number: int, **more: object) -> Record:
 
 
 def position(message: Message) -> str:
-    return f"{message.topic()}-{message.partition()}-{message.offset()}"
+    return str(position_of(message))
 
 
 def original_of(message: Message) -> str | None:
@@ -178,7 +182,7 @@ def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stre
 def entry(number: int, source: Message | Position, **more: Any) -> bytes:
     """A ledger record that says: event `number` was decided from `source`."""
     if not isinstance(source, Position):
-        source = Position(topic=source.topic() or "", partition=source.partition() or 0, offset=source.offset() or 0)
+        source = position_of(source)
     at = datetime.now(UTC)
     record = LedgerRecord(
         event_id=f"event-{number}",
@@ -251,12 +255,54 @@ def test_what_the_ledger_names_twice_is_replayed_once_and_what_is_gone_is_counte
     assert "4 would be replayed" in replay(stream, "ledger", "--model-version", "m@1", "--dry-run")
 
 
+def test_what_retention_has_deleted_is_counted(broker: Broker, topics: TopicMaker) -> None:
+    if broker.kind == "embedded":
+        pytest.skip("the embedded broker deletes no records")
+    stream = make_stream(broker, topics, partitions=1)
+    inputs = produced(stream, 6)
+    write_ledger(stream, [entry(number, message) for number, message in enumerate(inputs)])
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    for deleted in admin.delete_records([TopicPartition(stream.topics["raw"], 0, 4)]).values():
+        deleted.result()
+    dry = replay(stream, "ledger", "--dry-run").splitlines()[-1]
+    assert dry == f"2 would be replayed to {stream.topics['raw']}; 4 no longer in Kafka"
+    assert replay(stream, "ledger") == "2 of 6 replayed; 4 no longer in Kafka\n"
+    assert [original_of(message) for message in inputs_left(stream)[2:]] == [position(at) for at in inputs[4:]]
+
+
+def inputs_left(stream: Stream) -> list[Message]:
+    """The input records that have not been deleted, of a stream with one partition."""
+    with RecordLog(stream.bootstrap_servers) as log:
+        return list(log.read(log.spans(stream.topics["raw"], None)))
+
+
+def test_a_dead_letter_without_its_value_is_replayed_from_where_it_points(stream: Stream) -> None:
+    (message,) = produced(stream, 1)
+    at = datetime.now(UTC)
+    letter = DeadLetter(
+        event_id="event-0",
+        event_time=at,
+        processing_time=at,
+        model_version="m@1",
+        prompt_version="p",
+        error_type="PublishFailed",
+        error="too large",
+        source=position_of(message),
+        key=message.key(),
+        value=None,
+        headers=[],
+        value_omitted=True,
+    )
+    produce_all(stream.bootstrap_servers, stream.topics["deadletter"], [(None, encode(letter), [])])
+    assert replay(stream, "deadletters") == "1 of 1 replayed\n"
+    assert [again.value() for again in replays(stream)] == [message.value()]
+
+
 def test_filters_take_what_they_name(stream: Stream) -> None:
     inputs = produced(stream, 5)
     write_ledger(stream, [entry(0, inputs[0]), entry(1, inputs[1])])
-    time.sleep(0.002)  # Kafka's timestamps are whole milliseconds
-    between = datetime.now(UTC)
-    time.sleep(0.002)
+    between = datetime.now(UTC) + timedelta(milliseconds=2)  # Kafka's timestamps are whole milliseconds
+    wait_for(lambda: datetime.now(UTC) > between, 5, "time stands still")
     write_ledger(
         stream,
         [
@@ -289,8 +335,8 @@ def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broke
     assert replay(stream, "range", f"{raw}:0:500-600") == "0 of 0 replayed\n"
     assert replay(stream, "range", f"{raw}:0:0-99", "--event-id", "event-9") == "1 of 1 replayed\n"
     for wrong in (f"{raw}:0", f"{stream.topics['ledger']}:0:0-1"):
-        finished = sluice("replay", "range", wrong, environment=stream.environment)
-        assert (finished.returncode, finished.stdout) == (2, b"")
+        finished = CliRunner().invoke(app, ["replay", "range", wrong], env=stream.environment)
+        assert (finished.exit_code, finished.stdout) == (2, "")
 
 
 def test_the_rate_is_kept(stream: Stream) -> None:
@@ -361,9 +407,8 @@ def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
     assert error.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("command", [["deadletters"], ["ledger"], ["range", "queries.raw:0:1-2"]], ids=" ".join)
-def test_without_a_broker_it_is_refused_in_one_line(command: list[str]) -> None:
-    finished = sluice("replay", *command, environment=NOBODY)
+def test_without_a_broker_it_is_refused_in_one_line() -> None:
+    finished = sluice("replay", "ledger", environment=NOBODY)
     assert (finished.returncode, finished.stdout) == (69, b"")
     assert finished.stderr.startswith(b"sluice: cannot reach Kafka at 127.0.0.1:1")
     assert finished.stderr.count(b"\n") == 1
