@@ -17,6 +17,7 @@ from opentelemetry.context import Context
 
 from agents.decider import BatchObserver, Decider, Decision
 from agents.dedup import DedupWindow
+from agents.kafka_security import librdkafka_security
 from agents.outcomes import Record, Stamp, dead_letter, decided, ledger_record, outcome_of
 from agents.publisher import Delivered, Publisher
 from agents.serving import Loaded, Serving
@@ -75,7 +76,11 @@ class Pipeline:
 
             return observe_batch
 
-        publisher = Publisher(settings.bootstrap_servers, delivery_timeout_s=settings.publish_timeout_ms / 1000)
+        publisher = Publisher(
+            settings.bootstrap_servers,
+            delivery_timeout_s=settings.publish_timeout_ms / 1000,
+            extra=librdkafka_security(settings),
+        )
         await publisher.start()
         try:
             async with Serving.running(models, settings, observer_of) as serving:

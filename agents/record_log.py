@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from agents.topics import ADMIN_TIMEOUT_S
+from agents.topics import ADMIN_TIMEOUT_S, NO_SECURITY, Security
 from schemas.errors import BrokerUnavailable
 from schemas.events import Position
 
@@ -35,7 +35,7 @@ class RecordLog:
     Making one, and every method, raises BrokerUnavailable when the brokers do not answer, or refuse.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, security: Security = NO_SECURITY) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._consumer = Consumer(
             {
@@ -45,6 +45,7 @@ class RecordLog:
                 "auto.offset.reset": "earliest",  # where retention overtakes the reading
                 "enable.partition.eof": True,
                 "log_level": 0,
+                **security,
             }
         )
         try:

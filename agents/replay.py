@@ -20,6 +20,7 @@ import msgspec
 from confluent_kafka import Message
 
 from agents.dedup import digest
+from agents.kafka_security import librdkafka_security
 from agents.publisher import Delivered, Publisher
 from agents.record_log import RecordLog, position_of
 from agents.settings import Settings
@@ -190,7 +191,7 @@ async def publish_again(
         settings.bootstrap_servers,
         delivery_timeout_s=timeout_s,
         client_id="sluicegate-replay",
-        extra={"log_level": 0},  # what matters is in our exceptions
+        extra={"log_level": 0, **librdkafka_security(settings)},  # what matters is in our exceptions
     )
     await publisher.start()
     sent: list[asyncio.Future[Delivered]] = []

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
 import orjson
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
@@ -52,6 +52,25 @@ class Settings(BaseSettings):
         return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, _readable(Path(profile)))
 
     bootstrap_servers: str = Field("localhost:9092", min_length=1, description="Kafka brokers, host:port[,host:port].")
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How to talk to the brokers: every client of the process does the same."
+    )
+    ssl_ca: Path | None = Field(
+        None, description="PEM file of the authorities to trust; unset: those of the system. Host names are checked."
+    )
+    ssl_certificate: Path | None = Field(None, description="PEM file of our own certificate, for mutual TLS.")
+    ssl_key: Path | None = Field(None, description="PEM file of its private key.")
+    ssl_key_password: SecretStr | None = Field(None, description="Password of that key.")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "SCRAM-SHA-512", description="How to log in."
+    )
+    sasl_username: str | None = Field(None, description="Who logs in; for OAUTHBEARER the client's id.")
+    sasl_password: SecretStr | None = Field(None, description="With what; for OAUTHBEARER the client's secret.")
+    sasl_password_file: Path | None = Field(None, description="File that holds it, instead: a mounted secret.")
+    sasl_token_url: str | None = Field(
+        None, description="For OAUTHBEARER: where the client's credentials are exchanged for a token."
+    )
+    sasl_scope: str | None = Field(None, description="For OAUTHBEARER: the scope to ask for.")
     group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
     topic_raw: str = Field("queries.raw", min_length=1, description="Raw queries, the input.")
     topic_recall: str = Field("queries.recall", min_length=1, description="Allowed queries, for recall.")
@@ -171,6 +190,42 @@ class Settings(BaseSettings):
         if not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://, as must OTEL_EXPORTER_OTLP_ENDPOINT in its place")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        given = [name for name in type(self).model_fields if name.startswith(("ssl_", "sasl_")) and getattr(self, name)]
+        wanted = {
+            "ssl_": self.security_protocol in ("ssl", "sasl_ssl"),
+            "sasl_": self.uses_sasl,
+        }
+        idle = [name for name in given if name != "sasl_mechanism" and not wanted[name[: name.index("_") + 1]]]
+        if idle:
+            names = ", ".join(ENV_PREFIX + name.upper() for name in idle)
+            raise ValueError(f"{names} is set, but SLUICE_SECURITY_PROTOCOL={self.security_protocol} does not use it")
+        if bool(self.ssl_certificate) != bool(self.ssl_key):
+            raise ValueError("SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY go together")
+        if self.uses_sasl and not (self.sasl_username and (self.sasl_password or self.sasl_password_file)):
+            raise ValueError("SASL needs SLUICE_SASL_USERNAME and SLUICE_SASL_PASSWORD or SLUICE_SASL_PASSWORD_FILE")
+        if self.sasl_password and self.sasl_password_file:
+            raise ValueError("SLUICE_SASL_PASSWORD and SLUICE_SASL_PASSWORD_FILE exclude each other")
+        if self.uses_sasl and self.sasl_mechanism == "OAUTHBEARER" and not self.sasl_token_url:
+            raise ValueError("SLUICE_SASL_MECHANISM=OAUTHBEARER needs SLUICE_SASL_TOKEN_URL")
+        for file in (self.ssl_ca, self.ssl_certificate, self.ssl_key, self.sasl_password_file):
+            if file and not os.access(file, os.R_OK):
+                raise ValueError(f"cannot read {file}")
+        return self
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether clients log in with SASL."""
+        return self.security_protocol.startswith("sasl_")
+
+    @property
+    def sasl_secret(self) -> str:
+        """The password or client secret, of its setting or its file; empty where there is none."""
+        if self.sasl_password_file:
+            return self.sasl_password_file.read_text().strip()
+        return self.sasl_password.get_secret_value() if self.sasl_password else ""
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:

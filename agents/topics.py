@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export two public classes
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
+    AclOperation,
     AdminClient,
     ClusterMetadata,
     NewTopic,
@@ -15,6 +19,15 @@ from agents.publisher import MAX_MESSAGE_BYTES
 from schemas.errors import BrokerUnavailable, ConfigurationError
 
 ADMIN_TIMEOUT_S = 15.0
+
+Security: TypeAlias = Mapping[str, str]
+"""What `agents.kafka_security.librdkafka_security` says."""
+
+NO_SECURITY: Final[Security] = MappingProxyType({})
+
+_ASK_AGAIN_S: Final = 1.0
+_REFUSALS: Final = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+_UNAUTHORISED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +68,19 @@ def topic_configs(topics: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def create_topics(
-    bootstrap_servers: str, topics: Mapping[str, Mapping[str, str]], partitions: int, replication_factor: int
+    bootstrap_servers: str,
+    topics: Mapping[str, Mapping[str, str]],
+    partitions: int,
+    replication_factor: int,
+    security: Security = NO_SECURITY,
 ) -> list[str]:
     """Create the topics that do not exist yet, each with its own configuration, and return their names.
 
     Those that exist are left as they are. On return, clients can use the new ones. Raises BrokerUnavailable, or
     ConfigurationError with the cluster's reason for the first topic that it refuses.
     """
-    admin = _admin(bootstrap_servers)
-    existing = _metadata(admin, bootstrap_servers, ADMIN_TIMEOUT_S).topics
+    cluster = _Cluster(bootstrap_servers, security)
+    existing = cluster.metadata(ADMIN_TIMEOUT_S).topics
     new = [
         NewTopic(name, num_partitions=partitions, replication_factor=replication_factor, config=dict(config))
         for name, config in topics.items()
@@ -72,7 +89,7 @@ def create_topics(
     if not new:
         return []
     created = []
-    for name, done in admin.create_topics(new, request_timeout=ADMIN_TIMEOUT_S).items():
+    for name, done in cluster.admin.create_topics(new, request_timeout=ADMIN_TIMEOUT_S).items():
         try:
             done.result()
         except KafkaException as error:
@@ -81,21 +98,23 @@ def create_topics(
                 raise ConfigurationError(f"cannot create topic {name}: {reason.str()}") from error
         else:
             created.append(name)
-    _await_visible(admin, bootstrap_servers, created)
+    _await_visible(cluster, created)
     return created
 
 
-def describe_topics(bootstrap_servers: str, names: Iterable[str], group_id: str) -> list[TopicDescription]:
+def describe_topics(
+    bootstrap_servers: str, names: Iterable[str], group_id: str, security: Security = NO_SECURITY
+) -> list[TopicDescription]:
     """Describe the topics in the order given: partitions, replication, offsets, and the lag of the group.
 
     Raises BrokerUnavailable, or ConfigurationError when a topic is missing.
     """
     names = list(names)
-    admin = _admin(bootstrap_servers)
-    metadata = _metadata(admin, bootstrap_servers, ADMIN_TIMEOUT_S)
-    _refuse_missing(metadata, bootstrap_servers, names)
+    cluster = _Cluster(bootstrap_servers, security)
+    metadata = cluster.metadata(ADMIN_TIMEOUT_S)
+    cluster.refuse_missing(metadata, names)
     # Asking as the group is not joining it: that takes a subscription.
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group_id, "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group_id, "log_level": 0, **security})
     try:
         return [
             TopicDescription(
@@ -115,44 +134,105 @@ def describe_topics(bootstrap_servers: str, names: Iterable[str], group_id: str)
         consumer.close()
 
 
-def require_topics(bootstrap_servers: str, names: Iterable[str], timeout_s: float) -> None:
+def require_topics(
+    bootstrap_servers: str, names: Iterable[str], timeout_s: float, security: Security = NO_SECURITY
+) -> None:
     """Return if the cluster answers within `timeout_s` and has every topic; what a worker asks before it starts.
 
     Raises BrokerUnavailable or ConfigurationError. It asks for all topics, not for these: some brokers create a topic
     when they are asked for it by name.
     """
-    _refuse_missing(_metadata(_admin(bootstrap_servers), bootstrap_servers, timeout_s), bootstrap_servers, names)
+    cluster = _Cluster(bootstrap_servers, security)
+    cluster.refuse_missing(cluster.metadata(timeout_s), names)
 
 
-def _admin(bootstrap_servers: str) -> AdminClient:
-    # log_level 0: the library writes to stderr by itself; what matters is in our exceptions.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "client.id": "sluicegate-admin", "log_level": 0})
+def require_rights(
+    bootstrap_servers: str, *, read: str, write: Iterable[str], group_id: str, security: Security = NO_SECURITY
+) -> None:
+    """Return if we may read the topic `read` as the group and write the others, as far as the cluster says.
+
+    Raises ConfigurationError with every right that is lacking.
+    """
+    admin = _Cluster(bootstrap_servers, security).admin
+    needed = {read: AclOperation.READ, **dict.fromkeys(write, AclOperation.WRITE)}
+    asking: dict[str, Any] = {"include_authorized_operations": True, "request_timeout": ADMIN_TIMEOUT_S}
+    topics = admin.describe_topics(TopicCollection(list(needed)), **asking)
+    (group,) = admin.describe_consumer_groups([group_id], **asking).values()
+    lacking = [
+        f"{operation.name.title()} on topic {name}"
+        for name, operation in needed.items()
+        if not _allows(topics[name], operation)
+    ]
+    if not _allows(group, AclOperation.READ):
+        lacking.append(f"Read on group {group_id}")
+    if lacking:
+        raise ConfigurationError(f"Kafka at {bootstrap_servers} does not let us {', '.join(lacking)}: grant it by ACLs")
 
 
-def _metadata(admin: AdminClient, bootstrap_servers: str, timeout_s: float) -> ClusterMetadata:
+def _allows(described: Future[Any], operation: AclOperation) -> bool:
     try:
-        return admin.list_topics(timeout=timeout_s)
+        operations = described.result().authorized_operations
     except KafkaException as error:
-        raise BrokerUnavailable(
-            f"cannot reach Kafka at {bootstrap_servers} within {timeout_s:g} s: "
-            "start it, correct the bootstrap servers, or try everything locally with `sluice up`"
-        ) from error
+        return _kafka_error(error).code() not in _UNAUTHORISED  # otherwise the broker cannot tell
+    return not operations or operation in operations
 
 
-def _refuse_missing(metadata: ClusterMetadata, bootstrap_servers: str, names: Iterable[str]) -> None:
-    missing = [name for name in names if name not in metadata.topics]
-    if missing:
-        raise ConfigurationError(
-            f"Kafka at {bootstrap_servers} has no topic {', '.join(missing)}: create with `sluice topics create`"
+class _Cluster:
+    """Asks a cluster, and tells one that refuses us from one that is away."""
+
+    def __init__(self, bootstrap_servers: str, security: Security) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._secured = bool(security)
+        self._refusals: list[str] = []
+        self.admin = AdminClient(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "client.id": "sluicegate-admin",
+                "log_level": 0,  # the library writes to stderr by itself; what matters is in our exceptions
+                "error_cb": self._note,  # type: ignore[dict-item]  # the stubs forget callbacks
+                **security,
+            }
         )
 
+    def metadata(self, timeout_s: float) -> ClusterMetadata:
+        """What the cluster has; raises ConfigurationError or BrokerUnavailable."""
+        give_up = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.admin.list_topics(timeout=min(timeout_s, _ASK_AGAIN_S))
+            except KafkaException as error:
+                self.admin.poll(0)
+                if self._refusals:
+                    raise ConfigurationError(
+                        f"Kafka at {self._bootstrap_servers} refuses us: {self._refusals[0]}: check "
+                        "SLUICE_SECURITY_PROTOCOL, SLUICE_SSL_… and SLUICE_SASL_…"
+                    ) from error
+                if time.monotonic() > give_up:
+                    raise BrokerUnavailable(
+                        f"cannot reach Kafka at {self._bootstrap_servers} within {timeout_s:g} s: "
+                        "start it, correct the bootstrap servers, or try everything locally with `sluice up`"
+                    ) from error
 
-def _await_visible(admin: AdminClient, bootstrap_servers: str, names: list[str]) -> None:
+    def refuse_missing(self, metadata: ClusterMetadata, names: Iterable[str]) -> None:
+        """Raises ConfigurationError when `metadata` lacks a topic."""
+        missing = [name for name in names if name not in metadata.topics]
+        if missing:
+            raise ConfigurationError(
+                f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}"
+                f"{', or does not let us see it' if self._secured else ''}: create with `sluice topics create`"
+            )
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() in _REFUSALS:
+            self._refusals.append(error.str())
+
+
+def _await_visible(cluster: _Cluster, names: list[str]) -> None:
     """Wait for the broker to learn what the controller has created: it says yes a moment before clients can see it."""
     deadline = time.monotonic() + ADMIN_TIMEOUT_S
-    while not all(name in _metadata(admin, bootstrap_servers, ADMIN_TIMEOUT_S).topics for name in names):
+    while not all(name in cluster.metadata(ADMIN_TIMEOUT_S).topics for name in names):
         if time.monotonic() > deadline:
-            raise BrokerUnavailable(f"Kafka at {bootstrap_servers} created {', '.join(names)} but does not show them")
+            raise BrokerUnavailable(f"the cluster created {', '.join(names)} but does not show them: try again")
         time.sleep(0.05)
 
 

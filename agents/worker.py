@@ -18,6 +18,7 @@ import uvloop
 from faust.web import Request, View
 
 from agents.consumer import consume_safely
+from agents.kafka_security import faust_credentials, librdkafka_security
 from agents.offsets import OffsetTracker, Registered
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
@@ -26,7 +27,7 @@ from agents.settings import Settings
 from agents.stop_limit import IDLE_S, StopLimit
 from agents.telemetry import Telemetry
 from agents.telemetry.logs import configure_logging
-from agents.topics import require_topics
+from agents.topics import require_rights, require_topics
 from schemas.errors import ConfigurationError
 from schemas.version import VERSION
 
@@ -158,6 +159,7 @@ def _faust_app(settings: Settings) -> Any:
     app = faust.App(
         settings.group_id,
         broker=brokers,
+        broker_credentials=faust_credentials(settings),
         autodiscover=False,
         datadir=tempfile.gettempdir(),
         key_serializer="raw",
@@ -194,7 +196,15 @@ def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_mod
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     models = load(settings)
     _require_free_port(settings)
-    require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S)
+    security = librdkafka_security(settings)
+    require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S, security)
+    require_rights(
+        settings.bootstrap_servers,
+        read=settings.topic_raw,
+        write=[topic for name, topic in settings.topics.items() if name not in ("raw", "reviewed")],
+        group_id=settings.group_id,
+        security=security,
+    )
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,

@@ -12,7 +12,7 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -49,6 +49,22 @@ transaction.state.log.replication.factor={replicas}
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
+
+SECURED = """
+listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location={identity}
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,OAUTHBEARER
+listener.name.secured.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{user}="{password}";
+listener.name.secured.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.secured.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \\
+    unsecuredLoginStringClaim_sub="{user}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+"""On top of the above: TLS and SASL on one listener, whose clients may do what ACLs allow; without it, everything."""
 
 
 def available() -> str | None:
@@ -89,20 +105,19 @@ class ApacheKafka:
         controllers = _free_ports(self._nodes)
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, 1))
         for number, port in enumerate(self.ports):
-            self._properties(number).write_text(
-                PROPERTIES.format(
-                    node=number + 1,
-                    voters=voters,
-                    controller_port=controllers[number],
-                    port=port,
-                    behind_proxy=self.behind_proxy[number],
-                    proxy=self.proxy_ports[number],
-                    data=Path(self._folder.name) / f"data-{number}",
-                    replicas=self._nodes,
-                )
+            options = self._write_properties(
+                number,
+                node=number + 1,
+                voters=voters,
+                controller_port=controllers[number],
+                port=port,
+                behind_proxy=self.behind_proxy[number],
+                proxy=self.proxy_ports[number],
+                data=Path(self._folder.name) / f"data-{number}",
+                replicas=self._nodes,
             )
             tool = [*self._java, "kafka.tools.StorageTool", "format", "--cluster-id", "sluicegate-tests-00001", "-c"]
-            subprocess.run([*tool, str(self._properties(number))], check=True, capture_output=True)
+            subprocess.run([*tool, str(self._properties(number)), *options], check=True, capture_output=True)
         self.processes = [self._started(number) for number in range(self._nodes)]
         try:
             self.await_ready()
@@ -138,6 +153,11 @@ class ApacheKafka:
                 raise RuntimeError(f"Apache Kafka did not start; the end of its log:\n{said}")
             time.sleep(0.05)
 
+    def _write_properties(self, number: int, **given: object) -> list[str]:
+        """Write a broker's properties; returns more options for the tool that formats its folder."""
+        self._properties(number).write_text(PROPERTIES.format(**given))
+        return []
+
     def _properties(self, number: int) -> Path:
         return Path(self._folder.name) / f"server-{number}.properties"
 
@@ -153,6 +173,47 @@ class ApacheKafka:
         for process in self.processes:
             stop_tethered(process, STOP_TIMEOUT_S)
         self._folder.cleanup()
+
+
+class SecuredKafka(ApacheKafka):
+    """One broker with a listener of TLS and SASL beside the plain one; `user` logs in with `password`."""
+
+    user: Final = "worker"
+    password: Final = "correct-horse"
+
+    def __init__(self) -> None:
+        super().__init__()
+        (self.secured_port,) = _free_ports(1)
+
+    @property
+    def secured_servers(self) -> str:
+        """Where TLS and SASL are asked for."""
+        return f"127.0.0.1:{self.secured_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The broker's certificate, signed by itself: the authority to trust."""
+        return Path(self._folder.name) / "certificate.pem"
+
+    def _write_properties(self, number: int, **given: object) -> list[str]:
+        options = super()._write_properties(number, **given)
+        key, identity = (Path(self._folder.name) / name for name in ("key.pem", "identity.pem"))
+        certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+        files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(self.certificate)]
+        subprocess.run(["openssl", *certificate, *files], check=True, capture_output=True)
+        identity.write_text(key.read_text() + self.certificate.read_text())
+        with self._properties(number).open("a") as properties:
+            properties.write(
+                SECURED.format(
+                    **given,
+                    secured=self.secured_port,
+                    identity=identity,
+                    login="org.apache.kafka.common.security",
+                    user=self.user,
+                    password=self.password,
+                )
+            )
+        return [*options, "--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]"]
 
 
 def _jars() -> Path:

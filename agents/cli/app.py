@@ -195,11 +195,18 @@ def topics_create(
     brokers: Brokers = None,
 ) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
+    from agents.kafka_security import librdkafka_security
     from agents.settings import load_settings
     from agents.topics import create_topics, topic_configs
 
     settings = load_settings(bootstrap_servers=brokers)
-    created = create_topics(settings.bootstrap_servers, topic_configs(settings.topics), partitions, replication)
+    created = create_topics(
+        settings.bootstrap_servers,
+        topic_configs(settings.topics),
+        partitions,
+        replication,
+        librdkafka_security(settings),
+    )
     for name in settings.topics.values():
         Console().print(f"{name}  [green]created[/]" if name in created else f"{name}  [dim]exists[/]")
 
@@ -207,12 +214,14 @@ def topics_create(
 @topics.command("describe")
 def topics_describe(brokers: Brokers = None) -> None:
     """Show partitions, offsets and the gate group's lag."""
+    from agents.kafka_security import librdkafka_security
     from agents.settings import load_settings
     from agents.topics import describe_topics
 
     settings = load_settings(bootstrap_servers=brokers)
     table = Table("topic", "partitions", "replicas", "records", "lag of " + settings.group_id)
-    for topic in describe_topics(settings.bootstrap_servers, settings.topics.values(), settings.group_id):
+    security = librdkafka_security(settings)
+    for topic in describe_topics(settings.bootstrap_servers, settings.topics.values(), settings.group_id, security):
         records = sum(partition.end - partition.beginning for partition in topic.partitions)
         lag = str(topic.lag) if topic.name == settings.topic_raw else "–"
         table.add_row(topic.name, str(len(topic.partitions)), str(topic.replication), str(records), lag)

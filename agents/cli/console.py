@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from agents.cli.streams import raw_queries
+from agents.kafka_security import librdkafka_security
 from agents.publisher import Publisher
 from agents.settings import Settings
 from agents.telemetry.trace_context import inject, new_root, trace_id_of
@@ -21,13 +21,17 @@ _OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 
 def produce_records(settings: Settings, queries: Sequence[str] | None) -> None:
     """Publish `queries`, or the lines of standard input as they are when there are none."""
-    require_topics(settings.bootstrap_servers, [settings.topic_raw], _TOPICS_TIMEOUT_S)
+    require_topics(settings.bootstrap_servers, [settings.topic_raw], _TOPICS_TIMEOUT_S, librdkafka_security(settings))
     values: Iterable[bytes] = sys.stdin.buffer if queries is None else raw_queries(queries)
     asyncio.run(_produce(settings, (value.rstrip(b"\r\n") for value in values)))
 
 
 async def _produce(settings: Settings, values: Iterable[bytes]) -> None:
-    publisher = Publisher(settings.bootstrap_servers, delivery_timeout_s=settings.publish_timeout_ms / 1000)
+    publisher = Publisher(
+        settings.bootstrap_servers,
+        delivery_timeout_s=settings.publish_timeout_ms / 1000,
+        extra=librdkafka_security(settings),
+    )
     await publisher.start()
     try:
         for value in values:
@@ -44,8 +48,8 @@ def tail_topics(settings: Settings, names: Sequence[str] | None, *, from_beginni
     if unknown:
         raise ConfigurationError(f"no event is called {', '.join(sorted(unknown))}: use {', '.join(settings.topics)}")
     topics = [settings.topics[name] for name in names or _OUTPUTS]
-    require_topics(settings.bootstrap_servers, topics, _TOPICS_TIMEOUT_S)
-    metadata = AdminClient({"bootstrap.servers": settings.bootstrap_servers}).list_topics(timeout=_TOPICS_TIMEOUT_S)
+    security = librdkafka_security(settings)
+    require_topics(settings.bootstrap_servers, topics, _TOPICS_TIMEOUT_S, security)
 
     def tell(error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
@@ -59,8 +63,10 @@ def tail_topics(settings: Settings, names: Sequence[str] | None, *, from_beginni
             "enable.auto.commit": False,
             "log_level": 0,
             "error_cb": tell,
+            **security,
         }
     )
+    metadata = consumer.list_topics(timeout=_TOPICS_TIMEOUT_S)
     consumer.assign(
         [TopicPartition(topic, partition, start) for topic in topics for partition in metadata.topics[topic].partitions]
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from agents.cli.model_commands import show_progress
+from agents.kafka_security import librdkafka_security
 from agents.record_log import RecordLog, Span
 from agents.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
 from agents.settings import Settings
@@ -48,8 +49,9 @@ def replay_events(
         ContractError: the input topic refused records as too large; the others are published.
     """
     topic = source.topic if isinstance(source, Span) else settings.topics[source]
-    require_topics(settings.bootstrap_servers, [settings.topic_raw, topic], _TOPICS_TIMEOUT_S)
-    with RecordLog(settings.bootstrap_servers) as log:
+    security = librdkafka_security(settings)
+    require_topics(settings.bootstrap_servers, [settings.topic_raw, topic], _TOPICS_TIMEOUT_S, security)
+    with RecordLog(settings.bootstrap_servers, security) as log:
         plan = _plan(log, settings, source, wanted)
         if dry_run:
             _show(plan, log, settings)

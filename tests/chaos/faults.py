@@ -131,7 +131,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "worker killed": Fault(kill_worker),
     "worker terminated": Fault(terminate_worker, never_twice=True),
     "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
-    "worker frozen": Fault(freeze_worker),
+    "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED),  # deadlines pass while it is
     "workers join and leave": Fault(join_and_leave),
     "broker killed": Fault(kill_broker),
     "leaders moved": Fault(move_leaders),
@@ -162,7 +162,7 @@ def random_mix(seed: int) -> Fault:
         for fault in drawn:
             fault(chaos)
 
-    return Fault(inject, through_proxy=True, also_allowed=_REFUSED)
+    return Fault(inject, through_proxy=True, also_allowed=_REFUSED | _DEGRADED)
 
 
 def _admin(chaos: Chaos) -> AdminClient:

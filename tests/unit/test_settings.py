@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.settings import EMBEDDED_MODEL, Settings, load_settings
+from agents.settings import EMBEDDED_MODEL, Settings, describe_settings, load_settings
 from models.batch_cost import BatchCost
 from models.labels import Category
 from schemas.errors import ConfigurationError
@@ -194,3 +194,34 @@ def test_a_broken_profile_is_refused(
         profile.write_text(content)
     monkeypatch.setenv("SLUICE_PROFILE", str(profile))
     assert said in refusal()
+
+
+SASL = {"security_protocol": "sasl_ssl", "sasl_username": "worker", "sasl_password": "correct-horse"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sasl_username": "worker"}, "SLUICE_SASL_USERNAME is set, but SLUICE_SECURITY_PROTOCOL=plaintext"),
+        ({"security_protocol": "ssl", "sasl_password": "correct-horse"}, "SLUICE_SASL_PASSWORD is set, but"),
+        ({**SASL, "security_protocol": "sasl_plaintext", "ssl_ca": "/etc/passwd"}, "SLUICE_SSL_CA is set, but"),
+        ({"security_protocol": "sasl_ssl"}, "SASL needs SLUICE_SASL_USERNAME and"),
+        ({**SASL, "sasl_password_file": "/etc/passwd"}, "exclude each other"),
+        ({**SASL, "sasl_mechanism": "OAUTHBEARER"}, "needs SLUICE_SASL_TOKEN_URL"),
+        ({"security_protocol": "ssl", "ssl_key": "/etc/passwd"}, "SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY go"),
+        ({"security_protocol": "ssl", "ssl_ca": "/not/there"}, "cannot read /not/there"),
+    ],
+)
+def test_a_login_that_cannot_work_is_refused_in_one_line_that_tells_no_password(
+    given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said) as error:
+        load_settings(**given)
+    assert "correct-horse" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    settings = load_settings(**SASL)
+    assert settings.sasl_secret == "correct-horse"
+    assert "correct-horse" not in repr(settings) + str(describe_settings(settings))

@@ -1,0 +1,102 @@
+"""TLS and SASL, from the same settings for every client: librdkafka's (producer, admin, command line) and Faust's."""
+
+import ssl
+import time
+from typing import Final
+
+import faust.auth
+import httpx
+from aiokafka.conn import AbstractTokenProvider  # type: ignore[import-untyped]
+
+from agents.settings import Settings
+from schemas.errors import ConfigurationError
+
+_TOKEN_TIMEOUT_S: Final = 10.0
+_RENEW_AT: Final = 0.8
+"""Of a token's lifetime."""
+
+
+def librdkafka_security(settings: Settings) -> dict[str, str]:
+    """What makes a client of confluent-kafka secure; empty for a plaintext cluster."""
+    given = {
+        "security.protocol": settings.security_protocol,
+        "ssl.ca.location": settings.ssl_ca,
+        "ssl.certificate.location": settings.ssl_certificate,
+        "ssl.key.location": settings.ssl_key,
+        "ssl.key.password": settings.ssl_key_password and settings.ssl_key_password.get_secret_value(),
+    }
+    if settings.uses_sasl:
+        given["sasl.mechanism"] = settings.sasl_mechanism
+        if settings.sasl_mechanism == "OAUTHBEARER":
+            given |= {
+                "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.token.endpoint.url": settings.sasl_token_url,
+                "sasl.oauthbearer.client.id": settings.sasl_username,
+                "sasl.oauthbearer.client.secret": settings.sasl_secret,
+                "sasl.oauthbearer.scope": settings.sasl_scope,
+            }
+        else:
+            given |= {"sasl.username": settings.sasl_username, "sasl.password": settings.sasl_secret}
+    if settings.security_protocol == "plaintext":
+        return {}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def faust_credentials(settings: Settings) -> faust.auth.Credentials | None:
+    """The same for Faust's consumer; None for a plaintext cluster.
+
+    Raises:
+        ConfigurationError: a certificate or key cannot be used.
+    """
+    context = _ssl_context(settings) if settings.security_protocol in ("ssl", "sasl_ssl") else None
+    if not settings.uses_sasl:
+        return faust.auth.SSLCredentials(context) if context else None
+    if settings.sasl_mechanism == "OAUTHBEARER":
+        return faust.auth.OAuthCredentials(oauth_cb=_ClientCredentials(settings), ssl_context=context)
+    return faust.auth.SASLCredentials(
+        username=settings.sasl_username,
+        password=settings.sasl_secret,
+        mechanism=settings.sasl_mechanism,
+        ssl_context=context,
+    )
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ssl_ca)
+        if settings.ssl_certificate:
+            password = settings.ssl_key_password
+            context.load_cert_chain(
+                settings.ssl_certificate, settings.ssl_key, password.get_secret_value() if password else None
+            )
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_SSL_CA, SLUICE_SSL_CERTIFICATE or SLUICE_SSL_KEY cannot be used: {error}"
+        ) from None
+    return context
+
+
+class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untyped, see above
+    """OAuth 2.0 client credentials (RFC 6749, section 4.4); a token is used for most of its lifetime."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._token = ""
+        self._renew_at = 0.0
+
+    async def token(self) -> str:
+        """A token that is valid now."""
+        if time.monotonic() >= self._renew_at:
+            await self._renew()
+        return self._token
+
+    async def _renew(self) -> None:
+        settings = self._settings
+        form = {"grant_type": "client_credentials", **({"scope": settings.sasl_scope} if settings.sasl_scope else {})}
+        async with httpx.AsyncClient(timeout=_TOKEN_TIMEOUT_S) as client:
+            answer = await client.post(
+                settings.sasl_token_url or "", data=form, auth=(settings.sasl_username or "", settings.sasl_secret)
+            )
+        granted = answer.raise_for_status().json()
+        self._token = granted["access_token"]
+        self._renew_at = time.monotonic() + _RENEW_AT * float(granted.get("expires_in", 0))

@@ -1,0 +1,206 @@
+"""A cluster with TLS, SASL and ACLs: what works, and the one line that says why something does not."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from agents.settings import load_settings
+from agents.topics import create_topics, topic_configs
+from tests.integration.accounts import assert_accounted_for
+from tests.integration.worker_process import Stream, run_worker, wait_for
+from tests.kafka_cluster import SecuredKafka, available
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[SecuredKafka]:
+    reason = available()
+    if reason:
+        pytest.skip(f"no real Kafka: {reason}")
+    with SecuredKafka() as secured:
+        yield secured
+
+
+class Rights:
+    """What the worker's user may do; everything that a worker needs, to begin with."""
+
+    def __init__(self, cluster: SecuredKafka, stream: Stream) -> None:
+        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+        self._user = f"User:{cluster.user}"
+        for name, topic in stream.topics.items():
+            self.grant(ResourceType.TOPIC, topic, AclOperation.READ if name == "raw" else AclOperation.WRITE)
+        self.grant(ResourceType.GROUP, stream.group_id, AclOperation.READ)
+
+    def grant(self, kind: ResourceType, name: str, operation: AclOperation) -> None:
+        rule = (kind, name, ResourcePatternType.LITERAL, self._user, "*", operation, AclPermissionType.ALLOW)
+        for done in self._admin.create_acls([AclBinding(*rule)]).values():
+            done.result()
+
+    def revoke(self, name: str) -> None:
+        rule: Any = (ResourceType.ANY, name, ResourcePatternType.LITERAL, self._user, None)
+        deleted = self._admin.delete_acls([AclBindingFilter(*rule, AclOperation.ANY, AclPermissionType.ANY)])  # type: ignore[call-arg]
+        for done in deleted.values():
+            assert done.result()
+
+
+@pytest.fixture
+def stream(cluster: SecuredKafka) -> Stream:
+    prefix = f"secured-{uuid.uuid4().hex[:6]}"
+    events = {event: f"{prefix}.{event}" for event in load_settings().topics}
+    create_topics(cluster.bootstrap_servers, topic_configs(events), 2, 1)
+    return Stream(cluster.bootstrap_servers, events, f"{prefix}.group")
+
+
+@pytest.fixture
+def rights(cluster: SecuredKafka, stream: Stream) -> Rights:
+    return Rights(cluster, stream)
+
+
+def login(cluster: SecuredKafka, **changes: object) -> dict[str, str]:
+    """Settings, by their names, of a client that may log in."""
+    settings = {
+        "bootstrap_servers": cluster.secured_servers,
+        "security_protocol": "sasl_ssl",
+        "ssl_ca": cluster.certificate,
+        "sasl_username": cluster.user,
+        "sasl_password": cluster.password,
+        **changes,
+    }
+    return {name: str(value) for name, value in settings.items() if value is not None}
+
+
+def refused(stream: Stream, settings: Mapping[str, str]) -> str:
+    """The one line of a worker that does not start."""
+    given = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
+    finished = subprocess.run(
+        [sys.executable, "-m", "agents", "worker"],
+        env={**os.environ, **stream.environment, **given},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 78, finished.stderr
+    (line,) = finished.stderr.decode().splitlines()
+    return line
+
+
+@pytest.fixture
+def token_url(cluster: SecuredKafka) -> Iterator[str]:
+    """An endpoint that gives tokens, of the unsigned kind that a broker takes for tests, to whoever has the secret."""
+    credentials = b64encode(f"{cluster.user}:{cluster.password}".encode()).decode()
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = self.rfile.read(int(self.headers["Content-Length"]))
+            known = self.headers["Authorization"] == f"Basic {credentials}" and b"client_credentials" in form
+            now = int(time.time())
+            parts = ({"alg": "none"}, {"sub": cluster.user, "iat": now, "exp": now + 60})
+            token = ".".join(b64encode(orjson.dumps(part), b"-_").decode().rstrip("=") for part in parts) + "."
+            self.send_response(200 if known else 401)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            if known:
+                self.wfile.write(orjson.dumps({"access_token": token, "expires_in": 60, "token_type": "Bearer"}))
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/token"
+        server.shutdown()
+
+
+def test_a_token_of_an_oauth_endpoint_lets_a_worker_in(
+    cluster: SecuredKafka, stream: Stream, rights: Rights, token_url: str, tmp_path: Path
+) -> None:
+    stream.produce([(None, b'{"query": "red shoes %d"}' % number, []) for number in range(20)])
+    settings = login(cluster, sasl_mechanism="OAUTHBEARER", sasl_token_url=token_url)
+    with run_worker(stream, tmp_path, **settings) as worker:
+        stream.await_commits()
+        worker.stop()
+    assert_accounted_for(stream.inputs(), stream.outputs())
+    assert cluster.password not in worker.log
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+def test_a_worker_that_logs_in_over_tls_decides_every_event_and_tells_no_password(
+    cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path, mechanism: str
+) -> None:
+    stream.produce([(None, b'{"query": "red shoes %d"}' % number, []) for number in range(50)])
+    with run_worker(stream, tmp_path, log_level="DEBUG", **login(cluster, sasl_mechanism=mechanism)) as worker:
+        stream.await_commits()
+        worker.stop()
+    outputs = stream.outputs()
+    assert_accounted_for(stream.inputs(), outputs)
+    assert cluster.password not in worker.log
+    assert not any(cluster.password.encode() in output.value for output in outputs)
+
+
+def test_a_password_may_stand_in_a_file(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(cluster.password + "\n")
+    settings = login(cluster, sasl_password=None, sasl_password_file=secret)
+    with run_worker(stream, tmp_path, **settings) as worker:
+        wait_for(lambda: worker.readiness()[0] == 200, 60, "the worker is not ready")
+        worker.stop()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sasl_password": "wrong-horse"}, "authentication"),
+        ({"sasl_password": "wrong-horse", "sasl_mechanism": "PLAIN"}, "authentication"),
+        ({"ssl_ca": None}, "certificate"),
+    ],
+)
+def test_a_login_that_fails_is_one_line_before_the_group_is_joined(
+    cluster: SecuredKafka, stream: Stream, rights: Rights, changes: dict[str, Any], reason: str
+) -> None:
+    line = refused(stream, login(cluster, **changes))
+    assert "refuses us" in line
+    assert reason in line.lower()
+    assert "SLUICE_SASL" in line
+    assert "horse" not in line
+
+
+@pytest.mark.parametrize(("event", "operation"), [("recall", "Write"), ("ledger", "Write"), ("raw", "Read")])
+def test_a_right_that_is_lacking_is_named_at_start(
+    cluster: SecuredKafka, stream: Stream, rights: Rights, event: str, operation: str
+) -> None:
+    topic = stream.topics[event]
+    rights.revoke(topic)
+    rights.grant(ResourceType.TOPIC, topic, AclOperation.DESCRIBE)
+    line = refused(stream, login(cluster))
+    assert f"does not let us {operation} on topic {topic}: grant it by ACLs" in line
+
+
+def test_a_group_that_may_not_be_joined_is_named_at_start(
+    cluster: SecuredKafka, stream: Stream, rights: Rights
+) -> None:
+    rights.revoke(stream.group_id)
+    assert f"does not let us Read on group {stream.group_id}" in refused(stream, login(cluster))
+
+
+def test_a_topic_that_may_not_be_seen_may_be_there(cluster: SecuredKafka, stream: Stream, rights: Rights) -> None:
+    rights.revoke(stream.topics["recall"])
+    assert f"has no topic {stream.topics['recall']}, or does not let us see it" in refused(stream, login(cluster))
