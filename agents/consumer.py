@@ -16,6 +16,7 @@ from faust.transport.drivers import aiokafka
 
 
 class _Consumer(aiokafka.Consumer):
+    logger = aiokafka.logger
     _seeks = 0
 
     async def perform_seek(self) -> None:
@@ -33,6 +34,7 @@ class _Consumer(aiokafka.Consumer):
 
 
 class _Transport(aiokafka.Transport):
+    logger = aiokafka.logger
     Consumer = _Consumer
 
 

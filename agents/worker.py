@@ -167,6 +167,7 @@ def _faust_app(settings: Settings) -> Any:
         store="memory://",
         broker_commit_interval=1.0,
         broker_commit_every=1000,
+        broker_heartbeat_interval=1.0,  # a rebalance is noticed by the next heartbeat, and until then it waits
         broker_session_timeout=settings.session_timeout_ms / 1000,
         broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
         consumer_auto_offset_reset="earliest",

@@ -16,12 +16,10 @@ import httpx
 from confluent_kafka import KafkaException
 
 from agents.local.tethered import start_worker, stop_tethered
-from agents.settings import load_settings
-from agents.topics import create_topics, topic_configs
 from tests.chaos.producer import SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
-from tests.integration.worker_process import Stream, free_port, wait_for
+from tests.integration.worker_process import Stream, free_port, fresh_stream, wait_for
 from tests.kafka_cluster import ApacheKafka
 
 SESSION_MS: Final = 6_000
@@ -133,7 +131,14 @@ def run(
 ) -> Row:
     """Play one scenario on `cluster`, with topics and a group of its own; logs stay in `folder`."""
     folder.mkdir(parents=True)
-    stream = _new_stream(cluster, name)
+    nodes = len(cluster.ports)
+    stream = fresh_stream(
+        cluster.bootstrap_servers,
+        name,
+        partitions=PARTITIONS,
+        replication=nodes,
+        **{"min.insync.replicas": str(max(1, nodes - 1))},
+    )
     with _played(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
         for number in range(fault.workers):
             chaos.start_worker()
@@ -160,31 +165,29 @@ def _played(chaos: Chaos) -> Iterator[Chaos]:
         chaos.stop_workers()
 
 
-def _new_stream(cluster: ApacheKafka, name: str) -> Stream:
-    prefix = f"{name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
-    events = {event: f"{prefix}.{event}" for event in load_settings().topics}
-    configs = {
-        topic: {**config, "min.insync.replicas": str(max(1, len(cluster.ports) - 1))}
-        for topic, config in topic_configs(events).items()
-    }
-    create_topics(cluster.bootstrap_servers, configs, PARTITIONS, len(cluster.ports))
-    return Stream(cluster.bootstrap_servers, events, f"{prefix}.group")
-
-
 def _recover(stream: Stream) -> float:
     """Seconds until what is published by now is committed."""
-    began, ends = time.monotonic(), stream.ends()
+    began, ends = time.monotonic(), _patiently(stream.ends)
     wait_for(lambda: _committed_beyond(stream, ends), _MOST_S, "the workers do not recover")
     return time.monotonic() - began
 
 
 def _caught_up(stream: Stream) -> bool:
-    return _committed_beyond(stream, stream.ends())
+    return _committed_beyond(stream, _patiently(stream.ends))
 
 
 def _committed_beyond(stream: Stream, ends: Mapping[int, int]) -> bool:
-    try:
-        committed = stream.committed()
-    except KafkaException:  # a broker is on its way back
-        return False
+    committed = _patiently(stream.committed)
     return all(committed.get(partition, 0) >= end for partition, end in ends.items())
+
+
+def _patiently(ask: Callable[[], dict[int, int]]) -> dict[int, int]:
+    """What the cluster says, as soon as it can say it: a broker may be on its way back."""
+    deadline = time.monotonic() + _MOST_S
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

@@ -63,18 +63,18 @@ def hostile_records() -> list[Record]:
         (b"user", b"[" * MEGABYTE, []),
     ]
     for number in range(COUNT - len(records)):
-        value = VALUES[number % len(VALUES)] if number < 3 * len(VALUES) else _mutated(VALID, rng)
+        value = VALUES[number % len(VALUES)] if number < 3 * len(VALUES) else mutated(VALID, rng)
         records.append((rng.choice(KEYS), value, rng.choice(HEADERS)))
     return records
 
 
-def _mutated(value: bytes, rng: random.Random) -> bytes:
+def mutated(value: bytes, rng: random.Random) -> bytes:
     """`value` with one or two of its bytes replaced, removed or doubled."""
-    mutated = bytearray(value)
+    changed = bytearray(value)
     for _ in range(rng.randint(1, 2)):
-        at = rng.randrange(len(mutated))
-        mutated[at : at + 1] = rng.choice([bytes([rng.randrange(256)]), b"", mutated[at : at + 1] * 2])
-    return bytes(mutated)
+        at = rng.randrange(len(changed) + 1)
+        changed[at : at + 1] = rng.choice([bytes([rng.randrange(256)]), b"", changed[at : at + 1] * 2])
+    return bytes(changed)
 
 
 def test_whatever_comes_in_ends_in_a_dead_letter_or_a_sane_outcome(

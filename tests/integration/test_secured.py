@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,10 +23,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ResourceType,
 )
 
-from agents.settings import load_settings
-from agents.topics import create_topics, topic_configs
 from tests.integration.accounts import assert_accounted_for
-from tests.integration.worker_process import Stream, run_worker, wait_for
+from tests.integration.worker_process import Stream, fresh_stream, run_worker, wait_for
 from tests.kafka_cluster import SecuredKafka, available
 
 
@@ -64,10 +61,7 @@ class Rights:
 
 @pytest.fixture
 def stream(cluster: SecuredKafka) -> Stream:
-    prefix = f"secured-{uuid.uuid4().hex[:6]}"
-    events = {event: f"{prefix}.{event}" for event in load_settings().topics}
-    create_topics(cluster.bootstrap_servers, topic_configs(events), 2, 1)
-    return Stream(cluster.bootstrap_servers, events, f"{prefix}.group")
+    return fresh_stream(cluster.bootstrap_servers, "secured", partitions=2)
 
 
 @pytest.fixture

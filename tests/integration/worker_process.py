@@ -18,7 +18,7 @@ from confluent_kafka import Message
 
 from agents.local.tethered import start_worker, stop_tethered
 from agents.settings import load_settings
-from agents.topics import topic_configs
+from agents.topics import create_topics, topic_configs
 from tests.integration.conftest import Broker, TopicMaker
 from tests.kafka_client import Record, committed_offsets, consume_all, end_offsets, produce_all
 
@@ -90,6 +90,17 @@ class Stream:
     def _read(self, topics: list[str]) -> list[Message]:
         expected = sum(sum(end_offsets(self.bootstrap_servers, topic).values()) for topic in topics)
         return consume_all(self.bootstrap_servers, topics, lambda messages: len(messages) >= expected)
+
+
+def fresh_stream(
+    bootstrap_servers: str, name: str, *, partitions: int = 4, replication: int = 1, **config: str
+) -> Stream:
+    """A stream on topics and a group that nobody else has, `config` for all of its topics."""
+    prefix = f"{name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
+    events = {event: f"{prefix}.{event}" for event in load_settings().topics}
+    configs = {topic: {**given, **config} for topic, given in topic_configs(events).items()}
+    create_topics(bootstrap_servers, configs, partitions, replication)
+    return Stream(bootstrap_servers, events, f"{prefix}.group")
 
 
 def make_stream(
