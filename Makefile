@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test lint types schemas bench train clean
+.PHONY: help up setup test lint types audit chaos fuzz schemas bench train clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,16 @@ lint: $(READY) ## ruff, both lint and format
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
+
+audit: $(READY) ## known vulnerabilities of what is installed; says which could not be looked up
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
+
+chaos: $(READY) ## break everything against three real brokers and check the books (20 minutes)
+	$(BIN)/python -m tests.chaos
+
+fuzz: $(READY) ## 100,000 wild records through a real worker (6 minutes)
+	$(BIN)/python -m tests.fuzz
 
 schemas: $(READY) ## write schemas/json again from schemas/events.py
 	$(BIN)/sluice schemas export schemas/json

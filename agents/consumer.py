@@ -1,11 +1,13 @@
-"""Faust's consumer, made safe where its rebalances lose events.
+"""Faust's consumer (0.15.3), made safe where its rebalances lose events or repeat them.
 
-When Faust resumes after a rebalance it goes back to the committed offsets (`perform_seek`), at times while a batch that
-was fetched before is still being handed over, since one rebalance may begin while the last one resumes. The rest of
-that batch lies beyond the position that was sought: Faust takes what is between for a gap of the log, drops it when it
-comes ("DROPPED MESSAGE ROFF"), and commits past it (faust 0.15.3, transport/consumer.py, `_drain_messages`).
+Seeks. When Faust resumes after a rebalance it goes back to the committed offsets (`perform_seek`), at times while a
+batch that was fetched before is still being handed over, since one rebalance may begin while the last one resumes. The
+rest of that batch lies beyond the position that was sought: Faust takes what is between for a gap of the log, drops it
+when it comes ("DROPPED MESSAGE ROFF"), and commits past it. Here a batch ends at a seek: what is left of it is not
+handed over, and one more seek makes sure that it comes again.
 
-Here a batch ends at a seek: what is left of it is not handed over, and one more seek makes sure that it comes again.
+Commits. One that finds another under way waits for it and does nothing, so that the last commit before partitions are
+given away may lack what was acked meanwhile. Here it goes on to commit that too.
 """
 
 from collections.abc import AsyncIterator
@@ -16,7 +18,6 @@ from faust.transport.drivers import aiokafka
 
 
 class _Consumer(aiokafka.Consumer):
-    logger = aiokafka.logger
     _seeks = 0
 
     async def perform_seek(self) -> None:
@@ -29,13 +30,20 @@ class _Consumer(aiokafka.Consumer):
             if seeks != self._seeks:
                 break
             yield partition, message
-        if seeks != self._seeks:
+        if seeks != self._seeks and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        return bool(await super().commit(topics, start_new_transaction))
 
 
 class _Transport(aiokafka.Transport):
-    logger = aiokafka.logger
     Consumer = _Consumer
+
+
+_Consumer.logger = _Transport.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
 
 
 def consume_safely(app: faust.App) -> None:

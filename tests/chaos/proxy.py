@@ -16,6 +16,7 @@ class Proxies:
         self._routes = routes
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._servers: list[asyncio.Server] = []
         self._lines: set[asyncio.StreamWriter] = set()
         self._cut = False
         self._delay_s = 0.0
@@ -29,8 +30,10 @@ class Proxies:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def cut(self) -> None:
         """Every connection breaks, and none comes about until `mend`."""
@@ -61,7 +64,16 @@ class Proxies:
                 return
             await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
 
-        await asyncio.start_server(connect, "127.0.0.1", port)
+        self._servers.append(await asyncio.start_server(connect, "127.0.0.1", port))
+
+    async def _shut(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._drop_all()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._lines.add(writer)

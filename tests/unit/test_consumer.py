@@ -1,5 +1,6 @@
 """What Faust hands over around a seek, with its real consumer but for the connection to a broker."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,3 +69,35 @@ async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
     assert type(app.consumer) is aiokafka.Consumer
     offsets = await handed_over(Scripted(app.consumer, monkeypatch))
     assert offsets[:3] == [5, 6, 7], "Faust was mended: agents/consumer.py can go"
+
+
+async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is committed in the end when an event is acked while a commit is under way, and then a last one is made."""
+    acked, committed, answer = [1], [], asyncio.Event()
+
+    async def force_commit(*_: Any, **__: Any) -> bool:
+        taken = list(acked)
+        await answer.wait()
+        committed[:] = taken
+        return True
+
+    monkeypatch.setattr(app.consumer, "force_commit", force_commit)
+    first = asyncio.create_task(app.consumer.commit())
+    await asyncio.sleep(0)
+    acked.append(2)
+    last = asyncio.create_task(app.consumer.commit())
+    await asyncio.sleep(0)
+    answer.set()
+    await asyncio.gather(first, last)
+    return committed
+
+
+async def test_a_commit_that_had_to_wait_commits_what_was_acked_meanwhile(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume_safely(app)
+    assert await last_commit(app, monkeypatch) == [1, 2]
+
+
+async def test_fausts_own_consumer_leaves_it_out(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await last_commit(app, monkeypatch) == [1], "Faust was mended: agents/consumer.py can do without"

@@ -1,0 +1,29 @@
+"""A small part of ``python -m tests.chaos``, so that the whole stays true; docs/chaos.md has what the whole says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.proxy import Proxies
+from tests.chaos.scenario import run
+from tests.kafka_cluster import ApacheKafka, available
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ApacheKafka]:
+    reason = available()
+    if reason:
+        pytest.skip(f"no real Kafka: {reason}")
+    with ApacheKafka(nodes=3) as brokers:
+        yield brokers
+
+
+@pytest.mark.parametrize("name", ["worker killed", "workers join and leave", "broker killed"])
+def test_nothing_is_lost_when(cluster: ApacheKafka, tmp_path: Path, name: str) -> None:
+    routes = dict(zip(cluster.proxy_ports, cluster.behind_proxy, strict=True))
+    with Proxies(routes) as proxies:
+        row = run(cluster, proxies, name, FAULTS[name], count=1000, rate=200, seed=1, folder=tmp_path / "logs")
+    assert row.kept, row
+    assert row.verdict.events == 1000
