@@ -4,10 +4,12 @@ Seeks. When Faust resumes after a rebalance it goes back to the committed offset
 batch that was fetched before is still being handed over, since one rebalance may begin while the last one resumes. The
 rest of that batch lies beyond the position that was sought: Faust takes what is between for a gap of the log, drops it
 when it comes ("DROPPED MESSAGE ROFF"), and commits past it. Here a batch ends at a seek: what is left of it is not
-handed over, and one more seek makes sure that it comes again.
+handed over, and one more seek makes sure that it comes again. And a partition of which nothing is committed, which
+aiokafka would leave where it stands, goes back to its beginning.
 
-Commits. One that finds another under way waits for it and does nothing, so that the last commit before partitions are
-given away may lack what was acked meanwhile. Here it goes on to commit that too.
+Commits. One that finds another under way waits for it and does nothing; here it goes on to commit what was acked
+meanwhile. And before partitions are given away Faust forgets what was acked in them, then commits; here it commits
+first. Otherwise a second's worth of events would come twice at every rebalance.
 """
 
 from collections.abc import AsyncIterator
@@ -21,7 +23,11 @@ class _Consumer(aiokafka.Consumer):
     _seeks = 0
 
     async def perform_seek(self) -> None:
+        self._seeks += 1
         await super().perform_seek()
+        uncommitted = [partition for partition in self.assignment() if not self._committed_offset[partition]]
+        if uncommitted:
+            await self._thread.seek_to_beginning(*map(aiokafka.ensure_aiokafka_TP, uncommitted))
         self._seeks += 1
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
@@ -33,6 +39,11 @@ class _Consumer(aiokafka.Consumer):
         if seeks != self._seeks and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
 
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        self.stop_flow()
+        await self.commit()
+        await super().on_partitions_revoked(revoked)
+
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         while await self.maybe_wait_for_commit_to_finish():
             pass
@@ -43,7 +54,7 @@ class _Transport(aiokafka.Transport):
     Consumer = _Consumer
 
 
-_Consumer.logger = _Transport.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
+_Consumer.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
 
 
 def consume_safely(app: faust.App) -> None:

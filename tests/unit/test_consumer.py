@@ -6,7 +6,7 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
+from aiokafka.structs import ConsumerRecord, TopicPartition  # type: ignore[import-untyped]
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
@@ -16,24 +16,32 @@ PARTITION = TP("queries.raw", 0)
 
 
 class Scripted:
-    """A consumer whose broker has a log of ten records, the first two of them committed."""
+    """A consumer whose broker has a log of ten records, some of them committed."""
 
-    def __init__(self, consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, consumer: Any, monkeypatch: pytest.MonkeyPatch, committed: int | None = 2) -> None:
         self.consumer = consumer
+        self.committed = committed
         self.position = 5  # where an assignment that is over had come to
         consumer.flow_active = True
         consumer._active_partitions = {PARTITION}
         monkeypatch.setattr(consumer, "_getmany", self._fetch)
         monkeypatch.setattr(consumer, "seek_to_committed", self._seek)
         monkeypatch.setattr(consumer, "highwater", lambda _: 10)
+        monkeypatch.setattr(consumer, "assignment", lambda: {PARTITION})
+        monkeypatch.setattr(consumer._thread, "seek_to_beginning", self._rewind)
 
     async def _fetch(self, **_: Any) -> dict[TP, Iterator[Any]]:
         offsets, self.position = range(self.position, 10), 10
         return {PARTITION: iter([record(offset) for offset in offsets])}
 
-    async def _seek(self) -> dict[TP, int]:
-        self.position = 2
-        return {PARTITION: 2}
+    async def _seek(self) -> dict[TP, int | None]:
+        if self.committed:  # aiokafka leaves the others where they are
+            self.position = self.committed
+        return {PARTITION: self.committed}
+
+    async def _rewind(self, *partitions: Any) -> None:
+        assert partitions == (TopicPartition(*PARTITION),)
+        self.position = 0
 
 
 def record(offset: int) -> Any:
@@ -56,11 +64,13 @@ async def handed_over(scripted: Scripted) -> list[int]:
     return offsets
 
 
+@pytest.mark.parametrize("committed", [None, 0, 2])
 async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
-    app: Any, monkeypatch: pytest.MonkeyPatch
+    app: Any, monkeypatch: pytest.MonkeyPatch, committed: int | None
 ) -> None:
     consume_safely(app)
-    assert await handed_over(Scripted(app.consumer, monkeypatch)) == [5, *range(2, 10)]
+    offsets = await handed_over(Scripted(app.consumer, monkeypatch, committed))
+    assert offsets == [5, *range(committed or 0, 10)]
 
 
 async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
@@ -73,7 +83,8 @@ async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
 
 async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What is committed in the end when an event is acked while a commit is under way, and then a last one is made."""
-    acked, committed, answer = [1], [], asyncio.Event()
+    acked, answer = [1], asyncio.Event()
+    committed: list[int] = []
 
     async def force_commit(*_: Any, **__: Any) -> bool:
         taken = list(acked)
