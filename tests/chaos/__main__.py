@@ -50,11 +50,15 @@ def main(
         for number, (name, chosen, count) in enumerate(plan):
             console.print(f"{name}: {count} events")
             here = folder / f"{number:02}-{name.replace(' ', '-')}"
-            row = run(cluster, proxies, name, chosen, count=count, rate=rate, seed=seed + number, folder=here)
+            try:
+                row = run(cluster, proxies, name, chosen, count=count, rate=rate, seed=seed + number, folder=here)
+            except AssertionError as error:  # the workers, or the brokers, did not come back
+                console.print(f"[red]{name}: {error}[/]")
+                continue
             console.print(row)
             rows.append(row)
     Console().print(_table(rows))
-    sys.exit(0 if all(row.kept for row in rows) else 1)
+    sys.exit(0 if len(rows) == len(plan) and all(row.kept for row in rows) else 1)
 
 
 def _table(rows: list[Row]) -> Table:

@@ -51,6 +51,7 @@ def freeze_worker(chaos: Chaos) -> None:
     chaos.signal(0, signal.SIGSTOP)
     time.sleep(SESSION_MS / 1000 + 4)
     chaos.signal(0, signal.SIGCONT)
+    chaos.restart_if_ended(0)  # what it was publishing is too late: it ends without acking, for another to begin anew
 
 
 def join_and_leave(chaos: Chaos) -> None:
@@ -131,7 +132,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "worker killed": Fault(kill_worker),
     "worker terminated": Fault(terminate_worker, never_twice=True),
     "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
-    "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED),  # deadlines pass while it is
+    "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED | _REFUSED),  # its deadlines pass meanwhile
     "workers join and leave": Fault(join_and_leave),
     "broker killed": Fault(kill_broker),
     "leaders moved": Fault(move_leaders),

@@ -76,6 +76,12 @@ class Chaos:
         self.workers[number] = self._start(number)
         self.await_ready(number)
 
+    def restart_if_ended(self, number: int, within_s: float = 20.0) -> None:
+        """Start a worker again if it ends by itself, as whatever runs it would."""
+        with suppress(subprocess.TimeoutExpired):
+            self.workers[number].wait(within_s)
+            self.restart(number)
+
     def signal(self, number: int, what: signal.Signals) -> None:
         """Send a worker a signal."""
         os.kill(self.workers[number].pid, what)
