@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
@@ -52,7 +53,7 @@ def main(
             here = folder / f"{number:02}-{name.replace(' ', '-')}"
             try:
                 row = run(cluster, proxies, name, chosen, count=count, rate=rate, seed=seed + number, folder=here)
-            except AssertionError as error:  # the workers, or the brokers, did not come back
+            except (AssertionError, KafkaException) as error:  # the workers, or the brokers, did not come back
                 console.print(f"[red]{name}: {error}[/]")
                 continue
             console.print(row)

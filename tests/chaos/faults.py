@@ -51,7 +51,6 @@ def freeze_worker(chaos: Chaos) -> None:
     chaos.signal(0, signal.SIGSTOP)
     time.sleep(SESSION_MS / 1000 + 4)
     chaos.signal(0, signal.SIGCONT)
-    chaos.restart_if_ended(0)  # what it was publishing is too late: it ends without acking, for another to begin anew
 
 
 def join_and_leave(chaos: Chaos) -> None:
@@ -59,8 +58,7 @@ def join_and_leave(chaos: Chaos) -> None:
         number = chaos.start_worker()
         chaos.await_ready(number)
         time.sleep(1)
-        chaos.signal(number, signal.SIGTERM)
-        chaos.workers[number].wait()
+        chaos.retire(number)
 
 
 def kill_broker(chaos: Chaos) -> None:
@@ -73,14 +71,14 @@ def move_leaders(chaos: Chaos) -> None:
     chaos.cluster.processes[1].terminate()  # it hands its leaderships over
     chaos.cluster.start(1)
     time.sleep(2)
-    elected = _admin(chaos).elect_leaders(ElectionType.PREFERRED).result()  # and takes them back
-    assert elected is not None
+    admin = _admin(chaos)
+    admin.elect_leaders(ElectionType.PREFERRED).result()  # and takes them back
 
 
 def add_partitions(chaos: Chaos) -> None:
     topic = chaos.stream.topics["raw"]
-    for done in _admin(chaos).create_partitions([NewPartitions(topic, PARTITIONS + 3)]).values():
-        done.result()
+    admin = _admin(chaos)
+    _each(admin.create_partitions([NewPartitions(topic, PARTITIONS + 3)]))
 
 
 def cut_network(chaos: Chaos) -> None:
@@ -134,14 +132,14 @@ FAULTS: Final[dict[str, Fault]] = {
     "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
     "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED | _REFUSED),  # its deadlines pass meanwhile
     "workers join and leave": Fault(join_and_leave),
-    "broker killed": Fault(kill_broker),
-    "leaders moved": Fault(move_leaders),
+    "broker killed": Fault(kill_broker, also_allowed=_REFUSED),
+    "leaders moved": Fault(move_leaders, also_allowed=_REFUSED),
     "partitions added": Fault(add_partitions),
     "network cut": Fault(cut_network, through_proxy=True, also_allowed=_REFUSED),
     "network slow": Fault(slow_network, through_proxy=True),
     "output too large": Fault(refuse_large_messages, also_allowed=_REFUSED),
     "too few replicas": Fault(refuse_without_replicas, also_allowed=_REFUSED),
-    "broker's disk full": Fault(fill_disk),
+    "broker's disk full": Fault(fill_disk, also_allowed=_REFUSED),
     "model raises": Fault(broken_model("raise"), also_allowed=_DEGRADED),
     "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED),
     "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED),
@@ -171,9 +169,10 @@ def _admin(chaos: Chaos) -> AdminClient:
 
 
 def _configure(chaos: Chaos, event: str, name: str, value: str) -> None:
+    admin = _admin(chaos)
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource_ = ConfigResource(ConfigResource.Type.TOPIC, chaos.stream.topics[event], incremental_configs=[entry])
-    _each(_admin(chaos).incremental_alter_configs([resource_]))
+    _each(admin.incremental_alter_configs([resource_]))
 
 
 def _each(futures: dict[Any, Any]) -> None:

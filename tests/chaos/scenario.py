@@ -61,6 +61,7 @@ class Chaos:
         self.stream = stream
         self.producer: SteadyProducer
         self.workers: list[subprocess.Popen[bytes]] = []
+        self._retired: set[int] = set()
         self._folder = folder
         self._fault = fault
         self._ports: dict[int, int] = {}
@@ -76,11 +77,20 @@ class Chaos:
         self.workers[number] = self._start(number)
         self.await_ready(number)
 
-    def restart_if_ended(self, number: int, within_s: float = 20.0) -> None:
-        """Start a worker again if it ends by itself, as whatever runs it would."""
-        with suppress(subprocess.TimeoutExpired):
-            self.workers[number].wait(within_s)
-            self.restart(number)
+    def retire(self, number: int) -> None:
+        """End a worker for good."""
+        self._retired.add(number)
+        self.signal(number, signal.SIGTERM)
+        self.workers[number].wait()
+
+    def revive(self) -> None:
+        """Start what has ended by itself again, as whatever runs workers does.
+
+        A worker that cannot publish ends without acking, so that its events come again.
+        """
+        for number, worker in enumerate(self.workers):
+            if number not in self._retired and worker.poll() is not None:
+                self.workers[number] = self._start(number)
 
     def signal(self, number: int, what: signal.Signals) -> None:
         """Send a worker a signal."""
@@ -155,9 +165,9 @@ def run(
         chaos.producer.start()
         chaos.producer.wait_for(count // 5)
         fault.inject(chaos)
-        recovered_s = _recover(stream)
+        recovered_s = _recover(chaos)
         chaos.producer.finish()
-        wait_for(lambda: _caught_up(stream), _MOST_S, f"{name}: the lag stays, see {folder}")
+        wait_for(lambda: _committed_beyond(chaos, _patiently(stream.ends)), _MOST_S, f"the lag stays: see {folder}")
     verdict = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
     kept = verdict.kept and not (fault.never_twice and verdict.duplicates)
     return Row(name, verdict, recovered_s, kept)
@@ -171,19 +181,16 @@ def _played(chaos: Chaos) -> Iterator[Chaos]:
         chaos.stop_workers()
 
 
-def _recover(stream: Stream) -> float:
+def _recover(chaos: Chaos) -> float:
     """Seconds until what is published by now is committed."""
-    began, ends = time.monotonic(), _patiently(stream.ends)
-    wait_for(lambda: _committed_beyond(stream, ends), _MOST_S, "the workers do not recover")
+    began, ends = time.monotonic(), _patiently(chaos.stream.ends)
+    wait_for(lambda: _committed_beyond(chaos, ends), _MOST_S, "the workers do not recover")
     return time.monotonic() - began
 
 
-def _caught_up(stream: Stream) -> bool:
-    return _committed_beyond(stream, _patiently(stream.ends))
-
-
-def _committed_beyond(stream: Stream, ends: Mapping[int, int]) -> bool:
-    committed = _patiently(stream.committed)
+def _committed_beyond(chaos: Chaos, ends: Mapping[int, int]) -> bool:
+    chaos.revive()
+    committed = _patiently(chaos.stream.committed)
     return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
 
