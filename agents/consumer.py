@@ -8,8 +8,9 @@ handed over, and one more seek makes sure that it comes again. And a partition o
 aiokafka would leave where it stands, goes back to its beginning.
 
 Commits. One that finds another under way waits for it and does nothing; here it goes on to commit what was acked
-meanwhile. And before partitions are given away Faust forgets what was acked in them, then commits; here it commits
-first. Otherwise a second's worth of events would come twice at every rebalance.
+meanwhile. Before partitions are given away Faust forgets what was acked in them, then waits for what is in flight and
+commits; and while it stops, it does neither. Here it waits and commits first, always. Otherwise a second's worth of
+events would come twice at every rebalance.
 """
 
 from collections.abc import AsyncIterator
@@ -41,7 +42,9 @@ class _Consumer(aiokafka.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self.stop_flow()
-        await self.commit()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        await self.wait_empty()
         await super().on_partitions_revoked(revoked)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
