@@ -32,12 +32,17 @@ from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.test_cli import NOBODY, sluice
 from tests.integration.worker_process import Output, Stream, make_stream, run_worker, wait_for
 from tests.kafka_client import Record, produce_all
+from tests.kafka_cluster import available
 
 POISON: Sequence[Record] = [
     (None, b"\xff\xfe\x00broken", [("kind", b"poison"), ("kind", None), ("raw", b"\x00\xff")]),
     (b"key", None, []),
     (b"", b'{"query": 7, "event_id": "seven"}', [("traceparent", b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01")]),
 ]
+
+
+# A broker of one kind, the real one where it can be had: what differs between them is tested elsewhere.
+on_one_kind = pytest.mark.parametrize("broker", ["embedded" if available() else "apache"], indirect=True)
 
 
 @pytest.fixture
@@ -89,6 +94,7 @@ def ledgers(outputs: Sequence[Output]) -> list[dict[str, Any]]:
     return [output.event for output in outputs if output.name == "ledger"]
 
 
+@on_one_kind
 def test_dead_letters_are_published_again_byte_for_byte(stream: Stream, tmp_path: Path, model: Path) -> None:
     stream.produce([*POISON, query(1)])
     decide(stream, tmp_path, model=model)
@@ -128,6 +134,7 @@ def test_dead_letters_are_published_again_byte_for_byte(stream: Stream, tmp_path
     assert {original_of(message) for message in replays(stream)} == {original_of(message) for message in published}
 
 
+@on_one_kind
 def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stream, tmp_path: Path) -> None:
     def models(command: str, *arguments: str | Path) -> None:
         finished = sluice("models", command, *arguments, "--registry", tmp_path / "registry")
@@ -225,6 +232,7 @@ def replayed_ids(stream: Stream) -> list[str]:
     return sorted(orjson.loads(message.value() or b"")["event_id"] for message in replays(stream))
 
 
+@on_one_kind
 def test_what_the_ledger_names_twice_is_replayed_once_and_what_is_gone_is_counted(stream: Stream) -> None:
     inputs = produced(stream, 6)
     stream.produce([(None, inputs[4].value(), [])])  # a producer's retry: the same id and bytes at another offset
@@ -255,6 +263,7 @@ def test_what_the_ledger_names_twice_is_replayed_once_and_what_is_gone_is_counte
     assert "4 would be replayed" in replay(stream, "ledger", "--model-version", "m@1", "--dry-run")
 
 
+@on_one_kind
 def test_what_retention_has_deleted_is_counted(broker: Broker, topics: TopicMaker) -> None:
     if broker.kind == "embedded":
         pytest.skip("the embedded broker deletes no records")
@@ -276,6 +285,7 @@ def inputs_left(stream: Stream) -> list[Message]:
         return list(log.read(log.spans(stream.topics["raw"], None)))
 
 
+@on_one_kind
 def test_a_dead_letter_without_its_value_is_replayed_from_where_it_points(stream: Stream) -> None:
     (message,) = produced(stream, 1)
     at = datetime.now(UTC)
@@ -298,6 +308,7 @@ def test_a_dead_letter_without_its_value_is_replayed_from_where_it_points(stream
     assert [again.value() for again in replays(stream)] == [message.value()]
 
 
+@on_one_kind
 def test_filters_take_what_they_name(stream: Stream) -> None:
     inputs = produced(stream, 5)
     write_ledger(stream, [entry(0, inputs[0]), entry(1, inputs[1])])
@@ -324,6 +335,7 @@ def test_filters_take_what_they_name(stream: Stream) -> None:
         assert f"{count} would be replayed" in replay(stream, "ledger", "--dry-run", *options), options
 
 
+@on_one_kind
 def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broker, topics: TopicMaker) -> None:
     stream = make_stream(broker, topics, partitions=1)
     produced(stream, 10)
@@ -339,6 +351,7 @@ def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broke
         assert (finished.exit_code, finished.stdout) == (2, "")
 
 
+@on_one_kind
 def test_the_rate_is_kept(stream: Stream) -> None:
     write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, 30))])
     started = time.monotonic()
@@ -359,6 +372,7 @@ def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
     )
 
 
+@on_one_kind
 def test_an_interrupt_says_how_to_go_on(stream: Stream) -> None:
     with start_slowly(stream, 100) as process:
         try:
@@ -377,6 +391,7 @@ def test_an_interrupt_says_how_to_go_on(stream: Stream) -> None:
     assert set(replayed_ids(stream)) == {f"event-{number}" for number in range(100)}
 
 
+@on_one_kind
 def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Broker, topics: TopicMaker) -> None:
     if broker.kind == "embedded":
         pytest.skip("the embedded broker takes any size")
