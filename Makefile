@@ -37,7 +37,7 @@ audit: $(READY) ## known vulnerabilities of what is installed; says which could 
 chaos: $(READY) ## break everything against three real brokers and check the books (20 minutes)
 	$(BIN)/python -m tests.chaos
 
-fuzz: $(READY) ## 100,000 wild records through a real worker (6 minutes)
+fuzz: $(READY) ## 100,000 wild records through a real worker (10 minutes)
 	$(BIN)/python -m tests.fuzz
 
 schemas: $(READY) ## write schemas/json again from schemas/events.py
