@@ -15,8 +15,8 @@
   its urgency only grows: in time it is the most urgent of all, and then it is its lane that goes.
 * Bounded: when `capacity` wait, `submit` waits for room; that is the back-pressure up to Kafka.
 * Deadlines end the wait: `submit` raises when its deadline passes, wherever the query then is, and at once when it has
-  passed already or cannot be met. What the queue before it will take is the cost model's estimate, corrected by how
-  long the last batches took; until a first batch was timed, nothing is refused.
+  passed already or cannot be met. What the queue before it will take is the cost model's estimate, corrected by the
+  median of how long the last batches took: one that stalled (a cold model, a busy core) refuses nobody.
 * Cancelled and expired members leave their lane and cost the engine nothing.
 
 All state belongs to the event loop; only `run_batch` runs elsewhere, in threads of its own.
@@ -24,7 +24,9 @@ All state belongs to the event loop; only `run_batch` runs elsewhere, in threads
 
 import asyncio
 import heapq
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,8 +39,9 @@ from schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-_NEWEST: Final = 0.2
-"""Weight of the newest batch in the estimate of how much slower than the cost model the engine is."""
+_TIMED_BATCHES: Final = 5
+"""The last batches, by which it is told how much slower than the cost model the engine is; nothing is refused before
+that many were timed."""
 
 
 def merged_lanes(waiting: Mapping[int, int], urgent: int, batch_size: int, cost: BatchCost) -> list[int]:
@@ -99,7 +102,8 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         self._run_batch = run_batch
         self._length = length
         self._cost = cost
-        self._slowness: float | None = None
+        self._timed: deque[float] = deque(maxlen=_TIMED_BATCHES)
+        self._slowness = 1.0
         self._batch_size = batch_size
         self._lanes: dict[int, list[_Entry[ItemT, ResultT]]] = {}
         self._room = asyncio.BoundedSemaphore(capacity)
@@ -161,7 +165,8 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         if deadline <= now:
             raise DeadlineExceeded("the event's deadline had passed before the model could be asked")
         idle = not self._waiting and not min(self._free_at)  # then it is tried: one slow batch must not refuse for ever
-        if idle or self._slowness is None or now + self._expected_s(self._length(item), now) <= deadline:
+        unknown = len(self._timed) < _TIMED_BATCHES
+        if idle or unknown or now + self._expected_s(self._length(item), now) <= deadline:
             return
         raise Overloaded(f"the model cannot answer before the event's deadline: {self._waiting} queries wait for it")
 
@@ -171,7 +176,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         own = self._cost.milliseconds(1, length, length)
         ahead = self._waiting * full / len(self._free_at)
         busy = max(0.0, min(self._free_at) - now)
-        return busy + (self._slowness or 0.0) * (ahead + own) / 1000
+        return busy + self._slowness * (ahead + own) / 1000
 
     def _enqueue(self, item: ItemT, deadline: float) -> _Entry[ItemT, ResultT]:
         self._sequence += 1
@@ -219,16 +224,15 @@ class MicroBatcher(Generic[ItemT, ResultT]):
                 lengths = [self._length(entry.item) for entry in batch]
                 predicted_s = self._cost.milliseconds(len(batch), min(lengths), max(lengths)) / 1000
                 started = loop.time()
-                self._free_at[replica] = started + predicted_s * (self._slowness or 1.0)
+                self._free_at[replica] = started + predicted_s * self._slowness
                 await self._run(loop, batch)
                 self._free_at[replica] = 0.0
                 self._learn((loop.time() - started) / predicted_s)
 
     def _learn(self, slowness: float) -> None:
         """How many times longer than predicted a batch took."""
-        if self._slowness is None:
-            self._slowness = slowness
-        self._slowness += _NEWEST * (slowness - self._slowness)
+        self._timed.append(slowness)
+        self._slowness = statistics.median(self._timed)
 
     async def _run(self, loop: asyncio.AbstractEventLoop, batch: list[_Entry[ItemT, ResultT]]) -> None:
         started_ns = time.time_ns()

@@ -311,13 +311,28 @@ async def test_an_idle_engine_is_tried_however_slow_it_was() -> None:
             assert (await submitted(batcher, "fast", within_s=0.1)).result == "fast"
 
 
+async def test_a_batch_that_stalled_refuses_nobody() -> None:
+    delays = iter([0.0, 0.0, 0.0, 0.0, 0.5])
+
+    def run(batch: Sequence[str]) -> list[str]:
+        time.sleep(next(delays, 0.0))
+        return list(batch)
+
+    async with MicroBatcher(run, length=len, cost=APART, batch_size=1, capacity=100) as batcher:
+        for _ in range(5):
+            await submitted(batcher, "timed")
+        waiting = [submitted(batcher, "a", within_s=1) for _ in range(90)]
+        assert len(await results(waiting)) == 90
+
+
 async def test_a_deadline_that_the_queue_makes_impossible_is_refused_at_once() -> None:
     def run(batch: Sequence[str]) -> list[str]:
         time.sleep(0.05)
         return list(batch)
 
     async with MicroBatcher(run, length=len, cost=APART, batch_size=1, capacity=100) as batcher:
-        await submitted(batcher, "how long is a batch?")
+        for _ in range(5):
+            await submitted(batcher, "how long is a batch?")
         waiting = [submitted(batcher, "a") for _ in range(20)]
         await gathered(batcher, 19)
         began = asyncio.get_running_loop().time()
