@@ -10,18 +10,53 @@ aiokafka would leave where it stands, goes back to its beginning.
 Commits. One that finds another under way waits for it and does nothing; here it goes on to commit what was acked
 meanwhile. Before partitions are given away Faust forgets what was acked in them, then waits for what is in flight and
 commits; and while it stops, it does neither. Here it waits and commits first, always. Otherwise a second's worth of
-events would come twice at every rebalance.
+events would come twice at every rebalance. And it tells for how long a commit has not come through, which Faust logs at
+most.
+
+Gaps. A log has offsets without a record: transactions leave them, compaction, and records that are too old. Faust
+counts the record after a gap twice, so that a commit gets no further than the next gap: at one a second, a producer of
+transactions is never caught up with. It writes out every offset of a gap, millions where the log's beginning has moved
+on. And it overlooks one behind offset 0 for ever. Here a gap is where the log goes on. And where the log itself begins
+anew (a topic was made again), Faust drops records until they reach the offset of old; here they are read.
+
+Transactions. Records that their producer took back are not read (`read_committed`), nor any that it still may.
 """
 
-from collections.abc import AsyncIterator
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka
 
 
-class _Consumer(aiokafka.Consumer):
-    _seeks = 0
+class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # an option of aiokafka, not of Faust
+        return consumer
+
+
+class SafeConsumer(aiokafka.Consumer):
+    """What an app that went through `consume_safely` consumes with."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._seeks = 0
+        self._committing_since: float | None = None
+        self._expected: dict[Any, int | None] = {}
+        """The offset that each partition should hand over next, None before its first; without it, nothing is."""
+        self._gaps: defaultdict[Any, dict[int, int]] = defaultdict(dict)
+        """By the first offset of each gap, the one where the log goes on."""
+
+    @property
+    def commit_late_s(self) -> float:
+        """Seconds for which something was to be committed and the cluster has not confirmed a commit; 0 if nothing."""
+        return time.monotonic() - self._committing_since if self._committing_since else 0.0
+
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         self._seeks += 1
@@ -29,13 +64,16 @@ class _Consumer(aiokafka.Consumer):
         uncommitted = [partition for partition in self.assignment() if not self._committed_offset[partition]]
         if uncommitted:
             await self._thread.seek_to_beginning(*map(aiokafka.ensure_aiokafka_TP, uncommitted))
+        self._expected = {partition: self._committed_offset[partition] for partition in self.assignment()}
+        self._gaps.clear()
         self._seeks += 1
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
         seeks = self._seeks
         async for partition, message in super().getmany(timeout):
-            if seeks != self._seeks:
+            if seeks != self._seeks or partition not in self._expected:
                 break
+            self._follow(partition, message.offset)
             yield partition, message
         if seeks != self._seeks and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
@@ -46,18 +84,58 @@ class _Consumer(aiokafka.Consumer):
         self.app.flow_control.clear()
         await self.wait_empty()
         await super().on_partitions_revoked(revoked)
+        for partition in revoked:
+            self._expected.pop(partition, None)
+            self._gaps.pop(partition, None)
+        self._committing_since = None  # what it did not commit is another worker's
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         while await self.maybe_wait_for_commit_to_finish():
             pass
         return bool(await super().commit(topics, start_new_transaction))
 
+    def _follow(self, partition: Any, offset: int) -> None:
+        expected = self._expected[partition]
+        if expected is not None and offset > expected:
+            self._gaps[partition][expected] = offset
+        elif expected is not None and offset < expected:
+            self._begin_anew(partition)
+        self._expected[partition] = offset + 1
+
+    def _begin_anew(self, partition: Any) -> None:
+        self._gaps.pop(partition, None)
+        self._acked_index[partition].clear()
+        self._acked[partition].clear()
+        self._read_offset[partition] = self._committed_offset[partition] = None
+
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+        """Nothing: `_follow` has."""
+
+    def _new_offset(self, tp: Any) -> int | None:
+        acked, gaps = self._acked_index[tp], self._gaps[tp]
+        if not acked:
+            return None
+        committed = self._committed_offset[tp]
+        offset = min(acked) if committed is None else committed
+        while offset in acked or offset in gaps:
+            offset = gaps.pop(offset, offset + 1)
+        acked.intersection_update(range(offset, max(acked) + 1))
+        self._acked[tp][:] = sorted(acked)
+        return offset
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        self._committing_since = self._committing_since or time.monotonic()
+        confirmed = bool(await super()._commit(offsets))
+        if confirmed:
+            self._committing_since = None
+        return confirmed
+
 
 class _Transport(aiokafka.Transport):
-    Consumer = _Consumer
+    Consumer = SafeConsumer
 
 
-_Consumer.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
+SafeConsumer.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
 
 
 def consume_safely(app: faust.App) -> None:

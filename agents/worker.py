@@ -105,8 +105,15 @@ class Worker:
     def _health(self) -> list[str]:
         """What is wrong that only a new process can mend: the event loop runs, since it answers, but nothing moves."""
         longest = self._settings.longest_event_s + _LATE_S
-        stuck = self._tracker.oldest_s
-        return [f"an event has been in flight for {stuck:.0f} s, {longest:.0f} are allowed"] if stuck > longest else []
+        waiting = {
+            "an event has been in flight": self._tracker.oldest_s,
+            "nothing could be committed": self.app.consumer.commit_late_s,
+        }
+        return [
+            f"{what} for {seconds:.0f} s, {longest:.0f} are allowed"
+            for what, seconds in waiting.items()
+            if seconds > longest
+        ]
 
     def _readiness(self) -> list[str]:
         """Why no event would be decided now."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -10,7 +11,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition  # type: ignore[impo
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
-from agents.consumer import consume_safely
+from agents.consumer import SafeConsumer, consume_safely
 
 PARTITION = TP("queries.raw", 0)
 
@@ -24,6 +25,7 @@ class Scripted:
         self.position = 5  # where an assignment that is over had come to
         consumer.flow_active = True
         consumer._active_partitions = {PARTITION}
+        consumer._expected = {PARTITION: self.position}
         monkeypatch.setattr(consumer, "_getmany", self._fetch)
         monkeypatch.setattr(consumer, "seek_to_committed", self._seek)
         monkeypatch.setattr(consumer, "highwater", lambda _: 10)
@@ -73,12 +75,85 @@ async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
     assert offsets == [5, *range(committed or 0, 10)]
 
 
+async def test_nothing_is_handed_over_until_the_position_of_an_assignment_is_sought(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume_safely(app)
+    Scripted(app.consumer, monkeypatch)
+    app.consumer._expected.clear()
+    assert [message async for message in app.consumer.getmany(timeout=0)] == []
+    await app.consumer.perform_seek()
+    assert [message.offset async for _, message in app.consumer.getmany(timeout=0)] == list(range(2, 10))
+
+
 async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert type(app.consumer) is aiokafka.Consumer
     offsets = await handed_over(Scripted(app.consumer, monkeypatch))
     assert offsets[:3] == [5, 6, 7], "Faust was mended: agents/consumer.py can go"
+
+
+@dataclass(eq=False)
+class Acked:
+    """What a consumer looks at of a message."""
+
+    offset: int
+    tp: TP = PARTITION
+    topic: str = PARTITION.topic
+    acked: bool = False
+
+
+def committable(consumer: Any, log: list[int], acked: list[int], committed: int | None) -> list[int | None]:
+    """What four commits in a row would commit of a log of these offsets, of which some are acked."""
+    consumer._expected = {PARTITION: committed}
+    consumer._committed_offset[PARTITION] = committed
+    read = committed
+    for offset in log:
+        if isinstance(consumer, SafeConsumer):
+            consumer._follow(PARTITION, offset)
+        elif read and offset - read > 1:  # as `_drain_messages` does
+            asyncio.run(consumer._add_gap(PARTITION, read + 1, offset))
+        read = offset
+        if offset in acked:
+            consumer.ack(Acked(offset))
+    offsets = []
+    for _ in range(4):
+        offset = consumer._new_offset(PARTITION)
+        offsets.append(offset)
+        if offset is not None and consumer._should_commit(PARTITION, offset):
+            consumer._committed_offset[PARTITION] = offset
+    return offsets
+
+
+TRANSACTIONS = [1, 3, 4, 6, 9, 12, 13]
+
+
+@pytest.mark.parametrize(
+    ("log", "acked", "committed", "offset"),
+    [
+        (TRANSACTIONS, TRANSACTIONS, 1, 14),
+        (TRANSACTIONS, [1, 3, 4], 1, 6),  # beyond the gap: nothing is there to be lost
+        (TRANSACTIONS, [1, 3, 4, 12, 13], 1, 6),
+        (TRANSACTIONS, [3, 4], 1, 1),
+        ([0, 7, 8], [0, 7, 8], None, 9),
+        ([7, 8], [7, 8], None, 9),
+        ([5_000_000_000, 5_000_000_001], [5_000_000_000], 3, 5_000_000_001),
+        ([4, 5, 6, 0, 1, 2], [4, 5, 6, 0, 1], 4, 2),  # the topic was made anew
+    ],
+)
+def test_a_commit_goes_through_every_gap_up_to_the_first_event_in_flight(
+    app: Any, monkeypatch: pytest.MonkeyPatch, log: list[int], acked: list[int], committed: int | None, offset: int
+) -> None:
+    consume_safely(app)
+    monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _: True)
+    assert committable(app.consumer, log, acked, committed)[0] == offset
+
+
+def test_fausts_own_consumer_commits_one_gap_at_a_time(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _: True)
+    offsets = committable(app.consumer, TRANSACTIONS, TRANSACTIONS, 1)
+    assert offsets[0] != 14, "Faust was mended: agents/consumer.py can do without"
 
 
 async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -112,3 +187,25 @@ async def test_a_commit_that_had_to_wait_commits_what_was_acked_meanwhile(
 
 async def test_fausts_own_consumer_leaves_it_out(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await last_commit(app, monkeypatch) == [1], "Faust was mended: agents/consumer.py can do without"
+
+
+async def test_a_commit_that_does_not_come_through_is_noticed_until_one_does(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consume_safely(app)
+    consumer, answers = app.consumer, iter([False, True])
+
+    async def from_the_cluster(*_: Any) -> bool:
+        await asyncio.sleep(0.01)
+        return next(answers)
+
+    monkeypatch.setattr(aiokafka.Consumer, "_commit", from_the_cluster)
+    assert consumer.commit_late_s == 0
+    first = asyncio.create_task(consumer._commit({PARTITION: 1}))
+    await asyncio.sleep(0.005)
+    assert consumer.commit_late_s > 0
+    await first
+    late_s = consumer.commit_late_s
+    assert late_s >= 0.01, "a commit that failed is no commit"
+    await consumer._commit({PARTITION: 2})
+    assert consumer.commit_late_s == 0

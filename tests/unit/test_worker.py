@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -75,6 +76,15 @@ async def test_a_worker_whose_oldest_event_is_late_is_neither_alive_nor_ready(wo
     registered.since -= worker._settings.longest_event_s + 11
     [problem] = worker._health()
     assert problem.startswith("an event has been in flight for 51 s, 50 are allowed")
+    assert problem in worker._readiness()
+
+
+async def test_a_worker_whose_commits_do_not_come_through_is_neither_alive_nor_ready(worker: Worker) -> None:
+    worker.app.consumer._committing_since = time.monotonic() - worker._settings.longest_event_s
+    assert worker._health() == []
+    worker.app.consumer._committing_since -= 11
+    [problem] = worker._health()
+    assert problem.startswith("nothing could be committed for 51 s, 50 are allowed")
     assert problem in worker._readiness()
 
 
