@@ -1,5 +1,6 @@
 """TLS and SASL, from the same settings for every client: librdkafka's (producer, admin, command line) and Faust's."""
 
+import asyncio
 import ssl
 import time
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 import faust.auth
 import httpx
 from aiokafka.conn import AbstractTokenProvider  # type: ignore[import-untyped]
+from aiokafka.errors import KafkaConnectionError  # type: ignore[import-untyped]
 
 from agents.settings import Settings
 from schemas.errors import ConfigurationError
@@ -17,7 +19,15 @@ _RENEW_AT: Final = 0.8
 
 
 def librdkafka_security(settings: Settings) -> dict[str, str]:
-    """What makes a client of confluent-kafka secure; empty for a plaintext cluster."""
+    """What makes a client of confluent-kafka secure; empty for a plaintext cluster.
+
+    Raises:
+        ConfigurationError: a certificate or key cannot be used.
+    """
+    if settings.security_protocol == "plaintext":
+        return {}
+    if settings.uses_tls:
+        _ssl_context(settings)  # librdkafka would say less, and not by the settings' names
     given = {
         "security.protocol": settings.security_protocol,
         "ssl.ca.location": settings.ssl_ca,
@@ -37,8 +47,6 @@ def librdkafka_security(settings: Settings) -> dict[str, str]:
             }
         else:
             given |= {"sasl.username": settings.sasl_username, "sasl.password": settings.sasl_secret}
-    if settings.security_protocol == "plaintext":
-        return {}
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
@@ -48,7 +56,7 @@ def faust_credentials(settings: Settings) -> faust.auth.Credentials | None:
     Raises:
         ConfigurationError: a certificate or key cannot be used.
     """
-    context = _ssl_context(settings) if settings.security_protocol in ("ssl", "sasl_ssl") else None
+    context = _ssl_context(settings) if settings.uses_tls else None
     if not settings.uses_sasl:
         return faust.auth.SSLCredentials(context) if context else None
     if settings.sasl_mechanism == "OAUTHBEARER":
@@ -65,10 +73,8 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ssl_ca)
         if settings.ssl_certificate:
-            password = settings.ssl_key_password
-            context.load_cert_chain(
-                settings.ssl_certificate, settings.ssl_key, password.get_secret_value() if password else None
-            )
+            password = settings.ssl_key_password.get_secret_value() if settings.ssl_key_password else ""
+            context.load_cert_chain(settings.ssl_certificate, settings.ssl_key, password)  # none: it asks a terminal
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ConfigurationError(
             f"wrong configuration: SLUICE_SSL_CA, SLUICE_SSL_CERTIFICATE or SLUICE_SSL_KEY cannot be used: {error}"
@@ -83,11 +89,20 @@ class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untype
         self._settings = settings
         self._token = ""
         self._renew_at = 0.0
+        self._renewing = asyncio.Lock()
 
     async def token(self) -> str:
-        """A token that is valid now."""
-        if time.monotonic() >= self._renew_at:
-            await self._renew()
+        """A token that is valid now.
+
+        Raises:
+            KafkaConnectionError: the endpoint gave none; aiokafka tries again, as it does with a broker that is away.
+        """
+        async with self._renewing:
+            if time.monotonic() >= self._renew_at:
+                try:
+                    await self._renew()
+                except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                    raise KafkaConnectionError(f"no token of {self._settings.sasl_token_url}: {error!r}") from error
         return self._token
 
     async def _renew(self) -> None:

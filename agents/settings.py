@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     def _can_log_in(self) -> Self:
         given = [name for name in type(self).model_fields if name.startswith(("ssl_", "sasl_")) and getattr(self, name)]
         wanted = {
-            "ssl_": self.security_protocol in ("ssl", "sasl_ssl"),
+            "ssl_": self.uses_tls,
             "sasl_": self.uses_sasl,
         }
         idle = [name for name in given if name != "sasl_mechanism" and not wanted[name[: name.index("_") + 1]]]
@@ -219,6 +219,11 @@ class Settings(BaseSettings):
     def uses_sasl(self) -> bool:
         """Whether clients log in with SASL."""
         return self.security_protocol.startswith("sasl_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol in ("ssl", "sasl_ssl")
 
     @property
     def sasl_secret(self) -> str:

@@ -51,20 +51,29 @@ group.initial.rebalance.delay.ms=0
 """
 
 SECURED = """
-listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured},MUTUAL://127.0.0.1:{mutual},\\
+    LOGIN://127.0.0.1:{login},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECURED://127.0.0.1:{secured},MUTUAL://127.0.0.1:{mutual},\\
+    LOGIN://127.0.0.1:{login}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURED:SASL_SSL,MUTUAL:SSL,LOGIN:SASL_PLAINTEXT,\\
+    CONTROLLER:PLAINTEXT
 ssl.keystore.type=PEM
 ssl.keystore.location={identity}
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,OAUTHBEARER
-listener.name.secured.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{user}="{password}";
-listener.name.secured.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
-listener.name.secured.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \\
+ssl.truststore.type=PEM
+ssl.truststore.location={trusted}
+listener.name.mutual.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.login.sasl.enabled.mechanisms=PLAIN
+listener.name.login.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{user}="{password}";
+listener.name.secured.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{user}="{password}";
+listener.name.secured.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.secured.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.secured.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBearerLoginModule required \\
     unsecuredLoginStringClaim_sub="{user}";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 """
-"""On top of the above: TLS and SASL on one listener, whose clients may do what ACLs allow; without it, everything."""
+"""On top of the above: listeners of TLS and SASL, whose clients may do what ACLs allow; without them, everything."""
 
 
 def available() -> str | None:
@@ -176,44 +185,81 @@ class ApacheKafka:
 
 
 class SecuredKafka(ApacheKafka):
-    """One broker with a listener of TLS and SASL beside the plain one; `user` logs in with `password`."""
+    """One broker with three listeners beside the plain one: TLS with SASL, mutual TLS, and SASL alone.
+
+    `user` logs in with `password`; `certified` is whom the client's certificate names.
+    """
 
     user: Final = "worker"
     password: Final = "correct-horse"
+    certified: Final = "CN=certified-worker"
 
     def __init__(self) -> None:
         super().__init__()
-        (self.secured_port,) = _free_ports(1)
+        self._secured, self._mutual, self._login = _free_ports(3)
 
     @property
     def secured_servers(self) -> str:
         """Where TLS and SASL are asked for."""
-        return f"127.0.0.1:{self.secured_port}"
+        return f"127.0.0.1:{self._secured}"
+
+    @property
+    def mutual_servers(self) -> str:
+        """Where TLS and the client's certificate are."""
+        return f"127.0.0.1:{self._mutual}"
+
+    @property
+    def login_servers(self) -> str:
+        """Where SASL is, without TLS."""
+        return f"127.0.0.1:{self._login}"
 
     @property
     def certificate(self) -> Path:
         """The broker's certificate, signed by itself: the authority to trust."""
-        return Path(self._folder.name) / "certificate.pem"
+        return self._file("certificate.pem")
+
+    @property
+    def client_certificate(self) -> Path:
+        """The client's certificate, which the broker trusts."""
+        return self._file("client.pem")
+
+    @property
+    def client_key(self) -> Path:
+        """Its key, under `password`."""
+        return self._file("client-key.pem")
 
     def _write_properties(self, number: int, **given: object) -> list[str]:
         options = super()._write_properties(number, **given)
-        key, identity = (Path(self._folder.name) / name for name in ("key.pem", "identity.pem"))
-        certificate = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(self.certificate)]
-        subprocess.run(["openssl", *certificate, *files], check=True, capture_output=True)
+        key, identity, trusted = map(self._file, ("key.pem", "identity.pem", "trusted.pem"))
+        _certify("/CN=127.0.0.1", key, self.certificate, "-nodes", "-addext", "subjectAltName=IP:127.0.0.1")
+        _certify(f"/{self.certified}", self.client_key, self.client_certificate, "-passout", f"pass:{self.password}")
         identity.write_text(key.read_text() + self.certificate.read_text())
+        trusted.write_text(self.certificate.read_text() + self.client_certificate.read_text())
         with self._properties(number).open("a") as properties:
             properties.write(
                 SECURED.format(
                     **given,
-                    secured=self.secured_port,
+                    secured=self._secured,
+                    mutual=self._mutual,
+                    login=self._login,
                     identity=identity,
-                    login="org.apache.kafka.common.security",
+                    trusted=trusted,
+                    modules="org.apache.kafka.common.security",
                     user=self.user,
                     password=self.password,
                 )
             )
-        return [*options, "--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]"]
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+            options += ["--add-scram", f"{mechanism}=[name={self.user},password={self.password}]"]
+        return options
+
+    def _file(self, name: str) -> Path:
+        return Path(self._folder.name) / name
+
+
+def _certify(subject: str, key: Path, certificate: Path, *options: str) -> None:
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-days", "2", "-subj", subject, "-keyout", str(key)]
+    subprocess.run(["openssl", *made, "-out", str(certificate), *options], check=True, capture_output=True)
 
 
 def _jars() -> Path:

@@ -38,11 +38,11 @@ def cluster() -> Iterator[SecuredKafka]:
 
 
 class Rights:
-    """What the worker's user may do; everything that a worker needs, to begin with."""
+    """What a user may do; everything that a worker needs, to begin with."""
 
-    def __init__(self, cluster: SecuredKafka, stream: Stream) -> None:
+    def __init__(self, cluster: SecuredKafka, stream: Stream, user: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
-        self._user = f"User:{cluster.user}"
+        self._user = f"User:{user}"
         for name, topic in stream.topics.items():
             self.grant(ResourceType.TOPIC, topic, AclOperation.READ if name == "raw" else AclOperation.WRITE)
         self.grant(ResourceType.GROUP, stream.group_id, AclOperation.READ)
@@ -66,7 +66,7 @@ def stream(cluster: SecuredKafka) -> Stream:
 
 @pytest.fixture
 def rights(cluster: SecuredKafka, stream: Stream) -> Rights:
-    return Rights(cluster, stream)
+    return Rights(cluster, stream, cluster.user)
 
 
 def login(cluster: SecuredKafka, **changes: object) -> dict[str, str]:
@@ -136,7 +136,47 @@ def test_a_token_of_an_oauth_endpoint_lets_a_worker_in(
     assert cluster.password not in worker.log
 
 
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+def test_a_login_may_go_without_tls(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
+    stream.produce([(None, b'{"query": "red shoes"}', [])])
+    unencrypted = {"bootstrap_servers": cluster.login_servers, "security_protocol": "sasl_plaintext", "ssl_ca": None}
+    with run_worker(stream, tmp_path, **login(cluster, sasl_mechanism="PLAIN", **unencrypted)) as worker:
+        stream.await_commits()
+        worker.stop()
+
+
+def with_certificate(cluster: SecuredKafka, password: str | None) -> dict[str, str]:
+    """Settings of a client that its certificate lets in."""
+    return login(
+        cluster,
+        bootstrap_servers=cluster.mutual_servers,
+        security_protocol="ssl",
+        ssl_certificate=cluster.client_certificate,
+        ssl_key=cluster.client_key,
+        ssl_key_password=password,
+        sasl_username=None,
+        sasl_password=None,
+    )
+
+
+def test_a_certificate_lets_a_worker_in(cluster: SecuredKafka, stream: Stream, tmp_path: Path) -> None:
+    Rights(cluster, stream, cluster.certified)
+    stream.produce([(None, b'{"query": "red shoes"}', [])])
+    with run_worker(stream, tmp_path, log_level="DEBUG", **with_certificate(cluster, cluster.password)) as worker:
+        stream.await_commits()
+        worker.stop()
+    assert cluster.password not in worker.log
+
+
+@pytest.mark.parametrize("password", [None, "wrong-horse"])
+def test_a_key_that_cannot_be_read_is_one_line_and_no_prompt(
+    cluster: SecuredKafka, stream: Stream, password: str | None
+) -> None:
+    line = refused(stream, with_certificate(cluster, password))
+    assert "SLUICE_SSL_KEY" in line
+    assert "horse" not in line
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
 def test_a_worker_that_logs_in_over_tls_decides_every_event_and_tells_no_password(
     cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path, mechanism: str
 ) -> None:
@@ -174,6 +214,24 @@ def test_a_login_that_fails_is_one_line_before_the_group_is_joined(
     assert "refuses us" in line
     assert reason in line.lower()
     assert "SLUICE_SASL" in line
+    assert "horse" not in line
+
+
+def test_a_certificate_of_another_host_is_one_line_before_the_group_is_joined(
+    cluster: SecuredKafka, stream: Stream, rights: Rights
+) -> None:
+    elsewhere = cluster.secured_servers.replace("127.0.0.1", "localhost")
+    line = refused(stream, login(cluster, bootstrap_servers=elsewhere))
+    assert "refuses us" in line
+    assert "certificate verify failed" in line
+
+
+def test_a_client_secret_that_is_refused_is_one_line_before_the_group_is_joined(
+    cluster: SecuredKafka, stream: Stream, rights: Rights, token_url: str
+) -> None:
+    wrong = login(cluster, sasl_mechanism="OAUTHBEARER", sasl_token_url=token_url, sasl_password="wrong-horse")
+    line = refused(stream, wrong)
+    assert "refuses us" in line
     assert "horse" not in line
 
 
