@@ -36,7 +36,13 @@ controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind_proxy},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.proxied.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+    user_{user}="{password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 num.partitions=1
@@ -70,8 +76,7 @@ listener.name.secured.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginM
 listener.name.secured.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
 listener.name.secured.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBearerLoginModule required \\
     unsecuredLoginStringClaim_sub="{user}";
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=false
 """
 """On top of the above: listeners of TLS and SASL, whose clients may do what ACLs allow; without them, everything."""
 
@@ -92,9 +97,13 @@ def available() -> str | None:
 class ApacheKafka:
     """Empty brokers on free loopback ports, for as long as the `with` block lasts; ask `available()` first.
 
-    Each listens a second time for clients that reach it through a proxy: what comes to port `behind_proxy[n]` is told
-    to come back to port `proxy_ports[n]`.
+    Each listens a second time for clients that reach it through a proxy and log in, `user` with `password`: what comes
+    to port `behind_proxy[n]` is told to come back to port `proxy_ports[n]`. Who does not log in may do everything, and
+    `user` all that no ACL denies.
     """
+
+    user: Final = "worker"
+    password: Final = "correct-horse"
 
     def __init__(self, nodes: int = 1) -> None:
         self._nodes = nodes
@@ -122,6 +131,8 @@ class ApacheKafka:
                 port=port,
                 behind_proxy=self.behind_proxy[number],
                 proxy=self.proxy_ports[number],
+                user=self.user,
+                password=self.password,
                 data=Path(self._folder.name) / f"data-{number}",
                 replicas=self._nodes,
             )
@@ -190,8 +201,6 @@ class SecuredKafka(ApacheKafka):
     `user` logs in with `password`; `certified` is whom the client's certificate names.
     """
 
-    user: Final = "worker"
-    password: Final = "correct-horse"
     certified: Final = "CN=certified-worker"
 
     def __init__(self) -> None:
@@ -245,8 +254,6 @@ class SecuredKafka(ApacheKafka):
                     identity=identity,
                     trusted=trusted,
                     modules="org.apache.kafka.common.security",
-                    user=self.user,
-                    password=self.password,
                 )
             )
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):

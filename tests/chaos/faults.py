@@ -9,11 +9,17 @@ from typing import Any, Final
 
 from confluent_kafka import ElectionType
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewPartitions,
+    ResourcePatternType,
+    ResourceType,
 )
 
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
@@ -99,6 +105,17 @@ def refuse_large_messages(chaos: Chaos) -> None:
     _configure(chaos, "recall", "max.message.bytes", "1048588")
 
 
+def forbid_an_output(chaos: Chaos) -> None:
+    admin, topic = _admin(chaos), chaos.stream.topics["recall"]
+    where = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL)
+    allow = AclBinding(*where, "User:*", "*", AclOperation.ALL, AclPermissionType.ALLOW)
+    deny = AclBinding(*where, f"User:{chaos.cluster.user}", "*", AclOperation.WRITE, AclPermissionType.DENY)
+    _each(admin.create_acls([allow, deny]))
+    time.sleep(_A_WHILE_S)
+    everything: Any = (*where, None, None, AclOperation.ANY, AclPermissionType.ANY)
+    _each(admin.delete_acls([AclBindingFilter(*everything)]))
+
+
 def refuse_without_replicas(chaos: Chaos) -> None:
     _configure(chaos, "recall", "min.insync.replicas", "3")
     kill_broker(chaos)
@@ -138,6 +155,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "network cut": Fault(cut_network, through_proxy=True, also_allowed=_REFUSED),
     "network slow": Fault(slow_network, through_proxy=True),
     "output too large": Fault(refuse_large_messages, also_allowed=_REFUSED),
+    "output forbidden": Fault(forbid_an_output, through_proxy=True, also_allowed=_REFUSED),
     "too few replicas": Fault(refuse_without_replicas, also_allowed=_REFUSED),
     "disk of a broker full": Fault(fill_disk, also_allowed=_REFUSED),
     "model raises": Fault(broken_model("raise"), also_allowed=_DEGRADED),

@@ -120,7 +120,13 @@ class Chaos:
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         self._ports[number] = free_port()
-        servers = ",".join(f"127.0.0.1:{port}" for port in self.cluster.proxy_ports)
+        through_proxy = {
+            "SLUICE_BOOTSTRAP_SERVERS": ",".join(f"127.0.0.1:{port}" for port in self.cluster.proxy_ports),
+            "SLUICE_SECURITY_PROTOCOL": "sasl_plaintext",
+            "SLUICE_SASL_MECHANISM": "PLAIN",
+            "SLUICE_SASL_USERNAME": self.cluster.user,
+            "SLUICE_SASL_PASSWORD": self.cluster.password,
+        }
         environment = {
             **self.stream.environment,
             "SLUICE_HTTP_PORT": str(self._ports[number]),
@@ -128,7 +134,7 @@ class Chaos:
             "SLUICE_DEADLINE_MS": "3000",
             "SLUICE_TRACE_SAMPLE_RATIO": "0.1",
             "CHAOS_MODEL_FAULT": str(self._model_fault),
-            **({"SLUICE_BOOTSTRAP_SERVERS": servers} if self._fault.through_proxy else {}),
+            **(through_proxy if self._fault.through_proxy else {}),
             **self._fault.settings,
         }
         log = self._folder / f"worker-{number}-{uuid.uuid4().hex[:4]}.log"
