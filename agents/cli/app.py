@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 130 interrupted, and those of sysexits.h: 65 
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.console import Console
@@ -59,6 +59,9 @@ RegistryFolder = Annotated[
     Path | None, typer.Option("--registry", help="Folder of the registry; `use` makes it. Else SLUICE_MODEL.")
 ]
 Html = Annotated[Path | None, typer.Option("--html", help="Write tables and plots here, as one page.")]
+
+
+_FEW_ROWS: Final = 500
 
 
 def main() -> None:
@@ -352,6 +355,11 @@ def eval_moderation(
     publish(report, json, html)
     if apply:
         apply_choice(report, model[0] if model else None)
+        if report.rows < _FEW_ROWS:
+            typer.echo(
+                f"sluice: applied what {report.rows} rows chose; give it {_FEW_ROWS} or more, most of them safe",
+                err=True,
+            )
 
 
 @evaluate.command("intent")

@@ -32,10 +32,10 @@ def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None)
     rows = read_rows(file, ModerationRow)
     texts = [row.text for row in rows]
     systems = {}
-    for engine in _engines(folders):
+    for name, engine in _engines(folders).items():
         judged = _judge(engine, texts)
         probabilities = np.array([[judgement.probabilities[label] for label in LABELS] for judgement in judged])
-        systems[engine.manifest.model_version] = score_moderation(
+        systems[name] = score_moderation(
             rows, probabilities, engine.policy, served_temperature=engine.manifest.temperature
         )
     if train:
@@ -66,9 +66,9 @@ def evaluate_intent(file: Path, folders: Sequence[Path], train: Path | None, spl
     texts = [row.text for row in rows]
     systems = {}
     expected_intents(rows)
-    for engine in _engines(folders):
+    for name, engine in _engines(folders).items():
         judged = _judge(engine, texts)
-        systems[engine.manifest.model_version] = score_intents(rows, [_intent(judgement) for judgement in judged])
+        systems[name] = score_intents(rows, [_intent(judgement) for judgement in judged])
     if train:
         held_out = set(texts)
         known = [row for row in read_rows(train, IntentRow) if row.split != "test" and row.text not in held_out]
@@ -85,8 +85,8 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     if not pairs:
         raise ContractError(f"{file} holds no query that is, or could be, misspelt: letters and four of them in a word")
     systems = {}
-    for engine in _engines(folders):
-        systems[engine.manifest.model_version] = score_rewrites(pairs, _rewriter(engine))
+    for name, engine in _engines(folders).items():
+        systems[name] = score_rewrites(pairs, _rewriter(engine))
     speller = DictionarySpeller()
     systems[speller.name] = score_rewrites(pairs, speller.rewrite)
     return Report("rewrite", str(file), len(rows), systems)
@@ -116,9 +116,15 @@ def publish(report: Report, json: Path | None, html: Path | None) -> None:
             raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _engines(folders: Sequence[Path]) -> list[Engine]:
+def _engines(folders: Sequence[Path]) -> dict[str, Engine]:
+    """The engines by their versions, and by their folders too where two have the same weights."""
     settings = [load_settings(model=folder) for folder in folders] or [load_settings()]
-    return [load_engine(each) for each in settings]
+    engines = [load_engine(each) for each in settings]
+    versions = [engine.manifest.model_version for engine in engines]
+    return {
+        version if versions.count(version) == 1 else f"{version} in {each.model}": engine
+        for version, each, engine in zip(versions, settings, engines, strict=True)
+    }
 
 
 def _judge(engine: Engine, texts: Sequence[str]) -> list[Judgement]:

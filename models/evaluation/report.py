@@ -173,7 +173,10 @@ def _rewrite_table(systems: Mapping[str, RewriteScores]) -> Table:
             ("nDCG@10, misspelt", [f"{each.corrupted.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, rewritten", [f"{each.rewritten.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, clean", [f"{each.clean.ndcg_at_10:.3f}" for each in scores]),
-            ("lost recall won back", [_percent(each.recovered) for each in scores]),
+            (
+                "lost recall won back",
+                ["none was lost" if each.recovered is None else _percent(each.recovered) for each in scores],
+            ),
         ],
     )
 

@@ -39,7 +39,7 @@ class RewriteScores(msgspec.Struct, frozen=True):
     """One system's scores over the pairs, as shares; character error rates are edits per character of the clean query.
 
     `spoilt`: clean queries that came out changed; `worsened`: misspelt ones that came out farther from the clean query.
-    `recovered`: of the recall@10 that the misspelling cost, the share that rewriting won back.
+    `recovered`: of the recall@10 that the misspelling cost, the share that rewriting won back; None if it cost none.
     """
 
     pairs: int
@@ -51,7 +51,7 @@ class RewriteScores(msgspec.Struct, frozen=True):
     corrupted: Retrieval
     rewritten: Retrieval
     clean: Retrieval
-    recovered: float
+    recovered: float | None
 
 
 def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:
@@ -88,7 +88,7 @@ def score_rewrites(pairs: Sequence[Pair], rewrite: Callable[[Sequence[str]], Seq
         corrupted=corrupted,
         rewritten=rewritten,
         clean=clean,
-        recovered=(rewritten.recall_at_10 - corrupted.recall_at_10) / cost if cost > 0 else 0.0,
+        recovered=(rewritten.recall_at_10 - corrupted.recall_at_10) / cost if cost > 0 else None,
     )
 
 

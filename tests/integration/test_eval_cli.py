@@ -55,8 +55,10 @@ def test_what_moderation_chose_is_what_the_model_then_serves_with(tmp_path: Path
     folder = tmp_path / "model"
     shutil.copytree(EMBEDDED_MODEL, folder)
     rows = write(tmp_path / "rows.jsonl", MODERATION)
-    _, report = measured(tmp_path, "moderation", rows, "--model", folder, "--apply")
-    [scores] = report["systems"].values()
+    out = tmp_path / "out.json"
+    finished = sluice("eval", "moderation", rows, "--model", folder, "--apply", "--json", out)
+    assert finished.stderr == b"sluice: applied what 4 rows chose; give it 500 or more, most of them safe\n"
+    [scores] = orjson.loads(out.read_bytes())["systems"].values()
     manifest = read_manifest(folder)
     assert manifest.temperature == pytest.approx(scores["calibration"]["temperature"], abs=1e-3)
     assert {name: limit.block for name, limit in manifest.thresholds.items()} == {
@@ -65,6 +67,15 @@ def test_what_moderation_chose_is_what_the_model_then_serves_with(tmp_path: Path
     _, again = measured(tmp_path, "moderation", rows, "--model", folder)
     [served] = again["systems"].values()
     assert served["calibration"]["served_temperature"] == manifest.temperature
+
+
+def test_models_of_the_same_weights_are_compared_by_their_folders(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(EMBEDDED_MODEL, other)
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    _, report = measured(tmp_path, "moderation", rows, "--model", EMBEDDED_MODEL, "--model", other)
+    version = read_manifest(EMBEDDED_MODEL).model_version
+    assert list(report["systems"]) == [f"{version} in {EMBEDDED_MODEL}", f"{version} in {other}"]
 
 
 def test_two_models_are_compared_on_intents_of_a_split(tmp_path: Path) -> None:

@@ -176,7 +176,10 @@ def test_a_rewriter_that_knows_everything_wins_all_back_and_one_that_does_nothin
     assert (idle.restored, idle.spoilt, idle.worsened, idle.recovered) == (0, 0, 0, 0)
     assert idle.character_error_rate == idle.character_error_rate_before > 0
     assert (spoiling.restored, spoiling.spoilt, spoiling.worsened) == (0, 1, 1)
+    assert spoiling.recovered is not None
     assert spoiling.recovered < 0
+    spelt_right = score_rewrites([Pair("red shoes", "red shoes")], lambda queries: list(queries))
+    assert spelt_right.recovered is None
     assert knowing.clean.recall_at_10 == knowing.rewritten.ndcg_at_10 == 1
     assert knowing.corrupted.recall_at_10 < 0.5
 
