@@ -1,6 +1,8 @@
 """What ``sluice learn`` does: rows from a teacher or from reviewers, and an adapter from rows."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -22,13 +24,17 @@ def ask_teacher(
     price_in: float,
     price_out: float,
 ) -> None:
-    """Label the queries of `file` into `out`, and say what it cost, whatever ends it."""
+    """Label the queries of `file` into `out`, and say what it cost, whatever ends it.
+
+    Raises:
+        ConfigurationError: `out` cannot be written, or there is no teacher.
+    """
     from models.tuning.teacher import Bill, label
 
     texts = [row.written for row in read_rows(file, QueryRow)]
     bill = Bill(price_in, price_out)
     try:
-        with show_progress(f"asking {model}") as progress:
+        with _written(out), show_progress(f"asking {model}") as progress:
             asyncio.run(
                 label(
                     texts,
@@ -55,10 +61,8 @@ def take_verdicts(file: Path, out: Path) -> None:
         ConfigurationError: `out` cannot be written.
     """
     rows = rows_of(line.value for line in read_rows(file, ReviewedLine))
-    try:
+    with _written(out):
         out.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
     Console().print(f"{len(rows)} rows in {out}", highlight=False)
 
 
@@ -90,3 +94,12 @@ def tune_checkpoint(
         f"step {tuned.best_step}. Next: sluice models compile {checkpoint} MODEL --adapter {out}",
         highlight=False,
     )
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None

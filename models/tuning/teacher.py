@@ -120,8 +120,8 @@ def _known(out: Path) -> set[str]:
 async def _client(base_url: str | None) -> AsyncIterator[openai.AsyncOpenAI]:
     try:
         client = openai.AsyncOpenAI(base_url=base_url, max_retries=_MOST_RETRIES, timeout=_TIMEOUT_S)
-    except openai.OpenAIError as error:
-        raise ConfigurationError(f"no teacher: {error}") from None
+    except openai.OpenAIError:  # its message names ways that we do not offer
+        raise ConfigurationError("no teacher: set OPENAI_API_KEY, to anything where the server asks for none") from None
     async with client:
         yield client
 

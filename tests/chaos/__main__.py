@@ -7,7 +7,7 @@ a steady rate. Exits with 1 when an event is lost, has a wrong outcome, or comes
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from confluent_kafka import KafkaException
@@ -62,18 +62,22 @@ def main(
     sys.exit(0 if len(rows) == len(plan) and all(row.kept for row in rows) else 1)
 
 
+_COUNTS: Final = ("events", "lost", "wrong", "unrecognisable", "fell_back", "duplicates")
+
+
 def _table(rows: list[Row]) -> Table:
     table = Table(
-        "fault", *("events", "lost", "wrong", "twice", "unrecognisable", "p50 ms", "p99 ms", "recovered in s")
+        "fault",
+        *("events", "lost", "wrong", "unrecognisable", "fell back", "twice", "p50 ms", "p99 ms", "recovered in s"),
     )
     for row in rows:
         found = row.verdict
-        counts = (found.events, found.lost, found.wrong, found.duplicates, found.unrecognisable)
+        counts = [getattr(found, name) for name in _COUNTS]
         times = (f"{found.p50_ms:.0f}", f"{found.p99_ms:.0f}", f"{row.recovered_s:.1f}")
         table.add_row(row.name if row.kept else f"[red]{row.name}[/]", *(f"{count:,}" for count in counts), *times)
     table.add_section()
-    sums = [sum(getattr(row.verdict, name) for row in rows) for name in ("events", "lost", "wrong", "duplicates")]
-    table.add_row("all", *(f"{count:,}" for count in sums), f"{sum(r.verdict.unrecognisable for r in rows):,}")
+    sums = [sum(getattr(row.verdict, name) for row in rows) for name in _COUNTS]
+    table.add_row("all", *(f"{count:,}" for count in sums))
     return table
 
 

@@ -40,6 +40,8 @@ class Fault:
     timestamp_of: Callable[[random.Random], int] | None = None
     never_twice: bool = False
     """Whether a duplicate breaks the promise."""
+    felt: bool = False
+    """Whether events must have fallen back, or the fault was none."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,8 @@ def run(
         chaos.producer.finish()
         wait_for(lambda: _committed_beyond(chaos, _patiently(stream.ends)), _MOST_S, f"the lag stays: see {folder}")
     verdict = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
-    kept = verdict.kept and not (fault.never_twice and verdict.duplicates)
-    return Row(name, verdict, recovered_s, kept)
+    kept = verdict.kept and not (fault.never_twice and verdict.duplicates) and (verdict.fell_back or not fault.felt)
+    return Row(name, verdict, recovered_s, bool(kept))
 
 
 @contextmanager

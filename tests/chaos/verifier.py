@@ -18,13 +18,15 @@ OUTCOMES: Mapping[Kind, str] = {"allow": "allowed", "block": "blocked", "review"
 class Verdict:
     """`lost`: events without an outcome. `wrong`: outcomes that the event may not have, or that lack an output.
 
-    `duplicates`: outcomes beyond an event's first. `unrecognisable`: outputs whose `event_id` is no event's. Latency in
-    milliseconds, from the record's own timestamp to its first ledger record's.
+    `fell_back`: outcomes that the event may have only while something is broken. `duplicates`: outcomes beyond an
+    event's first. `unrecognisable`: outputs whose `event_id` is no event's. Latency in milliseconds, from the record's
+    own timestamp to its first ledger record's.
     """
 
     events: int
     lost: int
     wrong: int
+    fell_back: int
     duplicates: int
     unrecognisable: int
     p50_ms: float
@@ -42,15 +44,17 @@ def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: f
     ids = {at: expected_event_id(message) for at, message in records.items()}
     published = {output.at: output for output in outputs if output.name != "ledger"}
     outcomes: dict[tuple[int | None, int | None], list[int]] = defaultdict(list)
-    wrong = 0
+    wrong = fell_back = 0
     for ledger in (output for output in outputs if output.name == "ledger"):
         at = (ledger.event["source"]["partition"], ledger.event["source"]["offset"])
         outcome = ledger.event["outcome"]
         own = [published.get((one["topic"], one["partition"], one["offset"])) for one in ledger.event["outputs"]]
-        proper = outcome in {OUTCOMES[kind_of(records[at].value() or b"")], *also_allowed}
+        proper = outcome == OUTCOMES[kind_of(records[at].value() or b"")]
+        instead = not proper and outcome in also_allowed
         whole = sorted(output.name for output in own if output) == DEMANDED[outcome]
         same_id = {ledger.event_id, *(output.event_id for output in own if output)} == {ids[at]}
-        wrong += not (proper and whole and same_id)
+        wrong += not ((proper or instead) and whole and same_id)
+        fell_back += instead
         outcomes[at].append(ledger.timestamp_ms)
     known = set(ids.values())
     sent = {at: message.timestamp()[1] for at, message in records.items()}
@@ -59,6 +63,7 @@ def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: f
         events=len(records),
         lost=len(records.keys() - outcomes.keys()),
         wrong=wrong,
+        fell_back=fell_back,
         duplicates=sum(Counter({at: len(times) - 1 for at, times in outcomes.items()}).values()),
         unrecognisable=sum(output.event_id not in known for output in outputs),
         p50_ms=float(np.percentile(latencies, 50)),
