@@ -37,9 +37,9 @@ VERDICT = {**STAMP, "schema": "sluicegate.reviewed", "allow": True, "reviewer": 
 def test_verdicts_of_reviewers_become_rows(tmp_path: Path) -> None:
     lines = tmp_path / "reviewed.jsonl"
     lines.write_bytes(orjson.dumps({"topic": "queries.reviewed", "offset": 1, "value": VERDICT}) + b"\n")
-    finished = sluice("learn", "reviewed", lines, tmp_path / "rows.jsonl")
+    finished = sluice("learn", "reviewed", lines, tmp_path / "rows" / "reviewed.jsonl")
     assert finished.returncode == 0, finished.stderr
-    assert orjson.loads((tmp_path / "rows.jsonl").read_bytes()) == {
+    assert orjson.loads((tmp_path / "rows" / "reviewed.jsonl").read_bytes()) == {
         "text": "red shoes",
         "label": "allow",
         "category": "none",
@@ -64,7 +64,18 @@ def test_a_teacher_without_a_key_is_refused_in_one_line(tmp_path: Path) -> None:
         "learn", "teacher", queries, tmp_path / "rows.jsonl", "--model", "m", environment={"OPENAI_API_KEY": ""}
     )
     assert finished.returncode == 78
-    assert finished.stderr.count(b"\n") == 1
+    assert finished.stderr == b"sluice: no teacher: set OPENAI_API_KEY, to anything where the server asks for none\n"
+
+
+@pytest.mark.parametrize("command", [("teacher", "--model", "m"), ("reviewed",)])
+def test_rows_that_cannot_be_written_are_told_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_bytes(orjson.dumps({"query": "red shoes", "value": VERDICT}))
+    name, *options = command
+    out = lines / "rows.jsonl"
+    finished = sluice("learn", name, lines, out, *options, environment={"OPENAI_API_KEY": "k"})
+    assert finished.returncode == 78
+    assert finished.stderr.decode().splitlines() == [f"sluice: cannot write {out}: File exists"]
 
 
 @pytest.mark.skipif(find_spec("peft") is not None, reason="the extra `train` is installed")
