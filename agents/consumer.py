@@ -69,13 +69,14 @@ class SafeConsumer(aiokafka.Consumer):
         self._seeks += 1
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
-        seeks = self._seeks
+        seeks, sought = self._seeks, True
         async for partition, message in super().getmany(timeout):
-            if seeks != self._seeks or partition not in self._expected:
+            sought = partition in self._expected
+            if seeks != self._seeks or not sought:
                 break
             self._follow(partition, message.offset)
             yield partition, message
-        if seeks != self._seeks and self.flow_active:  # otherwise Faust seeks before it resumes
+        if (seeks != self._seeks or not sought) and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:

@@ -82,7 +82,6 @@ async def test_nothing_is_handed_over_until_the_position_of_an_assignment_is_sou
     Scripted(app.consumer, monkeypatch)
     app.consumer._expected.clear()
     assert [message async for message in app.consumer.getmany(timeout=0)] == []
-    await app.consumer.perform_seek()
     assert [message.offset async for _, message in app.consumer.getmany(timeout=0)] == list(range(2, 10))
 
 
