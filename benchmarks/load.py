@@ -219,7 +219,7 @@ def _offline_rate(queries: Sequence[str]) -> float:
 
 @app.command()
 def saturation(
-    count: Annotated[int, typer.Option(min=1000, help="Events of each run.")] = 10_000, json: Out = None
+    count: Annotated[int, typer.Option(min=100, help="Events of each run.")] = 10_000, json: Out = None
 ) -> None:
     """As many events a second as it takes: without a model, with one, and with queries that repeat."""
     queries, popular = mixed_queries(count), zipf_queries(count)
