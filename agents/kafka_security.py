@@ -1,6 +1,5 @@
 """TLS and SASL, from the same settings for every client: librdkafka's (producer, admin, command line) and Faust's."""
 
-import asyncio
 import ssl
 import time
 from typing import Final
@@ -89,7 +88,6 @@ class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untype
         self._settings = settings
         self._token = ""
         self._renew_at = 0.0
-        self._renewing = asyncio.Lock()
 
     async def token(self) -> str:
         """A token that is valid now.
@@ -97,12 +95,11 @@ class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untype
         Raises:
             KafkaConnectionError: the endpoint gave none; aiokafka tries again, as it does with a broker that is away.
         """
-        async with self._renewing:
-            if time.monotonic() >= self._renew_at:
-                try:
-                    await self._renew()
-                except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-                    raise KafkaConnectionError(f"no token of {self._settings.sasl_token_url}: {error!r}") from error
+        if time.monotonic() >= self._renew_at:
+            try:
+                await self._renew()
+            except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                raise KafkaConnectionError(f"no token of {self._settings.sasl_token_url}: {error!r}") from error
         return self._token
 
     async def _renew(self) -> None:
