@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from pathlib import Path
 from typing import Final
 
 import faust.auth
@@ -71,14 +72,22 @@ def faust_credentials(settings: Settings) -> faust.auth.Credentials | None:
 def _ssl_context(settings: Settings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ssl_ca)
-        if settings.ssl_certificate:
-            password = settings.ssl_key_password.get_secret_value() if settings.ssl_key_password else ""
-            context.load_cert_chain(settings.ssl_certificate, settings.ssl_key, password)  # none: it asks a terminal
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ConfigurationError(
-            f"wrong configuration: SLUICE_SSL_CA, SLUICE_SSL_CERTIFICATE or SLUICE_SSL_KEY cannot be used: {error}"
-        ) from None
+        raise ConfigurationError(f"SLUICE_SSL_CA: {settings.ssl_ca} cannot be used: {error}") from None
+    if settings.ssl_certificate and settings.ssl_key:
+        given = settings.ssl_key_password.get_secret_value() if settings.ssl_key_password else ""
+        try:
+            context.load_cert_chain(settings.ssl_certificate, settings.ssl_key, given)  # without, it asks a terminal
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(_unusable(settings.ssl_certificate, settings.ssl_key, given, error)) from None
     return context
+
+
+def _unusable(certificate: Path, key: Path, password: str, error: Exception) -> str:
+    if b"ENCRYPTED" not in key.read_bytes():
+        return f"SLUICE_SSL_CERTIFICATE {certificate} and SLUICE_SSL_KEY {key} cannot be used together: {error}"
+    trouble = "SLUICE_SSL_KEY_PASSWORD does not open it" if password else "set SLUICE_SSL_KEY_PASSWORD"
+    return f"SLUICE_SSL_KEY: {key} is encrypted: {trouble}, or SLUICE_SSL_CERTIFICATE {certificate} is not its own"
 
 
 class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untyped, see above

@@ -191,6 +191,13 @@ class Settings(BaseSettings):
             raise ValueError("must start with http:// or https://, as must OTEL_EXPORTER_OTLP_ENDPOINT in its place")
         return url.rstrip("/")
 
+    @field_validator("otlp_endpoint", "sasl_token_url")
+    @classmethod
+    def _no_secret(cls, url: str | None) -> str | None:
+        if url and ("@" in url or "?" in url):
+            raise ValueError("must hold no user, password or query: it is shown by `sluice config show`")
+        return url
+
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
         given = [name for name in type(self).model_fields if name.startswith(("ssl_", "sasl_")) and getattr(self, name)]
@@ -210,9 +217,12 @@ class Settings(BaseSettings):
             raise ValueError("SLUICE_SASL_PASSWORD and SLUICE_SASL_PASSWORD_FILE exclude each other")
         if self.uses_sasl and self.sasl_mechanism == "OAUTHBEARER" and not self.sasl_token_url:
             raise ValueError("SLUICE_SASL_MECHANISM=OAUTHBEARER needs SLUICE_SASL_TOKEN_URL")
-        for file in (self.ssl_ca, self.ssl_certificate, self.ssl_key, self.sasl_password_file):
-            if file and not os.access(file, os.R_OK):
-                raise ValueError(f"cannot read {file}")
+        for name in ("ssl_ca", "ssl_certificate", "ssl_key", "sasl_password_file"):
+            file = getattr(self, name)
+            if file and (file.is_dir() or not os.access(file, os.R_OK)):
+                raise ValueError(f"{ENV_PREFIX}{name.upper()}: cannot read {file}")
+        if self.sasl_password_file and not self.sasl_secret:
+            raise ValueError(f"SLUICE_SASL_PASSWORD_FILE: {self.sasl_password_file} is empty")
         return self
 
     @property
@@ -229,7 +239,7 @@ class Settings(BaseSettings):
     def sasl_secret(self) -> str:
         """The password or client secret, of its setting or its file; empty where there is none."""
         if self.sasl_password_file:
-            return self.sasl_password_file.read_text().strip()
+            return self.sasl_password_file.read_text(errors="replace").strip()
         return self.sasl_password.get_secret_value() if self.sasl_password else ""
 
     @model_validator(mode="after")

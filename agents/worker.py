@@ -58,6 +58,7 @@ class Worker:
         )
         self.app.agent(raw, name="gate", concurrency=1)(self._gate)
         self.app.on_partitions_revoked.connect(self._revoke)
+        self.app.on_partitions_assigned.connect(self._assigned)
         self.app.page("/healthz")(self._page(self._health))
         self.app.page("/readyz")(self._page(self._readiness))
 
@@ -94,6 +95,10 @@ class Worker:
 
     async def _revoke(self, _app: Any, revoked: Any, **_: Any) -> None:
         self._tracker.revoke((partition.topic, partition.partition) for partition in revoked)
+
+    async def _assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
+        numbers = ", ".join(str(partition.partition) for partition in sorted(assigned)) or "none"
+        logger.info("joined the group; partitions of %s: %s", self._settings.topic_raw, numbers)
 
     async def _stop_without_acking(self, error: Exception) -> None:
         if self.app.crashed:  # another event was first

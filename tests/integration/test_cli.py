@@ -20,7 +20,7 @@ from agents.settings import Settings, load_settings
 from agents.topics import create_topics
 from tests.compiled import compiled_tiny
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Stream, make_stream
+from tests.integration.worker_process import Stream, free_port, make_stream
 
 NOBODY = {"SLUICE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
@@ -32,7 +32,7 @@ def sluice(
     return subprocess.run(
         [sys.executable, "-m", "agents", *arguments],
         input=given,
-        env={**os.environ, "COLUMNS": "200", **(environment or {})},
+        env={**os.environ, "COLUMNS": "200", "SLUICE_HTTP_PORT": str(free_port()), **(environment or {})},
         capture_output=True,
         timeout=90,
         check=False,

@@ -196,7 +196,8 @@ def test_a_broken_profile_is_refused(
     assert said in refusal()
 
 
-SASL = {"security_protocol": "sasl_ssl", "sasl_username": "worker", "sasl_password": "correct-horse"}
+LOGIN = {"security_protocol": "sasl_ssl", "sasl_username": "worker"}
+SASL = {**LOGIN, "sasl_password": "correct-horse"}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,13 @@ SASL = {"security_protocol": "sasl_ssl", "sasl_username": "worker", "sasl_passwo
         ({**SASL, "sasl_password_file": "/etc/passwd"}, "exclude each other"),
         ({**SASL, "sasl_mechanism": "OAUTHBEARER"}, "needs SLUICE_SASL_TOKEN_URL"),
         ({"security_protocol": "ssl", "ssl_key": "/etc/passwd"}, "SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY go"),
-        ({"security_protocol": "ssl", "ssl_ca": "/not/there"}, "cannot read /not/there"),
+        ({"security_protocol": "ssl", "ssl_ca": "/not/there"}, "SLUICE_SSL_CA: cannot read /not/there"),
+        ({"security_protocol": "ssl", "ssl_ca": "/tmp"}, "SLUICE_SSL_CA: cannot read /tmp"),
+        ({**LOGIN, "sasl_password_file": "/tmp"}, "SLUICE_SASL_PASSWORD_FILE: cannot read /tmp"),
+        ({**LOGIN, "sasl_password_file": "/dev/null"}, "SLUICE_SASL_PASSWORD_FILE: /dev/null is empty"),
+        ({**SASL, "sasl_token_url": "https://u:correct-horse@x/token"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
+        ({**SASL, "sasl_token_url": "https://x/?key=correct-horse"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
+        ({"otlp_endpoint": "https://u:correct-horse@x"}, "SLUICE_OTLP_ENDPOINT: must hold no user"),
     ],
 )
 def test_a_login_that_cannot_work_is_refused_in_one_line_that_tells_no_password(
