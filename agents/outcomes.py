@@ -15,6 +15,7 @@ from agents.decider import Decision
 from agents.publisher import Delivered
 from models.labels import LABELS_VERSION
 from models.policy import Policy, Verdict
+from schemas.codec import value_hash
 from schemas.events import (
     Blocked,
     Context,
@@ -253,6 +254,7 @@ def ledger_record(
         validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
         query=decision.text if decision and with_text else None,
         shadow=shadow,
+        input_hash=value_hash(record.value),
         replay_of=record.replay_of,
     )
 

@@ -4,7 +4,7 @@
     queries.ledger ──────► decisions ─┼─► choose ─► plan ─► the original records, byte for byte ─► queries.raw
     TOPIC:PARTITION:FROM-TO ► records ┘                     + replay_of, replay_timestamp
 
-A plan says where the bytes lie, not what they are: it holds some hundred bytes an event. What the ledger names is read
+A plan says where the bytes lie, not what they are: it holds half a kilobyte an event. What the ledger names is read
 where it lay; what retention has deleted, or another record has taken the place of, is counted and never made up.
 """
 
@@ -12,19 +12,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
 from confluent_kafka import Message
 
-from agents.dedup import digest
 from agents.kafka_security import librdkafka_security
 from agents.publisher import Delivered, Publisher
 from agents.record_log import RecordLog, position_of
 from agents.settings import Settings
-from schemas.codec import event_id_of
+from schemas.codec import event_id_of, value_hash
 from schemas.errors import PublishFailed
 from schemas.events import DeadLetter, LedgerRecord, OutcomeName, Position
 from schemas.replay_headers import replay_headers, replay_of
@@ -48,6 +47,8 @@ class Recorded:
     in_letter: bool
     time: datetime
     """When it was recorded."""
+    value_hash: str | None
+    """Of its bytes; None where they are not known yet."""
     reasons: tuple[str, ...] = ()
     model_version: str | None = None
     outcome: OutcomeName | None = None
@@ -86,6 +87,7 @@ def letters(messages: Iterable[Message]) -> Iterator[Recorded]:
             at=letter.source if letter.value_omitted else position_of(message),
             in_letter=not letter.value_omitted,
             time=_time_of(message),
+            value_hash=None if letter.value_omitted else value_hash(letter.value),
             reasons=(letter.error_type,),
             model_version=letter.model_version,
             outcome="deadletter",
@@ -105,6 +107,7 @@ def decisions(messages: Iterable[Message]) -> Iterator[Recorded]:
             at=entry.source,
             in_letter=False,
             time=_time_of(message),
+            value_hash=entry.input_hash,
             reasons=(*codes, *error_type),
             model_version=entry.model_version,
             outcome=entry.outcome,
@@ -122,6 +125,7 @@ def records(messages: Iterable[Message]) -> Iterator[Recorded]:
             at=at,
             in_letter=False,
             time=_time_of(message),
+            value_hash=value_hash(message.value()),
         )
 
 
@@ -129,13 +133,18 @@ def choose(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
     """The plan: each event whose last record `wanted` takes, once, in the order of those records.
 
     An event that has been decided anew since is judged by its new decision: a replay that is run again leaves out what
-    it has achieved.
+    it has achieved. Records of the same id and bytes, which a producer sent twice, are one event.
     """
     chosen: dict[str, Recorded] = {}
+    firsts: dict[tuple[str, str], str] = {}
     for event in recorded:
-        chosen.pop(event.original, None)
+        original = event.original
+        if event.value_hash:
+            chosen.pop(original, None)  # from before the ledger had hashes
+            original = firsts.setdefault((event.event_id, event.value_hash), original)
+        chosen.pop(original, None)
         if wanted.takes(event):
-            chosen[event.original] = event
+            chosen[original] = event
     return sorted(chosen.values(), key=lambda event: event.time)
 
 
@@ -146,25 +155,15 @@ class Tally:
     replayed: int = 0
     gone: int = 0
     """Their records are no longer where they lay."""
-    duplicates: int = 0
-    """The same id and bytes as another of the run."""
     too_large: int = 0
     """The input topic refuses them."""
     resume: datetime | None = None
     """`since` for what is left; None when all is done."""
-    _seen: set[bytes] = field(default_factory=set)
 
     @property
     def handled(self) -> int:
         """Events of the plan that are done with."""
-        return self.replayed + self.gone + self.duplicates + self.too_large
-
-    def first_seen(self, event_id: str, value: bytes | None) -> bool:
-        """Whether the run has not met this event before."""
-        event = digest(event_id, value)
-        known = event in self._seen
-        self._seen.add(event)
-        return not known
+        return self.replayed + self.gone + self.too_large
 
 
 async def publish_again(
@@ -204,8 +203,6 @@ async def publish_again(
                 original = _original(event, found.get(event.at))
                 if original is None:
                     tally.gone += 1
-                elif not tally.first_seen(event.event_id, original.value):
-                    tally.duplicates += 1
                 else:
                     await pace.turn()
                     sent.append(
@@ -239,7 +236,7 @@ def _original(event: Recorded, message: Message | None) -> _Original | None:
         headers = [(header.name, header.value) for header in letter.headers]
     else:
         key, value, time, headers = message.key(), message.value(), _time_of(message), _headers_of(message)
-    if (event_id_of(value) or event.original) != event.event_id:
+    if (event_id_of(value) or event.original) != event.event_id or event.value_hash not in (None, value_hash(value)):
         return None
     if replay_of(headers) is None:
         headers = [*headers, *replay_headers(event.original, time)]

@@ -18,6 +18,7 @@ EventId = Annotated[
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Milliseconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
@@ -227,8 +228,8 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     outputs: list[Position]
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     labels_version: Label
-    prompt_hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
-    output_hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
+    prompt_hash: Sha256 | None
+    output_hash: Sha256 | None
     tokens: Tokens
     latency_ms: StageLatencies
     decision: Decision | None
@@ -239,6 +240,7 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     shadow: Annotated[
         bool, Meta(description="True: what a candidate model would have decided; nothing was published for it.")
     ] = False
+    input_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of the input record's value.")] = None
     replay_of: Annotated[
         Label | None, Meta(description="Of a replay: `topic-partition-offset` of the record that it repeats.")
     ] = None

@@ -53,7 +53,10 @@ def replay_deadletters(
 ) -> None:
     """Publish the records that ended as dead letters again, once what stopped them is mended.
 
-    Example: `sluice replay deadletters --reason EngineFailed --since 2026-01-31T12:00:00Z --dry-run`
+    Reasons are classes of error: ContractError, PublishFailed. An event that the model failed on is no dead letter: see
+    `ledger`.
+
+    Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
     from agents.cli.replay_commands import replay_events
     from agents.replay import Filter
@@ -85,6 +88,8 @@ def replay_ledger(
 
     The last decision on an event counts: run again, it leaves out what has been decided anew since. What retention has
     deleted from the input topic is counted and left out.
+
+    Reasons are reason codes, as degraded:EngineFailed where the model failed, and the classes of error of dead letters.
 
     Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
     """

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import typer
@@ -33,6 +33,8 @@ def range_of(written: str, settings: Settings) -> Span:
         raise typer.BadParameter(f"{written!r} is no range: write TOPIC:PARTITION:FROM-TO, as queries.raw:3:1000-1999")
     topic, *numbers = form.groups()
     partition, first, last = map(int, numbers)
+    if first > last:
+        raise typer.BadParameter(f"{written} ends before it begins")
     if topic in settings.topics.values() and topic != settings.topic_raw:
         raise typer.BadParameter(f"{topic} holds no raw queries: use `sluice replay deadletters` or `ledger`")
     return Span(topic, partition, first, last + 1)
@@ -44,10 +46,13 @@ def replay_events(
     """Replay what `wanted` takes of `source`, or show it only; says what became of it, whatever ends it.
 
     Raises:
+        BadParameter: nothing could be of that time or range.
         BrokerUnavailable: the brokers cannot be read from, or did not take a record; says how to go on.
         ConfigurationError: a topic is missing.
         ContractError: the input topic refused records as too large; the others are published.
     """
+    if wanted.since and wanted.until and wanted.since >= wanted.until:
+        raise typer.BadParameter("--since must be before --until")
     topic = source.topic if isinstance(source, Span) else settings.topics[source]
     security = librdkafka_security(settings)
     require_topics(settings.bootstrap_servers, [settings.topic_raw, topic], _TOPICS_TIMEOUT_S, security)
@@ -63,9 +68,46 @@ def _plan(
     log: RecordLog, settings: Settings, source: Literal["deadletter", "ledger"] | Span, wanted: Filter
 ) -> list[Recorded]:
     if isinstance(source, Span):
+        _require_records(log, source)
         return choose(records(log.read([source])), wanted)
     recorded = letters if source == "deadletter" else decisions
-    return choose(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted)
+    met = _Met(recorded(log.read(log.spans(settings.topics[source], wanted.since))))
+    plan = choose(met, wanted)
+    for option, names, known in (
+        ("--reason", wanted.reasons, met.reasons),
+        ("--model-version", wanted.model_versions, met.model_versions),
+    ):
+        if unknown := sorted(names - known):
+            there = ", ".join(sorted(known)) or "nothing"
+            typer.echo(f"sluice: no record has {option} {', '.join(unknown)}; there is {there}", err=True)
+    return plan
+
+
+def _require_records(log: RecordLog, span: Span) -> None:
+    held = log.spans(span.topic, None)
+    partitions = [there.partition for there in held]
+    if span.partition not in partitions:
+        raise typer.BadParameter(f"{span.topic} has the partitions {', '.join(map(str, partitions))}")
+    there = held[partitions.index(span.partition)]
+    if max(span.start, there.start) >= min(span.stop, there.stop):
+        has = f"the offsets {there.start} to {there.stop - 1}" if there.start < there.stop else "no record"
+        raise typer.BadParameter(f"{span.topic}:{span.partition} holds {has}")
+
+
+class _Met:
+    """Passes events on, and remembers what a filter could have named."""
+
+    def __init__(self, events: Iterable[Recorded]) -> None:
+        self._events = events
+        self.reasons: set[str] = set()
+        self.model_versions: set[str] = set()
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for event in self._events:
+            self.reasons.update(event.reasons)
+            if event.model_version:
+                self.model_versions.add(event.model_version)
+            yield event
 
 
 def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rate: float) -> None:
@@ -84,7 +126,6 @@ def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rat
 def _tell(tally: Tally, planned: int) -> None:
     left_out = {
         "no longer in Kafka": tally.gone,
-        "twice in the plan": tally.duplicates,
         "too large": tally.too_large,
     }
     told = [f"{tally.replayed} of {planned} replayed", *(f"{count} {why}" for why, count in left_out.items() if count)]

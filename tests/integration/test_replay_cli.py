@@ -24,7 +24,7 @@ from agents.local.embedded_broker import EmbeddedBroker
 from agents.record_log import RecordLog, position_of
 from agents.settings import load_settings
 from agents.topics import create_topics
-from schemas.codec import encode
+from schemas.codec import encode, value_hash
 from schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
 from tests.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
@@ -249,18 +249,19 @@ def test_what_the_ledger_names_twice_is_replayed_once_and_what_is_gone_is_counte
             entry(1, inputs[1], shadow=True),
             entry(2, inputs[2]),
             entry(2, retry, model_version="m@2", replay_of=position(inputs[2])),
+            entry(1, inputs[1], input_hash=value_hash(b"the bytes of a topic that was deleted")),
             entry(3, inputs[5]),  # another event's record lies there
-            entry(4, inputs[4]),
-            entry(4, retry),
+            entry(4, inputs[4], input_hash=value_hash(inputs[4].value())),
+            entry(4, retry, input_hash=value_hash(retry.value())),
             entry(7, beyond),
             entry(8, elsewhere),
-            b"no ledger record",
-        ][:-1],
+        ],
     )
     told = replay(stream, "ledger", "--model-version", "m@1")
-    assert told == "2 of 6 replayed; 3 no longer in Kafka; 1 twice in the plan\n"
+    assert told == "2 of 6 replayed; 4 no longer in Kafka\n"
     assert replayed_ids(stream) == ["event-0", "event-4"]
-    assert "4 would be replayed" in replay(stream, "ledger", "--model-version", "m@1", "--dry-run")
+    write_ledger(stream, [entry(4, inputs[4], input_hash=value_hash(inputs[4].value()), model_version="m@2")])
+    assert "4 would be replayed" not in replay(stream, "ledger", "--model-version", "m@1", "--dry-run")
 
 
 @on_one_kind
@@ -327,12 +328,23 @@ def test_filters_take_what_they_name(stream: Stream) -> None:
         (["--until", between.isoformat()], 2),
         (["--since", "2100-01-01"], 0),
         (["--outcome", "allowed"], 1),
-        (["--model-version", "m@2", "--model-version", "m@3"], 1),
+        (["--model-version", "m@2"], 1),
         (["--reason", "EngineFailed"], 1),
         (["--event-id", "event-0", "--event-id", "event-3"], 2),
         (["--until", between.isoformat(), "--event-id", "event-3"], 0),
     ):
         assert f"{count} would be replayed" in replay(stream, "ledger", "--dry-run", *options), options
+
+    options = ["--model-version", "m@2", "--model-version", "m@3", "--reason", "EngineFialed"]
+    finished = CliRunner().invoke(app, ["replay", "ledger", "--dry-run", *options], env=stream.environment)
+    assert finished.stderr.splitlines() == [
+        "sluice: no record has --reason EngineFialed; there is EngineFailed",
+        "sluice: no record has --model-version m@3; there is m@1, m@2",
+    ]
+    reversed_times = ["--since", "2026-01-02", "--until", "2026-01-01"]
+    finished = CliRunner().invoke(app, ["replay", "ledger", *reversed_times], env=stream.environment)
+    assert finished.exit_code == 2
+    assert "--since must be before --until" in finished.stderr
 
 
 @on_one_kind
@@ -344,11 +356,17 @@ def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broke
     assert replayed_ids(stream) == ["event-3", "event-4", "event-5"]
     assert replay(stream, "range", f"{raw}:0:11-11") == "1 of 1 replayed\n"
     assert [original_of(message) for message in replays(stream)][3:] == [f"{raw}-0-4"]
-    assert replay(stream, "range", f"{raw}:0:500-600") == "0 of 0 replayed\n"
     assert replay(stream, "range", f"{raw}:0:0-99", "--event-id", "event-9") == "1 of 1 replayed\n"
-    for wrong in (f"{raw}:0", f"{stream.topics['ledger']}:0:0-1"):
-        finished = CliRunner().invoke(app, ["replay", "range", wrong], env=stream.environment)
+    for wrong, said in (
+        (f"{raw}:0", "is no range"),
+        (f"{stream.topics['ledger']}:0:0-1", "holds no raw queries"),
+        (f"{raw}:0:5-3", "ends before it begins"),
+        (f"{raw}:1:0-3", "has the partitions 0"),
+        (f"{raw}:0:500-600", "holds the offsets 0 to 14"),
+    ):
+        finished = CliRunner().invoke(app, ["replay", "range", wrong], env={**stream.environment, "COLUMNS": "200"})
         assert (finished.exit_code, finished.stdout) == (2, "")
+        assert said in finished.stderr
 
 
 @on_one_kind

@@ -13,13 +13,17 @@ from schemas.replay_headers import original_time, replay_headers, replay_of
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def recorded(number: int, model_version: str, *, after_s: float = 0) -> Recorded:
+def recorded(
+    number: int, model_version: str, *, after_s: float = 0, value_hash: str | None = None, offset: int | None = None
+) -> Recorded:
+    """Event `number`, whose record came first at `offset`, else at its number."""
     return Recorded(
         event_id=f"event-{number}",
-        original=f"queries.raw-0-{number}",
+        original=f"queries.raw-0-{number if offset is None else offset}",
         at=Position(topic="queries.raw", partition=0, offset=number),
         in_letter=False,
         time=START + timedelta(seconds=after_s),
+        value_hash=value_hash,
         model_version=model_version,
     )
 
@@ -32,6 +36,28 @@ def test_the_last_decision_on_an_event_counts() -> None:
     bad = Filter(model_versions=frozenset({"bad"}))
     events = [recorded(1, "bad"), recorded(2, "bad"), recorded(1, "good"), recorded(3, "good"), recorded(3, "bad")]
     assert chosen(events, bad) == ["event-2", "event-3"]
+
+
+def test_equal_records_that_a_producer_sent_twice_are_one_event() -> None:
+    bad = Filter(model_versions=frozenset({"bad"}))
+    first, retry = recorded(1, "bad", value_hash="h"), recorded(1, "bad", value_hash="h", offset=70)
+    anew = recorded(1, "good", value_hash="h")
+    assert chosen([first, retry], bad) == ["event-1"]
+    assert chosen([first, retry, anew], bad) == []
+    assert chosen([first, retry, recorded(1, "good", value_hash="h", offset=70)], bad) == []
+
+
+def test_an_id_that_a_producer_used_for_two_queries_is_two_events() -> None:
+    bad = Filter(model_versions=frozenset({"bad"}))
+    one, other = recorded(1, "bad", value_hash="one"), recorded(1, "bad", value_hash="other", offset=70)
+    assert chosen([one, other], bad) == ["event-1", "event-1"]
+    assert chosen([one, other, recorded(1, "good", value_hash="one")], bad) == ["event-1"]
+
+
+def test_a_decision_from_before_the_ledger_had_hashes_is_made_anew_by_one_that_has() -> None:
+    bad = Filter(model_versions=frozenset({"bad"}))
+    anew = [recorded(1, "good", value_hash="h"), recorded(1, "good", value_hash="h", offset=70)]
+    assert chosen([recorded(1, "bad"), recorded(1, "bad", offset=70), *anew], bad) == []
 
 
 def test_a_decision_made_after_the_time_asked_for_still_counts() -> None:
