@@ -343,7 +343,7 @@ async def test_a_deadline_that_the_queue_makes_impossible_is_refused_at_once() -
         assert len(await results(waiting)) == 20
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(arrivals, costs, st.integers(1, 4), st.integers(1, 6), st.integers(1, 3))
 def test_nothing_is_lost_and_nothing_is_answered_twice(
     plan: list[Arrival], cost: BatchCost, batch_size: int, capacity: int, replicas: int

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 import regex  # type: ignore[import-untyped]  # it ships no types
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.normalise import WORK_FACTOR, NormaliseCode, Normalised, normalise
@@ -72,7 +72,6 @@ def codes(text: str) -> list[str]:
     return [str(code) for code in normalise(text).codes]
 
 
-@settings(deadline=None)
 @given(wild, st.sampled_from([1, 2, 7, 40, 512]))
 @example("<" * 40 + "|" * 40, 512)
 @example("&" + "amp;" * 40 + "lt;b>", 512)
@@ -92,7 +91,6 @@ def test_the_result_is_bounded_clean_and_a_fixed_point(text: str, max_chars: int
     assert [str(code) for code in again.codes] == ([] if clean.text else ["empty"])
 
 
-@settings(deadline=None)
 @given(wild)
 def test_a_changed_text_always_has_a_reason(text: str) -> None:
     clean = normalise(text)
@@ -102,7 +100,6 @@ def test_a_changed_text_always_has_a_reason(text: str) -> None:
 PUNCTUATION = "".join(set(string.punctuation) - set("<>&|["))
 
 
-@settings(deadline=None)
 @given(st.text(string.ascii_letters + string.digits + PUNCTUATION + " ", min_size=1, max_size=200))
 def test_printable_ascii_without_markup_changes_in_nothing_but_whitespace(text: str) -> None:
     clean = normalise(text)
@@ -110,7 +107,6 @@ def test_printable_ascii_without_markup_changes_in_nothing_but_whitespace(text: 
     assert set(codes(text)) <= {"whitespace_folded", "empty"}
 
 
-@settings(deadline=None)
 @given(st.text(string.ascii_lowercase + "<>&|; ", min_size=1, max_size=60), st.integers(1, 6))
 def test_escaping_a_text_again_and_again_uncovers_nothing_live(text: str, times: int) -> None:
     escaped = f"<script>{text}</script>"

@@ -218,7 +218,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps, st.integers(1, 4))
 def test_acks_stay_a_contiguous_prefix_and_slots_never_leak(plan: list[tuple[str, object]], window: int) -> None:
     async def play() -> None:

@@ -82,7 +82,7 @@ def is_derivable(place: int, rewritten: list[str], asked: list[str]) -> bool:
     return any(is_near(source, "".join(span)) for source in sources for span in spans)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(misspelt())
 def test_every_word_of_the_lexical_query_comes_from_the_query(pair: tuple[str, str]) -> None:
     query, rewrite = pair
@@ -94,7 +94,6 @@ def test_every_word_of_the_lexical_query_comes_from_the_query(pair: tuple[str, s
     assert check.lexical in (query, " ".join(rewrite.split()))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=80), st.text(st.characters(), max_size=200))
 def test_any_pair_of_texts_ends_in_a_bounded_answer(query: str, rewrite: str) -> None:
     check = check_rewrite(query, rewrite)
@@ -105,7 +104,6 @@ def test_any_pair_of_texts_ends_in_a_bounded_answer(query: str, rewrite: str) ->
         assert normalise(check.lexical, max_chars=1_000).text == check.lexical
 
 
-@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_a_rewrite_that_is_the_query_is_always_accepted(query: str) -> None:
     assert check_rewrite(query, query) == RewriteCheck(query, accepted=True, codes=())
@@ -234,7 +232,6 @@ def test_a_query_without_letters_may_be_expanded_in_any_script() -> None:
     assert check_expansions("4090", ["graphics card", "видеокарта"]) == ("graphics card", "видеокарта")
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=20), st.lists(st.text(st.characters(), max_size=60), max_size=8))
 def test_expansions_of_anything_are_short_plain_lines(query: str, offered: list[str]) -> None:
     kept = check_expansions(query, offered)
