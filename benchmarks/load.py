@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,6 +31,7 @@ from agents.decider import load_engine
 from agents.local.embedded_broker import EmbeddedBroker
 from agents.local.otlp_receiver import OtlpReceiver
 from agents.local.tethered import start_worker, stop_tethered
+from agents.process_environment import ensure
 from agents.settings import Settings, load_settings
 from agents.topics import create_topics, topic_configs
 from benchmarks.process_memory import memory_bytes
@@ -129,6 +131,10 @@ class Bench:
         first = len(written) // 10
         return (len(written) - first) / (written[-1] - written[first])
 
+    def decided_without_the_model(self) -> int:
+        """Events that were degraded."""
+        return sum((seen.record["decision"] or {}).get("degraded", False) for seen in self.seen.values())
+
     def latencies_ms(self) -> list[float]:
         """Of every event that was sent."""
         return [1000 * (self.seen[event_id].at - sent) for event_id, sent in self.sent.items()]
@@ -198,12 +204,21 @@ def _saturate(module: Sequence[str], environment: Mapping[str, str], queries: Se
         for query in queries:
             bench.send(query)
         bench.wait("saturated")
+        if late := bench.decided_without_the_model():
+            sys.exit(f"{late} events were too late for the model: set SLUICE_DEADLINE_MS higher or SLUICE_WINDOW lower")
         return bench.rate()
 
 
-def _offline_rate(queries: Sequence[str]) -> float:
-    """Queries a second of the engine alone, in full batches of neighbouring lengths, in this process."""
-    settings = load_settings()
+def _offline_rate(count: int) -> float:
+    command = [sys.executable, "-m", "benchmarks.load", "offline", "--count", str(count)]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+@app.command()
+def offline(count: Annotated[int, typer.Option(min=100, help="Queries.")] = 2000) -> None:
+    """Queries a second of the engine alone, in full batches of neighbouring lengths, in the worker's environment."""
+    ensure()
+    queries, settings = mixed_queries(count), load_settings()
     engine = load_engine(settings)
     encoded = [engine.encode(normalise(query).text) for query in queries]
     rate = 0.0
@@ -214,7 +229,7 @@ def _offline_rate(queries: Sequence[str]) -> float:
             for first in range(0, len(window), settings.batch_size):
                 engine.judge(window[first : first + settings.batch_size])
         rate = max(rate, len(encoded) / (time.perf_counter() - began))
-    return rate
+    typer.echo(rate)
 
 
 @app.command()
@@ -230,7 +245,7 @@ def saturation(
             "the model": _saturate(WORKER, _NO_CACHE, queries),
             "the model, Zipf queries, no cache": _saturate(WORKER, _NO_CACHE, popular),
             "the model, Zipf queries, cache": _saturate(WORKER, {}, popular),
-            "the engine alone, no Kafka": _offline_rate(queries[:2000]),
+            "the engine alone, no Kafka": _offline_rate(min(count, 2000)),
         }
     table = Table("", "events a second", title=f"{count} events, {_PARTITIONS} partitions, one worker")
     for name, rate in rates.items():
