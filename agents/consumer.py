@@ -22,6 +22,7 @@ anew (a topic was made again), Faust drops records until they reach the offset o
 Transactions. Records that their producer took back are not read (`read_committed`), nor any that it still may.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +30,8 @@ from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka
+
+logger = logging.getLogger(__name__)
 
 
 class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
@@ -63,6 +66,8 @@ class SafeConsumer(aiokafka.Consumer):
         await super().perform_seek()
         uncommitted = [partition for partition in self.assignment() if not self._committed_offset[partition]]
         if uncommitted:
+            numbers = ", ".join(str(partition.partition) for partition in sorted(uncommitted))
+            logger.info("the group has committed nothing of partitions %s: reading them from their beginning", numbers)
             await self._thread.seek_to_beginning(*map(aiokafka.ensure_aiokafka_TP, uncommitted))
         self._expected = {partition: self._committed_offset[partition] for partition in self.assignment()}
         self._gaps.clear()
@@ -136,7 +141,8 @@ class _Transport(aiokafka.Transport):
     Consumer = SafeConsumer
 
 
-SafeConsumer.logger = aiokafka.logger  # after the fact: Faust gives every class one of its module
+# After the fact: Faust gives every class a logger of its module.
+SafeConsumer.logger = _ConsumerThread.logger = aiokafka.logger
 
 
 def consume_safely(app: faust.App) -> None:

@@ -27,6 +27,7 @@ LONGEST_EVENT_MS: Final = 55_000
 EMBEDDED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "embedded"
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
 class Settings(BaseSettings):
@@ -72,14 +73,14 @@ class Settings(BaseSettings):
     )
     sasl_scope: str | None = Field(None, description="For OAUTHBEARER: the scope to ask for.")
     group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
-    topic_raw: str = Field("queries.raw", min_length=1, description="Raw queries, the input.")
-    topic_recall: str = Field("queries.recall", min_length=1, description="Allowed queries, for recall.")
-    topic_ranking: str = Field("queries.ranking", min_length=1, description="Allowed queries, for ranking.")
-    topic_blocked: str = Field("queries.blocked", min_length=1, description="Queries that go no further.")
-    topic_review: str = Field("queries.review", min_length=1, description="Queries for the heavy reviewer.")
-    topic_reviewed: str = Field("queries.reviewed", min_length=1, description="The reviewer's verdicts.")
-    topic_deadletter: str = Field("queries.deadletter", min_length=1, description="Records that could not be decided.")
-    topic_ledger: str = Field("queries.ledger", min_length=1, description="The audit record of every decision.")
+    topic_raw: Topic = Field("queries.raw", description="Raw queries, the input.")
+    topic_recall: Topic = Field("queries.recall", description="Allowed queries, for recall.")
+    topic_ranking: Topic = Field("queries.ranking", description="Allowed queries, for ranking.")
+    topic_blocked: Topic = Field("queries.blocked", description="Queries that go no further.")
+    topic_review: Topic = Field("queries.review", description="Queries for the heavy reviewer.")
+    topic_reviewed: Topic = Field("queries.reviewed", description="The reviewer's verdicts.")
+    topic_deadletter: Topic = Field("queries.deadletter", description="Records that could not be decided.")
+    topic_ledger: Topic = Field("queries.ledger", description="The audit record of every decision.")
 
     model: Path = Field(EMBEDDED_MODEL, description="Folder of the compiled model, or of a registry.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model runs.")
@@ -161,7 +162,10 @@ class Settings(BaseSettings):
     @field_validator("thresholds", mode="before")
     @classmethod
     def _thresholds_from_json(cls, value: object) -> object:
-        return _from_json(value, dict[Category, Threshold])
+        try:
+            return _from_json(value, dict[Category, Threshold])
+        except ValueError as error:
+            raise ValueError(f'{error}: write {{"hate": {{"allow": 0.2, "block": 0.6}}}}') from None
 
     @field_validator("batch_cost", mode="before")
     @classmethod
@@ -173,14 +177,19 @@ class Settings(BaseSettings):
     def _host_and_port(cls, servers: str) -> str:
         for server in servers.split(","):
             host, _, port = server.strip().rpartition(":")
-            if not host or "/" in host or not port.isdigit():
+            if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
                 raise ValueError(f"{server.strip()!r} must be host:port")
         return servers
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "sasl_mechanism", mode="before")
     @classmethod
-    def _upper(cls, level: object) -> object:
-        return level.upper() if isinstance(level, str) else level
+    def _upper(cls, name: object) -> object:
+        return name.upper() if isinstance(name, str) else name
+
+    @field_validator("security_protocol", mode="before")
+    @classmethod
+    def _lower(cls, name: object) -> object:
+        return name.lower() if isinstance(name, str) else name
 
     @field_validator("otlp_endpoint")
     @classmethod

@@ -40,6 +40,7 @@ class StopLimit(threading.Thread):
         """Wait for the stop to begin, then for its end; a process that ends by itself ends this thread too."""
         while not self._stopping():
             time.sleep(_POLL_S)
+        logger.info("stopping: %d events in flight", self._in_flight())
         began = idle_since = time.monotonic()
         while (now := time.monotonic()) < min(began + self._longest_s, idle_since + IDLE_S):
             if self._in_flight():

@@ -1,9 +1,10 @@
 """The topics on the cluster: make them, look at them, insist on them. Every function blocks: call it off the loop."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +27,15 @@ Security: TypeAlias = Mapping[str, str]
 NO_SECURITY: Final[Security] = MappingProxyType({})
 
 _ASK_AGAIN_S: Final = 1.0
+_NEAR: Final = 0.85
+"""Likeness from which on a name may be a slip for another."""
 _REFUSALS: Final = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+_TOKENLESS: Final = "Failed to acquire SASL OAUTHBEARER token: "
+_COORDINATOR_MOVES: Final = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 _UNAUTHORISED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
@@ -135,7 +144,7 @@ def describe_topics(
 
 
 def require_topics(
-    bootstrap_servers: str, names: Iterable[str], timeout_s: float, security: Security = NO_SECURITY
+    bootstrap_servers: str, names: Collection[str], timeout_s: float, security: Security = NO_SECURITY
 ) -> None:
     """Return if the cluster answers within `timeout_s` and has every topic; what a worker asks before it starts.
 
@@ -184,6 +193,7 @@ class _Cluster:
         self._bootstrap_servers = bootstrap_servers
         self._secured = bool(security)
         self._refusals: list[str] = []
+        self._trouble = "no answer"
         self.admin = AdminClient(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -209,22 +219,32 @@ class _Cluster:
                     ) from error
                 if time.monotonic() > give_up:
                     raise BrokerUnavailable(
-                        f"cannot reach Kafka at {self._bootstrap_servers} within {timeout_s:g} s: "
-                        "start it, correct the bootstrap servers, or try everything locally with `sluice up`"
+                        f"cannot reach Kafka at {self._bootstrap_servers} within {timeout_s:g} s: {self._trouble}; "
+                        "start it, correct SLUICE_BOOTSTRAP_SERVERS or SLUICE_SECURITY_PROTOCOL, or try everything "
+                        "locally with `sluice up`"
                     ) from error
 
-    def refuse_missing(self, metadata: ClusterMetadata, names: Iterable[str]) -> None:
+    def refuse_missing(self, metadata: ClusterMetadata, names: Collection[str]) -> None:
         """Raises ConfigurationError when `metadata` lacks a topic."""
         missing = [name for name in names if name not in metadata.topics]
-        if missing:
-            raise ConfigurationError(
-                f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}"
-                f"{', or does not let us see it' if self._secured else ''}: create with `sluice topics create`"
-            )
+        if not missing:
+            return
+        others = set(metadata.topics).difference(names)
+        meant = sorted({other for name in missing for other in get_close_matches(name, others, 1, _NEAR)})
+        raise ConfigurationError(
+            f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}"
+            f"{', or does not let us see it' if self._secured else ''}: create with `sluice topics create`"
+            f"{', unless you meant ' if meant else ''}{', '.join(meant)}"
+        )
 
     def _note(self, error: KafkaError) -> None:
-        if error.code() in _REFUSALS:
-            self._refusals.append(error.str())
+        said = error.str()
+        if said.startswith(_TOKENLESS) and '"error"' not in said:  # it gave no answer of RFC 6749, section 5.2
+            self._trouble = f"SLUICE_SASL_TOKEN_URL gives no token: {said.removeprefix(_TOKENLESS)}"
+        elif error.code() in _REFUSALS:
+            self._refusals.append(said)
+        elif error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._trouble = said
 
 
 def _await_visible(cluster: _Cluster, names: list[str]) -> None:
@@ -237,15 +257,25 @@ def _await_visible(cluster: _Cluster, names: list[str]) -> None:
 
 
 def _progress(consumer: Consumer, partitions: list[TopicPartition]) -> tuple[PartitionOffsets, ...]:
-    committed = consumer.committed(partitions, timeout=ADMIN_TIMEOUT_S)
     return tuple(
         PartitionOffsets(
             position.partition,
             *consumer.get_watermark_offsets(position, timeout=ADMIN_TIMEOUT_S),
             committed=position.offset if position.offset >= 0 else None,
         )
-        for position in committed
+        for position in _committed(consumer, partitions)
     )
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    give_up = time.monotonic() + ADMIN_TIMEOUT_S
+    while True:
+        try:
+            return consumer.committed(partitions, timeout=ADMIN_TIMEOUT_S)
+        except KafkaException as error:
+            if _kafka_error(error).code() not in _COORDINATOR_MOVES or time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
 
 
 def _kafka_error(error: KafkaException) -> KafkaError:

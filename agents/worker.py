@@ -37,6 +37,7 @@ _TOPICS_TIMEOUT_S: Final = 15.0
 _LATE_S: Final = 10.0
 _TELEMETRY_TIMEOUT_S: Final = 5.0
 _REBALANCE_TIMEOUT_S: Final = 60.0
+_TELL_EVERY_S: Final = 30.0
 
 
 class Worker:
@@ -130,6 +131,13 @@ class Worker:
             "stopping": self.app.should_stop,
         }
         return [*self._health(), *(reason for reason, applies in missing.items() if applies)]
+
+    async def tell_when_not_ready(self) -> None:
+        """Log why, twice a minute, for as long as no event would be decided; ends with its task."""
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            if problems := self._readiness():
+                logger.warning("not ready: %s", "; ".join(problems))
 
     def _page(self, problems: Callable[[], list[str]]) -> Callable[[View, Request], Awaitable[Any]]:
         # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
@@ -237,6 +245,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_mod
             flush=lambda: telemetry.shutdown(_TELEMETRY_TIMEOUT_S),
             exit_code=lambda: 1 if worker.app.crashed else 0,
         ).start()
+        process.add_future(worker.tell_when_not_ready())
         process.execute_from_commandline()
     finally:
         logger.info("stopped")

@@ -93,7 +93,8 @@ def show(console: Console, *, keep: bool) -> None:
             _show_outcomes(console, settings, receiver, queries, worker, log)
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
             if keep:
-                _wait_for_ctrl_c(console, settings)
+                with contextlib.suppress(KeyboardInterrupt):
+                    _stay(console, settings, worker, log)
     for meaning, arguments in (
         ("Try your own", 'gate "chep runing shoes"'),
         ("Keep broker and worker", "up --keep"),
@@ -136,16 +137,22 @@ def _show_trace(console: Console, receiver: OtlpReceiver, query: _Query) -> None
     console.print(draw(receiver.spans(trace_id)))
 
 
-def _wait_for_ctrl_c(console: Console, settings: Settings) -> None:
-    option = f"--brokers {settings.bootstrap_servers}"
+def _stay(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
     console.print(
         f"\nBroker and worker stay until Ctrl-C. In another terminal:\n"
-        f"  {sys.argv[0]} tail {option}\n"
-        f'  {sys.argv[0]} produce {option} "chep runing shoes"\n'
-        f"  {sys.argv[0]} topics describe {option}"
+        f"  export SLUICE_BOOTSTRAP_SERVERS={settings.bootstrap_servers}\n"
+        f"  {sys.argv[0]} tail\n"
+        f'  {sys.argv[0]} produce "chep runing shoes"\n'
+        f"  {sys.argv[0]} topics describe\n"
+        f"  curl http://{settings.http_host}:{settings.http_port}/readyz\n"
+        f"  tail -f {log}\n"
+        f"  kill {worker.pid} && {sys.argv[0]} worker    # one of your own in its place",
+        highlight=False,
+        soft_wrap=True,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    ended = worker.wait()
+    console.print(f"The worker has ended with status {ended}; the broker stays until Ctrl-C.")
+    threading.Event().wait()
 
 
 def _read_sample() -> list[_Query]:

@@ -112,8 +112,8 @@ def token_url(cluster: SecuredKafka) -> Iterator[str]:
             self.send_response(200 if known else 401)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            if known:
-                self.wfile.write(orjson.dumps({"access_token": token, "expires_in": 60, "token_type": "Bearer"}))
+            granted = {"access_token": token, "expires_in": 60, "token_type": "Bearer"}
+            self.wfile.write(orjson.dumps(granted if known else {"error": "invalid_client"}))
 
         def log_message(self, *_: object) -> None:
             """Nothing."""

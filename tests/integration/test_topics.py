@@ -64,7 +64,9 @@ def test_a_missing_topic_is_named_with_the_remedy_and_not_created(broker: Broker
         with pytest.raises(ConfigurationError) as error:
             require_topics(broker.bootstrap_servers, [present, f"{present}-absent"], timeout_s=5)
         message = one_line(error)
-        assert message.endswith(f"has no topic {present}-absent: create with `sluice topics create`")
+        assert f"has no topic {present}-absent: create with `sluice topics create`" in message
+    with pytest.raises(ConfigurationError, match=f"unless you meant {present}$"):
+        require_topics(broker.bootstrap_servers, [f"{present}s"], timeout_s=5)
     with pytest.raises(ConfigurationError, match="has no topic"):
         describe_topics(broker.bootstrap_servers, [f"{present}-absent"], "nobody")
 
@@ -74,5 +76,26 @@ def test_a_broker_that_cannot_be_reached_is_one_line_within_the_time_allowed(cap
     with pytest.raises(BrokerUnavailable) as error:
         require_topics(NOBODY, ["any"], timeout_s=0.5)
     assert time.monotonic() - started < 2
-    assert one_line(error).startswith(f"cannot reach Kafka at {NOBODY} within 0.5 s: ")
+    assert one_line(error).startswith(f"cannot reach Kafka at {NOBODY} within 0.5 s: {NOBODY}/bootstrap: Connect to ")
+    with pytest.raises(BrokerUnavailable, match=r"Failed to resolve 'nobody\.invalid:9092'"):
+        require_topics("nobody.invalid:9092", ["any"], timeout_s=0.5)
     assert capfd.readouterr().err == ""
+
+
+def test_a_listener_that_speaks_otherwise_is_told_with_the_setting(broker: Broker) -> None:
+    with pytest.raises(BrokerUnavailable, match=r"SSL.*SLUICE_SECURITY_PROTOCOL"):
+        require_topics(broker.bootstrap_servers, ["any"], timeout_s=2, security={"security.protocol": "ssl"})
+
+
+def test_a_token_endpoint_that_is_away_is_named_and_not_taken_for_a_refusal() -> None:
+    security = {
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.token.endpoint.url": "http://127.0.0.1:1/token",
+        "sasl.oauthbearer.client.id": "sluicegate",
+        "sasl.oauthbearer.client.secret": "correct-horse",
+    }
+    with pytest.raises(BrokerUnavailable, match="SLUICE_SASL_TOKEN_URL gives no token: ") as error:
+        require_topics(NOBODY, ["any"], timeout_s=2, security=security)
+    assert "horse" not in one_line(error)

@@ -1,6 +1,8 @@
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from importlib.resources import files
 
 import orjson
@@ -35,3 +37,30 @@ def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.C
         "process",
         *("normalise", "queue", "model", "validate", "publish"),
     ]
+
+
+def test_what_is_kept_says_how_to_reach_it_and_when_its_worker_ends() -> None:
+    command = [sys.executable, "-m", "agents", "up", "--keep"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
+        assert kept.stdout is not None
+        try:
+            told = ""
+            while "of your own" not in told:
+                told += kept.stdout.readline() or pytest.fail(told)
+            readiness = re.search(r"curl (http://127\.0\.0\.1:\d+/readyz)", told)
+            brokers = re.search(r"export SLUICE_BOOTSTRAP_SERVERS=(127\.0\.0\.1:\d+)", told)
+            worker = re.search(r"kill (\d+) &&", told)
+            assert readiness
+            assert brokers
+            assert worker
+            with urllib.request.urlopen(readiness[1]) as page:
+                assert page.status == 200
+            describe = [*command[:3], "topics", "describe", "--brokers", brokers[1]]
+            assert "queries.raw" in subprocess.run(describe, capture_output=True, text=True, check=True).stdout
+            subprocess.run(["kill", worker[1]], check=True)
+            assert "has ended with status 0" in kept.stdout.readline()
+            kept.send_signal(signal.SIGINT)
+            _, complaint = kept.communicate(timeout=30)
+        finally:
+            kept.kill()
+    assert (kept.returncode, complaint) == (0, "")

@@ -58,7 +58,7 @@ def test_command_line_options_come_before_the_environment_and_none_means_not_giv
     [
         ("SLUICE_BOOTSTRAP_SERVERS", "", "at least 1 character"),
         ("SLUICE_GROUP_ID", "", "at least 1 character"),
-        ("SLUICE_TOPIC_RAW", "", "at least 1 character"),
+        ("SLUICE_TOPIC_RAW", "", "should match pattern"),
         ("SLUICE_BOOTSTRAP_SERVERS", "localhost", "must be host:port"),
         ("SLUICE_BOOTSTRAP_SERVERS", "kafka://localhost:9092", "must be host:port"),
         ("SLUICE_DEVICE", "tpu", "'cpu' or 'cuda'"),
@@ -82,6 +82,9 @@ def test_command_line_options_come_before_the_environment_and_none_means_not_giv
         ("SLUICE_HTTP_PORT", "65536", "less than or equal to 65535"),
         ("SLUICE_LOG_LEVEL", "LOUD", "'DEBUG'"),
         ("SLUICE_THRESHOLDS", "{", "truncated"),
+        ("SLUICE_THRESHOLDS", "{", 'write {"hate": {"allow": 0.2, "block": 0.6}}'),
+        ("SLUICE_BOOTSTRAP_SERVERS", "kafka:99999", "'kafka:99999' must be host:port"),
+        ("SLUICE_TOPIC_RAW", "raw queries", "should match pattern"),
         ("SLUICE_THRESHOLDS", "[]", "Expected `object`"),
         ("SLUICE_THRESHOLDS", '{"rudeness": {"allow": 0.1, "block": 0.2}}', "'rudeness'"),
         ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.1}}', "`block`"),

@@ -1,3 +1,4 @@
+import asyncio
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -6,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import agents.worker
 from agents.serving import load_models
 from agents.settings import load_settings
 from agents.telemetry import Telemetry
@@ -90,3 +92,13 @@ async def test_a_worker_whose_commits_do_not_come_through_is_neither_alive_nor_r
 
 def test_a_worker_that_has_not_begun_says_what_is_missing(worker: Worker) -> None:
     assert worker._readiness() == ["the model is not loaded yet", "the group is not joined yet"]
+
+
+async def test_a_worker_that_is_not_ready_says_why_again_and_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(agents.worker, "_TELL_EVERY_S", 0.001)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(worker.tell_when_not_ready(), 0.5)
+    assert len(caplog.messages) > 1
+    assert set(caplog.messages) == {"not ready: the model is not loaded yet; the group is not joined yet"}
