@@ -1,8 +1,9 @@
 """The worker under load, from Kafka to Kafka: ``python -m benchmarks.load --help``.
 
-Every command starts an embedded broker and a worker of its own on this machine, beside the producer and the consumer
-that measure it. Latency is from the call that produces a raw record to the arrival of its ledger record, which the
-worker writes last.
+Every command starts a broker and a worker of its own on this machine, beside the producer and the consumer that measure
+it. The broker is Apache Kafka where java and Maven are there (see tests/kafka_cluster.py), else the embedded one, whose
+clients never rest: it answers at once that there is nothing to read, and they ask again. Latency is from the call that
+produces a raw record to the arrival of its ledger record, which the worker writes last.
 """
 
 import itertools
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -40,6 +41,7 @@ from models.normalise import normalise
 from models.training import safe, unsafe
 from models.training.corruption import corrupt
 from models.training.products import product_query
+from tests.kafka_cluster import ApacheKafka, available
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -82,19 +84,25 @@ class Seen:
 
 
 class Bench:
-    """A broker, a worker and a producer, and a reader of the ledger that runs from the start."""
+    """A broker, a worker, a producer and a reader of the ledger, which reads all the time or when all is written."""
 
-    def __init__(self, settings: Settings, worker_pid: int, *, read_every_s: float) -> None:
+    def __init__(self, settings: Settings, worker_pid: int, *, live: bool) -> None:
         self.settings = settings
-        self._read_every_s = read_every_s
+        self._live = live
         self.worker_pid = worker_pid
         self.sent: dict[str, float] = {}
         self.seen: dict[str, Seen] = {}
         self._producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "linger.ms": 0, "log_level": 0})
         self._numbers = itertools.count()
+        self._offsets = Consumer(
+            {"bootstrap.servers": settings.bootstrap_servers, "group.id": "offsets", "log_level": 0}
+        )
+        self._ledger = [TopicPartition(settings.topic_ledger, number) for number in range(_PARTITIONS)]
+        self._written_before = 0
         self._ended = False
-        self._reader = threading.Thread(target=self._read_ledger, daemon=True)
-        self._reader.start()
+        self._reader = threading.Thread(target=self._read_ledger, args=[lambda: self._ended], daemon=True)
+        if live:
+            self._reader.start()
 
     def send(self, query: str) -> None:
         """Publish one raw query now."""
@@ -119,11 +127,13 @@ class Bench:
         give_up = time.monotonic() + _TIMEOUT_S
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(what, total=len(self.sent))
-            while len(self.seen) < len(self.sent):
+            while (done := len(self.seen) if self._live else self._written()) < len(self.sent):
                 if time.monotonic() > give_up:
-                    sys.exit(f"only {len(self.seen)} of {len(self.sent)} events were decided in {_TIMEOUT_S:g} s")
-                time.sleep(0.02)
-                progress.update(task, completed=len(self.seen))
+                    sys.exit(f"only {done} of {len(self.sent)} events were decided in {_TIMEOUT_S:g} s")
+                time.sleep(0.02 if self._live else 0.25)
+                progress.update(task, completed=done)
+        if not self._live:
+            self._read_ledger(lambda: len(self.seen) == len(self.sent))
 
     def rate(self) -> float:
         """Events a second from the end of the first tenth to the last: the start is not the worker's pace."""
@@ -141,25 +151,33 @@ class Bench:
 
     def forget(self) -> None:
         """Begin a new measurement."""
+        self._written_before += len(self.sent)
         self.sent.clear()
         self.seen.clear()
 
     def close(self) -> None:
         """Stop reading."""
         self._ended = True
-        self._reader.join()
+        if self._live:
+            self._reader.join()
+        self._offsets.close()
 
-    def _read_ledger(self) -> None:
+    def _written(self) -> int:
+        """Ledger records of this measurement; asks for their number, which costs less than to read them."""
+        ends = [self._offsets.get_watermark_offsets(partition)[1] for partition in self._ledger]
+        return sum(ends) - self._written_before
+
+    def _read_ledger(self, enough: Callable[[], bool]) -> None:
         consumer = Consumer(
             {
                 "bootstrap.servers": self.settings.bootstrap_servers,
                 "group.id": "benchmark",
+                "log_level": 0,
                 "auto.offset.reset": "earliest",
             }
         )
         consumer.subscribe([self.settings.topic_ledger])
-        while not self._ended:
-            time.sleep(self._read_every_s)
+        while not enough():
             for message in consumer.consume(5000, 0.005):
                 at, value = time.perf_counter(), message.value()
                 if message.error() is None and value is not None:
@@ -168,13 +186,17 @@ class Bench:
         consumer.close()
 
 
+def _broker() -> ApacheKafka | EmbeddedBroker:
+    return EmbeddedBroker() if available() else ApacheKafka()
+
+
 @contextmanager
-def running(module: Sequence[str], environment: Mapping[str, str], *, read_every_s: float = 0.0) -> Iterator[Bench]:
+def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool = True) -> Iterator[Bench]:
     """A worker, ``python -m`` `module`, that has decided its first events.
 
-    The rarer its ledger is read, the less of this machine the reader takes from the worker.
+    A ledger that is not read `live` takes nothing of this machine from the worker, and tells no latency.
     """
-    with EmbeddedBroker() as broker, tempfile.TemporaryDirectory() as folder:
+    with _broker() as broker, tempfile.TemporaryDirectory() as folder:
         settings = load_settings(bootstrap_servers=broker.bootstrap_servers)
         create_topics(settings.bootstrap_servers, topic_configs(settings.topics), _PARTITIONS, 1)
         given = {
@@ -183,7 +205,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, read_every
             **environment,
         }
         worker = start_worker(given, Path(folder) / "worker.log", module)
-        bench = Bench(settings, worker.pid, read_every_s=read_every_s)
+        bench = Bench(settings, worker.pid, live=live)
         try:
             for query in mixed_queries(200):
                 bench.send(f"{query} first")
@@ -200,7 +222,7 @@ NULL_WORKER: Final = ("benchmarks.null_worker",)
 
 
 def _saturate(module: Sequence[str], environment: Mapping[str, str], queries: Sequence[str]) -> float:
-    with running(module, environment, read_every_s=0.25) as bench:
+    with running(module, environment, live=False) as bench:
         for query in queries:
             bench.send(query)
         bench.wait("saturated")
