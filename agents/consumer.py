@@ -19,6 +19,8 @@ transactions is never caught up with. It writes out every offset of a gap, milli
 on. And it overlooks one behind offset 0 for ever. Here a gap is where the log goes on. And where the log itself begins
 anew (a topic was made again), Faust drops records until they reach the offset of old; here they are read.
 
+Silence. It tells for how long the group's coordinator has confirmed no heartbeat, which Faust does not know.
+
 Transactions. Records that their producer took back are not read (`read_committed`), nor any that it still may.
 """
 
@@ -35,6 +37,23 @@ logger = logging.getLogger(__name__)
 
 
 class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
+    heard_at: float | None = None
+    """When the group's coordinator last confirmed a heartbeat, or was sent the first, on the monotonic clock."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def do_heartbeat() -> bool:
+            self.heard_at = self.heard_at or time.monotonic()
+            confirmed = bool(await beat())
+            if confirmed:
+                self.heard_at = time.monotonic()
+            return confirmed
+
+        coordinator._do_heartbeat = do_heartbeat
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # an option of aiokafka, not of Faust
@@ -52,11 +71,22 @@ class SafeConsumer(aiokafka.Consumer):
         """The offset that each partition should hand over next, None before its first; without it, nothing is."""
         self._gaps: defaultdict[Any, dict[int, int]] = defaultdict(dict)
         """By the first offset of each gap, the one where the log goes on."""
+        self._told: set[Any] = set()
+        """Partitions that were said to have no commit."""
 
     @property
     def commit_late_s(self) -> float:
         """Seconds for which something was to be committed and the cluster has not confirmed a commit; 0 if nothing."""
         return time.monotonic() - self._committing_since if self._committing_since else 0.0
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the group's coordinator last confirmed a heartbeat, one of which is sent a second; 0 at first.
+
+        A rebalance needs none.
+        """
+        heard_at = self._thread.heard_at  # type: ignore[attr-defined]  # it is ours
+        return time.monotonic() - heard_at if heard_at else 0.0
 
     def _new_consumer_thread(self) -> Any:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -64,14 +94,23 @@ class SafeConsumer(aiokafka.Consumer):
     async def perform_seek(self) -> None:
         self._seeks += 1
         await super().perform_seek()
-        uncommitted = [partition for partition in self.assignment() if not self._committed_offset[partition]]
+        uncommitted = {partition for partition in self.assignment() if not self._committed_offset[partition]}
         if uncommitted:
-            numbers = ", ".join(str(partition.partition) for partition in sorted(uncommitted))
-            logger.info("the group has committed nothing of partitions %s: reading them from their beginning", numbers)
+            self._tell_that_nothing_is_committed(uncommitted)
             await self._thread.seek_to_beginning(*map(aiokafka.ensure_aiokafka_TP, uncommitted))
         self._expected = {partition: self._committed_offset[partition] for partition in self.assignment()}
         self._gaps.clear()
         self._seeks += 1
+
+    def _tell_that_nothing_is_committed(self, partitions: set[Any]) -> None:
+        news = ", ".join(str(partition.partition) for partition in sorted(partitions - self._told))
+        self._told |= partitions
+        if news:
+            logger.warning(
+                "the group %s has committed nothing of partitions %s: reading from their beginning",
+                self.app.conf.id,
+                news,
+            )
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
         seeks, sought = self._seeks, True

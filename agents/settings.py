@@ -323,11 +323,18 @@ def _readable(profile: Path) -> Path:
     return profile
 
 
+def unknown_variables() -> list[str]:
+    """Those with our prefix that are no setting. Others may share it: Kubernetes does, for a service called sluice."""
+    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in _variables())
+
+
+def _variables() -> list[str]:
+    return [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+
+
 def _refuse_misspelt_variables() -> None:
-    """Others may share our prefix (Kubernetes sets SLUICE_PORT for a service called sluice); a near miss is a slip."""
-    known = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
-    for name in os.environ:
-        if name.startswith(ENV_PREFIX) and name not in known and (meant := get_close_matches(name, known, 1, 0.9)):
+    for name in unknown_variables():
+        if meant := get_close_matches(name, _variables(), 1, 0.9):
             raise ConfigurationError(f"wrong configuration: there is no {name}: did you mean {meant[0]}?")
 
 

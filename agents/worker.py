@@ -23,7 +23,7 @@ from agents.offsets import OffsetTracker, Registered
 from agents.outcomes import Record
 from agents.pipeline import Pipeline
 from agents.serving import Loaded, load_models
-from agents.settings import Settings
+from agents.settings import Settings, unknown_variables
 from agents.stop_limit import IDLE_S, StopLimit
 from agents.telemetry import Telemetry
 from agents.telemetry.logs import configure_logging
@@ -127,10 +127,15 @@ class Worker:
             "the model is not loaded yet": self._pipeline is None,
             "the group is not joined yet": not self.app.consumer_generation_id,
             "partitions are being reassigned": self.app.rebalancing,
+            f"Kafka has not answered for {self.app.consumer.silent_s:.0f} s": self._kafka_is_silent,
             "the producer cannot go on": self._pipeline is not None and not self._pipeline.can_publish,
             "stopping": self.app.should_stop,
         }
         return [*self._health(), *(reason for reason, applies in missing.items() if applies)]
+
+    @property
+    def _kafka_is_silent(self) -> bool:
+        return self.app.consumer.silent_s > _LATE_S and not self.app.rebalancing
 
     async def tell_when_not_ready(self) -> None:
         """Log why, twice a minute, for as long as no event would be decided; ends with its task."""
@@ -234,6 +239,8 @@ def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_mod
     )
     worker = Worker(settings, models, telemetry)
     versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
+    if unknown := unknown_variables():
+        logger.warning("there is no setting %s: ignored", ", ".join(unknown))
     logger.info("model %s loaded; joining group %s", versions, settings.group_id)
     try:
         process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)

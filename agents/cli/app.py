@@ -15,6 +15,9 @@ from agents.cli.options import Brokers
 from agents.cli.replay_app import replay
 from schemas.errors import SluicegateError
 
+_WIDE = 300
+"""Columns, where a pipe is written to: a line to a setting."""
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -217,4 +220,7 @@ def config_show() -> None:
     table = Table(Column("variable", no_wrap=True), *folded)
     for row in describe_settings(load_settings()):
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)

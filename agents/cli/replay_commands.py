@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+import signal
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from datetime import timedelta
 from typing import Literal
 
 import typer
@@ -55,7 +58,7 @@ def replay_events(
         raise typer.BadParameter("--since must be before --until")
     topic = source.topic if isinstance(source, Span) else settings.topics[source]
     security = librdkafka_security(settings)
-    require_topics(settings.bootstrap_servers, [settings.topic_raw, topic], _TOPICS_TIMEOUT_S, security)
+    require_topics(settings.bootstrap_servers, {settings.topic_raw, topic}, _TOPICS_TIMEOUT_S, security)
     with RecordLog(settings.bootstrap_servers, security) as log:
         plan = _plan(log, settings, source, wanted)
         if dry_run:
@@ -71,7 +74,7 @@ def _plan(
         _require_records(log, source)
         return choose(records(log.read([source])), wanted)
     recorded = letters if source == "deadletter" else decisions
-    met = _Met(recorded(log.read(log.spans(settings.topics[source], wanted.since))))
+    met = _Met(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
     plan = choose(met, wanted)
     for option, names, known in (
         ("--reason", wanted.reasons, met.reasons),
@@ -80,6 +83,8 @@ def _plan(
         if unknown := sorted(names - known):
             there = ", ".join(sorted(known)) or "nothing"
             typer.echo(f"sluice: no record has {option} {', '.join(unknown)}; there is {there}", err=True)
+    if unknown := sorted(wanted.event_ids - met.event_ids):
+        typer.echo(f"sluice: no record has --event-id {', '.join(unknown)}", err=True)
     return plan
 
 
@@ -97,13 +102,17 @@ def _require_records(log: RecordLog, span: Span) -> None:
 class _Met:
     """Passes events on, and remembers what a filter could have named."""
 
-    def __init__(self, events: Iterable[Recorded]) -> None:
+    def __init__(self, events: Iterable[Recorded], event_ids: Set[str]) -> None:
         self._events = events
+        self._wanted_ids = event_ids
+        self.event_ids: set[str] = set()
         self.reasons: set[str] = set()
         self.model_versions: set[str] = set()
 
     def __iter__(self) -> Iterator[Recorded]:
         for event in self._events:
+            if event.event_id in self._wanted_ids:
+                self.event_ids.add(event.event_id)
             self.reasons.update(event.reasons)
             if event.model_version:
                 self.model_versions.add(event.model_version)
@@ -112,25 +121,30 @@ class _Met:
 
 def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rate: float) -> None:
     tally = Tally()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # then too it says how to go on
     try:
         with show_progress("replaying") as progress:
             asyncio.run(publish_again(settings, log, plan, tally, rate=rate, progress=progress))
     except PublishFailed as error:
-        raise BrokerUnavailable(f"{error}; mend it, then go on with the same command and --since as above") from error
+        raise BrokerUnavailable(f"{error}; mend it, then go on with the same command and the times as above") from error
     finally:
-        _tell(tally, len(plan))
+        _tell(tally, plan)
     if tally.too_large:
         raise ContractError(f"{settings.topic_raw} refuses {tally.too_large} as too large: raise its max.message.bytes")
 
 
-def _tell(tally: Tally, planned: int) -> None:
+def _tell(tally: Tally, plan: Sequence[Recorded]) -> None:
     left_out = {
         "no longer in Kafka": tally.gone,
         "too large": tally.too_large,
     }
-    told = [f"{tally.replayed} of {planned} replayed", *(f"{count} {why}" for why, count in left_out.items() if count)]
+    told = [
+        f"{tally.replayed} of {len(plan)} replayed",
+        *(f"{count} {why}" for why, count in left_out.items() if count),
+    ]
     if tally.resume:
-        told.append(f"go on with --since {tally.resume.isoformat()}")
+        until = plan[-1].time + timedelta(milliseconds=1)  # what is decided anew is recorded later
+        told.append(f"go on with --since {tally.resume.isoformat()} --until {until.isoformat()}")
     Console().print("; ".join(told), highlight=False, soft_wrap=True)
 
 

@@ -100,7 +100,7 @@ def show(console: Console, *, keep: bool) -> None:
         ("Keep broker and worker", "up --keep"),
         ("Settings", "config show"),
     ):
-        console.print(f"{meaning}: [bold]{sys.argv[0]} {arguments}[/]")
+        console.print(f"{meaning}: [bold]{_command()} {arguments}[/]")
 
 
 def _show_outcomes(
@@ -141,18 +141,23 @@ def _stay(console: Console, settings: Settings, worker: subprocess.Popen[bytes],
     console.print(
         f"\nBroker and worker stay until Ctrl-C. In another terminal:\n"
         f"  export SLUICE_BOOTSTRAP_SERVERS={settings.bootstrap_servers}\n"
-        f"  {sys.argv[0]} tail\n"
-        f'  {sys.argv[0]} produce "chep runing shoes"\n'
-        f"  {sys.argv[0]} topics describe\n"
+        f"  {_command()} tail\n"
+        f'  {_command()} produce "chep runing shoes"\n'
+        f"  {_command()} topics describe\n"
         f"  curl http://{settings.http_host}:{settings.http_port}/readyz\n"
         f"  tail -f {log}\n"
-        f"  kill {worker.pid} && {sys.argv[0]} worker    # one of your own in its place",
+        f"  kill {worker.pid} && {_command()} worker    # one of your own in its place",
         highlight=False,
         soft_wrap=True,
     )
     ended = worker.wait()
     console.print(f"The worker has ended with status {ended}; the broker stays until Ctrl-C.")
     threading.Event().wait()
+
+
+def _command() -> str:
+    """How this program was called."""
+    return "python -m agents" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
 
 
 def _read_sample() -> list[_Query]:

@@ -7,6 +7,7 @@ The last three are there when there is something to say. A query's text is never
 shipped freely; what else comes from outside cannot break a line, because JSON escapes it.
 """
 
+import asyncio
 import logging
 import sys
 import threading
@@ -26,7 +27,9 @@ _LEVELS = {
     # Warns about each malformed tracestate, and quotes it: a producer could fill our disk.
     "opentelemetry.trace": logging.ERROR,
 }
-_EXPORTER_SILENCE_S = 60.0
+_SILENCE_S = 60.0
+_TALKATIVE = ("opentelemetry", "aiokafka", "agents.publisher")
+"""The last has what librdkafka says."""
 
 
 def configure_logging(level: str) -> None:
@@ -41,6 +44,8 @@ def configure_logging(level: str) -> None:
 
 
 def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if issubclass(ended.exc_type, asyncio.CancelledError):  # how Faust's threads end
+        return
     name = ended.thread.name if ended.thread else "a thread"
     logging.getLogger(__name__).warning("%s ended: %s: %s", name, ended.exc_type.__name__, ended.exc_value)
 
@@ -55,7 +60,7 @@ def json_handler(stream: TextIO) -> logging.Handler:
             timestamp=True,
         )
     )
-    handler.addFilter(_QuietExporters())
+    handler.addFilter(_QuietLibraries())
     return handler
 
 
@@ -70,19 +75,24 @@ class _EventFormatter(JsonFormatter):
         return {"timestamp": log_data.pop("timestamp"), **log_data}
 
 
-class _QuietExporters(logging.Filter):
-    """Lets each OpenTelemetry logger speak once a minute, as a warning: a missing collector harms no event."""
+class _QuietLibraries(logging.Filter):
+    """Lets the libraries say each thing once a minute: they repeat it many times a second while a server is away.
+
+    OpenTelemetry's loggers say one thing each, as a warning: a missing collector harms no event.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._silent_until: dict[str, float] = {}
+        self._silent_until: dict[tuple[str, object], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("opentelemetry"):
+        if not record.name.startswith(_TALKATIVE):
             return True
-        if record.created < self._silent_until.get(record.name, 0.0):
+        exporter = record.name.startswith("opentelemetry")
+        said = (record.name, "" if exporter else record.msg)
+        if record.created < self._silent_until.get(said, 0.0):
             return False
-        self._silent_until[record.name] = record.created + _EXPORTER_SILENCE_S
-        if record.levelno > logging.WARNING:
+        self._silent_until[said] = record.created + _SILENCE_S
+        if exporter and record.levelno > logging.WARNING:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True

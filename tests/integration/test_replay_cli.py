@@ -212,6 +212,12 @@ def entry(number: int, source: Message | Position, **more: Any) -> bytes:
     return encode(msgspec.structs.replace(record, **more))
 
 
+def anew(replayed: Message) -> bytes:
+    """A ledger record that says: the replay was decided."""
+    number = int(orjson.loads(replayed.value() or b"")["event_id"][6:])
+    return entry(number, replayed, replay_of=original_of(replayed))
+
+
 def write_ledger(stream: Stream, entries: Sequence[bytes]) -> None:
     """Write into the ledger, each event's records into one partition, as the worker does."""
     keyed: list[Record] = [(orjson.loads(value)["event_id"].encode(), value, []) for value in entries]
@@ -391,22 +397,24 @@ def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
 
 
 @on_one_kind
-def test_an_interrupt_says_how_to_go_on(stream: Stream) -> None:
+@pytest.mark.parametrize(("ended_by", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_says_how_to_go_on(stream: Stream, ended_by: signal.Signals, exit_code: int) -> None:
     with start_slowly(stream, 100) as process:
         try:
             wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ended_by)
             said, _ = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert process.returncode == 130
-    told = re.fullmatch(r"(\d+) of 100 replayed; go on with --since (\S+)\n", said.decode())
+    assert process.returncode == exit_code
+    told = re.fullmatch(r"(\d+) of 100 replayed; go on with --since (\S+) --until (\S+)\n", said.decode())
     assert told
     sent = replayed_ids(stream)
     assert len(sent) == int(told[1])
     assert 25 < len(sent) < 100
-    replay(stream, "ledger", "--since", told[2], "--rate", "0")
-    assert set(replayed_ids(stream)) == {f"event-{number}" for number in range(100)}
+    write_ledger(stream, [anew(message) for message in replays(stream)])
+    replay(stream, "ledger", "--since", told[2], "--until", told[3], "--rate", "0")
+    assert sorted(replayed_ids(stream)) == sorted(f"event-{number}" for number in range(100))
 
 
 @on_one_kind
@@ -435,7 +443,7 @@ def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
     with process:
         said, error = process.communicate(timeout=60)
     assert process.returncode == 69
-    assert re.fullmatch(r"\d+ of 100 replayed; go on with --since \S+\n", said.decode())
+    assert re.fullmatch(r"\d+ of 100 replayed; go on with --since \S+ --until \S+\n", said.decode())
     assert error.startswith(b"sluice: cannot ")
     assert error.count(b"\n") == 1
 

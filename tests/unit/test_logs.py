@@ -97,6 +97,15 @@ def test_an_exporter_that_keeps_failing_is_one_warning_a_minute() -> None:
     assert json.loads(line)["level"] == "WARNING"
 
 
+def test_a_kafka_that_is_away_is_told_once_a_minute_by_each_line() -> None:
+    with captured("aiokafka.conn") as (logger, stream):
+        for attempt in range(3):
+            logger.error("Unable to connect to node %d", attempt)
+            logger.error("Unable to update metadata from %d", attempt)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["Unable to connect to node 0", "Unable to update metadata from 0"]
+
+
 def test_configured_logs_go_to_standard_error_and_libraries_below_warning_are_quiet() -> None:
     program = """
 import logging

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.settings import EMBEDDED_MODEL, Settings, describe_settings, load_settings
+from agents.settings import EMBEDDED_MODEL, Settings, describe_settings, load_settings, unknown_variables
 from models.batch_cost import BatchCost
 from models.labels import Category
 from schemas.errors import ConfigurationError
@@ -115,6 +115,14 @@ def test_topics_must_differ_and_those_that_do_not_are_named(monkeypatch: pytest.
     message = refusal()
     assert "SLUICE_TOPIC_RECALL, SLUICE_TOPIC_LEDGER must name different topics" in message
     assert "SLUICE_TOPIC_RAW" not in message
+
+
+def test_a_variable_that_is_no_setting_is_named_and_one_that_nearly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_INPUT_TOPIC", "queries")
+    load_settings()
+    assert unknown_variables() == ["SLUICE_INPUT_TOPIC"]
+    monkeypatch.setenv("SLUICE_WINDWO", "1")
+    assert "SLUICE_WINDWO: did you mean SLUICE_WINDOW" in refusal()
 
 
 def test_thresholds_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
