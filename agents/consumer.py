@@ -81,12 +81,12 @@ class SafeConsumer(aiokafka.Consumer):
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the group's coordinator last confirmed a heartbeat, one of which is sent a second; 0 at first.
+        """Seconds since the group's coordinator last confirmed a heartbeat, one of which is sent a second.
 
-        A rebalance needs none.
+        0 before the first, and in a rebalance, which needs none.
         """
         heard_at = self._thread.heard_at  # type: ignore[attr-defined]  # it is ours
-        return time.monotonic() - heard_at if heard_at else 0.0
+        return time.monotonic() - heard_at if heard_at and not self.app.rebalancing else 0.0
 
     def _new_consumer_thread(self) -> Any:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -325,7 +325,7 @@ def _readable(profile: Path) -> Path:
 
 def unknown_variables() -> list[str]:
     """Those with our prefix that are no setting. Others may share it: Kubernetes does, for a service called sluice."""
-    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in _variables())
+    return sorted({name for name in os.environ if name.startswith(ENV_PREFIX)}.difference(_variables()))
 
 
 def _variables() -> list[str]:

@@ -123,19 +123,16 @@ class Worker:
 
     def _readiness(self) -> list[str]:
         """Why no event would be decided now."""
+        silent_s = self.app.consumer.silent_s
         missing = {
             "the model is not loaded yet": self._pipeline is None,
             "the group is not joined yet": not self.app.consumer_generation_id,
             "partitions are being reassigned": self.app.rebalancing,
-            f"Kafka has not answered for {self.app.consumer.silent_s:.0f} s": self._kafka_is_silent,
+            f"Kafka has not answered for {silent_s:.0f} s": silent_s > _LATE_S,
             "the producer cannot go on": self._pipeline is not None and not self._pipeline.can_publish,
             "stopping": self.app.should_stop,
         }
         return [*self._health(), *(reason for reason, applies in missing.items() if applies)]
-
-    @property
-    def _kafka_is_silent(self) -> bool:
-        return self.app.consumer.silent_s > _LATE_S and not self.app.rebalancing
 
     async def tell_when_not_ready(self) -> None:
         """Log why, twice a minute, for as long as no event would be decided; ends with its task."""

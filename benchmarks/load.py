@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -33,6 +33,7 @@ from agents.local.embedded_broker import EmbeddedBroker
 from agents.local.otlp_receiver import OtlpReceiver
 from agents.local.tethered import start_worker, stop_tethered
 from agents.process_environment import ensure
+from agents.record_log import RecordLog
 from agents.settings import Settings, load_settings
 from agents.topics import create_topics, topic_configs
 from benchmarks.process_memory import memory_bytes
@@ -86,19 +87,15 @@ class Seen:
 class Bench:
     """A broker, a worker, a producer and a reader of the ledger, which reads all the time or when all is written."""
 
-    def __init__(self, settings: Settings, worker_pid: int, *, live: bool) -> None:
+    def __init__(self, settings: Settings, worker_pid: int, log: RecordLog, *, live: bool) -> None:
         self.settings = settings
+        self._log = log
         self._live = live
         self.worker_pid = worker_pid
         self.sent: dict[str, float] = {}
         self.seen: dict[str, Seen] = {}
         self._producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "linger.ms": 0, "log_level": 0})
-        self._numbers = itertools.count()
-        self._offsets = Consumer(
-            {"bootstrap.servers": settings.bootstrap_servers, "group.id": "offsets", "log_level": 0}
-        )
-        self._ledger = [TopicPartition(settings.topic_ledger, number) for number in range(_PARTITIONS)]
-        self._written_before = 0
+        self._sent_ever = 0
         self._ended = False
         self._reader = threading.Thread(target=self._read_ledger, args=[lambda: self._ended], daemon=True)
         if live:
@@ -106,7 +103,8 @@ class Bench:
 
     def send(self, query: str) -> None:
         """Publish one raw query now."""
-        event_id = f"event-{next(self._numbers)}"
+        event_id = f"event-{self._sent_ever}"
+        self._sent_ever += 1
         self.sent[event_id] = time.perf_counter()
         self._producer.produce(self.settings.topic_raw, orjson.dumps({"query": query, "event_id": event_id}))
         self._producer.poll(0)
@@ -151,7 +149,6 @@ class Bench:
 
     def forget(self) -> None:
         """Begin a new measurement."""
-        self._written_before += len(self.sent)
         self.sent.clear()
         self.seen.clear()
 
@@ -160,12 +157,11 @@ class Bench:
         self._ended = True
         if self._live:
             self._reader.join()
-        self._offsets.close()
 
     def _written(self) -> int:
         """Ledger records of this measurement; asks for their number, which costs less than to read them."""
-        ends = [self._offsets.get_watermark_offsets(partition)[1] for partition in self._ledger]
-        return sum(ends) - self._written_before
+        ever = sum(span.stop for span in self._log.spans(self.settings.topic_ledger, None))
+        return ever - (self._sent_ever - len(self.sent))
 
     def _read_ledger(self, enough: Callable[[], bool]) -> None:
         consumer = Consumer(
@@ -204,17 +200,18 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
             "SLUICE_HTTP_PORT": str(_HTTP_PORT),
             **environment,
         }
-        worker = start_worker(given, Path(folder) / "worker.log", module)
-        bench = Bench(settings, worker.pid, live=live)
-        try:
-            for query in mixed_queries(200):
-                bench.send(f"{query} first")
-            bench.wait("starting")
-            bench.forget()
-            yield bench
-        finally:
-            bench.close()
-            stop_tethered(worker, 30)
+        with RecordLog(broker.bootstrap_servers) as log:
+            worker = start_worker(given, Path(folder) / "worker.log", module)
+            bench = Bench(settings, worker.pid, log, live=live)
+            try:
+                for query in mixed_queries(200):
+                    bench.send(f"{query} first")
+                bench.wait("starting")
+                bench.forget()
+                yield bench
+            finally:
+                bench.close()
+                stop_tethered(worker, 30)
 
 
 WORKER: Final = ("agents", "worker")

@@ -13,7 +13,7 @@ import msgspec
 
 from models.labels import Category
 from schemas.errors import CompiledModelError
-from schemas.events import Threshold
+from schemas.events import Sha256, Threshold
 
 MANIFEST_FILE = "manifest.json"
 WEIGHTS_FILE = "model.bin"
@@ -39,7 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     revision: str | None = None
     adapter: str | None = None
     quantization: Quantization
-    weights_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    weights_sha256: Sha256
     parameters: Annotated[int, msgspec.Meta(gt=0)]
     labels_version: str
     prompt_version: str

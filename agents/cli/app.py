@@ -71,8 +71,10 @@ def up(
     keep: Annotated[bool, typer.Option("--keep", help="Then leave broker and worker running until Ctrl-C.")] = False,
 ) -> None:
     """Show everything at work: a broker, the worker and a sample of raw queries, live in this terminal."""
+    from agents.cli.streams import exit_on_sigterm
     from agents.local.up import show
 
+    exit_on_sigterm()
     show(Console(), keep=keep)
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import signal
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import timedelta
@@ -14,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from agents.cli.model_commands import show_progress
+from agents.cli.streams import exit_on_sigterm
 from agents.kafka_security import librdkafka_security
 from agents.record_log import RecordLog, Span
 from agents.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
@@ -121,7 +120,7 @@ class _Met:
 
 def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rate: float) -> None:
     tally = Tally()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # then too it says how to go on
+    exit_on_sigterm()
     try:
         with show_progress("replaying") as progress:
             asyncio.run(publish_again(settings, log, plan, tally, rate=rate, progress=progress))

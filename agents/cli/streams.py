@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,11 @@ from threading import Semaphore, Thread
 import orjson
 
 from schemas.errors import ContractError
+
+
+def exit_on_sigterm() -> None:
+    """From now on SIGTERM unwinds the main thread as Ctrl-C does, so that what is under way is cleaned up and told."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @contextmanager

@@ -5,7 +5,6 @@ live, and one trace from the producer's span on, as a tree.
 """
 
 import contextlib
-import signal
 import socket
 import subprocess
 import sys
@@ -78,7 +77,6 @@ class _Query:
 
 def show(console: Console, *, keep: bool) -> None:
     """Run it all and clean up, after Ctrl-C if `keep`; raises SluicegateError when a part does not come up."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # clean up then too
     if not console.is_terminal:
         console.width = _WIDTH
     with EmbeddedBroker() as broker, OtlpReceiver() as receiver, tempfile.TemporaryDirectory() as folder:

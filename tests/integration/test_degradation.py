@@ -12,11 +12,10 @@ from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
 from agents.local.embedded_broker import EmbeddedBroker
-from agents.settings import load_settings
 from agents.topics import create_topics
 from tests.integration.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Stream, make_stream, original, run_worker, wait_for
+from tests.integration.worker_process import fresh_stream, make_stream, original, run_worker, wait_for
 from tests.kafka_client import Record
 
 SESSION_MS = 6_000
@@ -149,8 +148,7 @@ def offset_of(message: Message) -> int:
 
 def test_a_kafka_that_falls_silent_makes_a_worker_unready_and_one_that_comes_back_ready(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
-        stream = Stream(broker.bootstrap_servers, {name: f"queries.{name}" for name in load_settings().topics}, "group")
-        create_topics(stream.bootstrap_servers, {topic: {} for topic in stream.topics.values()}, 1, 1)
+        stream = fresh_stream(broker.bootstrap_servers, "silent", partitions=1)
         with run_worker(stream, tmp_path) as worker:
             wait_for(lambda: worker.readiness()[0] == 200, 60, "the worker is not ready")
             broker._process.send_signal(signal.SIGSTOP)

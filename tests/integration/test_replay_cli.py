@@ -22,15 +22,13 @@ from typer.testing import CliRunner
 from agents.cli.app import app
 from agents.local.embedded_broker import EmbeddedBroker
 from agents.record_log import RecordLog, position_of
-from agents.settings import load_settings
-from agents.topics import create_topics
 from schemas.codec import encode, value_hash
 from schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
 from tests.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.test_cli import NOBODY, sluice
-from tests.integration.worker_process import Output, Stream, make_stream, run_worker, wait_for
+from tests.integration.worker_process import Output, Stream, fresh_stream, make_stream, run_worker, wait_for
 from tests.kafka_client import Record, produce_all
 from tests.kafka_cluster import available
 
@@ -436,8 +434,7 @@ def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Bro
 
 def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
     with EmbeddedBroker() as broker:
-        stream = Stream(broker.bootstrap_servers, {name: f"queries.{name}" for name in load_settings().topics}, "group")
-        create_topics(stream.bootstrap_servers, {topic: {} for topic in stream.topics.values()}, 1, 1)
+        stream = fresh_stream(broker.bootstrap_servers, "away", partitions=1)
         process = start_slowly(stream, 100)
         wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
     with process:
