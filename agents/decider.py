@@ -25,7 +25,8 @@ from schemas.errors import CompiledModelError, ContractError, EngineFailed, Even
 logger = logging.getLogger(__name__)
 
 OwnerT = TypeVar("OwnerT")
-BatchObserver = Callable[[Sequence[OwnerT], int, int], None]
+BatchObserver = Callable[[Sequence[OwnerT], Sequence[Judgement], int, int], None]
+"""Told of every batch: whose queries they were, the answers, when it started and when it ended (`time.time_ns`)."""
 
 _SILENCE_S: Final = 60.0
 
@@ -102,13 +103,13 @@ class Decider(Generic[OwnerT]):
     async def running(
         cls, engine: Engine, settings: Settings, observe_batch: BatchObserver[OwnerT] | None = None
     ) -> AsyncIterator["Decider[OwnerT]"]:
-        """A decider with a running micro-batcher. `observe_batch(owners, started_ns, ended_ns)` runs in its thread."""
+        """A decider with a running micro-batcher, in whose threads `observe_batch` runs."""
 
         def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[Judgement]:
             started_ns = time.time_ns()
             judgements = engine.judge([query for query, _ in batch])
             if observe_batch:
-                observe_batch([owner for _, owner in batch], started_ns, time.time_ns())
+                observe_batch([owner for _, owner in batch], judgements, started_ns, time.time_ns())
             return judgements
 
         async with MicroBatcher(

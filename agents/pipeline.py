@@ -23,6 +23,7 @@ from agents.publisher import Delivered, Publisher
 from agents.serving import Loaded, Serving
 from agents.settings import Settings
 from agents.telemetry import EventSpan, Outcome, Telemetry
+from models.engine import Judgement
 from models.manifest import Manifest
 from schemas.codec import decode_raw_query, encode, event_id_of
 from schemas.errors import ContractError, PublishFailed
@@ -71,8 +72,17 @@ class Pipeline:
         """A pipeline with its models and publisher running; leaving it flushes the publisher."""
 
         def observer_of(model: str) -> BatchObserver[EventSpan]:
-            def observe_batch(owners: Sequence[EventSpan], started_ns: int, ended_ns: int) -> None:
-                telemetry.record_batch(owners, started_ns, ended_ns, model=model)
+            def observe_batch(
+                owners: Sequence[EventSpan], judgements: Sequence[Judgement], started_ns: int, ended_ns: int
+            ) -> None:
+                telemetry.record_batch(
+                    owners,
+                    started_ns,
+                    ended_ns,
+                    model=model,
+                    input_tokens=sum(judgement.input_tokens for judgement in judgements),
+                    output_tokens=sum(judgement.output_tokens for judgement in judgements),
+                )
 
             return observe_batch
 

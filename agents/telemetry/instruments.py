@@ -1,6 +1,7 @@
 """Every metric that a worker keeps, with its unit and buckets. `Telemetry` writes to them."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
@@ -12,8 +13,25 @@ _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
+class Tally:
+    """A counter that costs its event one addition: the exporter's thread asks it for its sums. One thread may add."""
+
+    def __init__(self, meter: Meter, name: str, description: str, *attributes: str) -> None:
+        self._attributes = attributes
+        self._sums: Counter[tuple[str, ...]] = Counter()
+        meter.create_observable_counter(name, [self._observe], "{event}", description)
+
+    def add(self, *values: str) -> None:
+        """One event more; `values` are those of the attributes, in their order."""
+        self._sums[values] += 1
+
+    def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
+        for values, events in self._sums.copy().items():
+            yield Observation(events, dict(zip(self._attributes, values, strict=True)))
+
+
 class Instruments:
-    """The histograms and counters made from one meter. Thread-safe, as all OpenTelemetry instruments are."""
+    """The histograms and counters made from one meter. The histograms are thread-safe."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -26,7 +44,7 @@ class Instruments:
         self.stage_duration = meter.create_histogram(
             semconv.METRIC_STAGE_DURATION,
             "s",
-            "Time that events spend in each stage.",
+            "Time that events wait for a batch and for the broker, and that batches take.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self.batch_size = meter.create_histogram(
@@ -38,23 +56,27 @@ class Instruments:
         self.token_usage = meter.create_histogram(
             semconv.METRIC_TOKEN_USAGE,
             "{token}",
-            "Tokens read and written by the model for one event.",
+            "Tokens read and written by one call of the model.",
             explicit_bucket_boundaries_advisory=_TOKENS,
         )
-        self.verdicts = meter.create_counter(
-            semconv.METRIC_VERDICTS, "{event}", "Events decided, by verdict and category."
+        self.verdicts = Tally(
+            meter,
+            semconv.METRIC_VERDICTS,
+            "Events decided, by verdict and category.",
+            semconv.VERDICT,
+            semconv.CATEGORY,
         )
-        self.deadletters = meter.create_counter(
-            semconv.METRIC_DEADLETTERS, "{event}", "Events that became dead letters, by class of error."
+        self.deadletters = Tally(
+            meter, semconv.METRIC_DEADLETTERS, "Events that became dead letters, by class of error.", semconv.ERROR_TYPE
         )
-        self.answers = meter.create_counter(
-            semconv.METRIC_ANSWERS, "{event}", "Events decided, by where the answer came from."
+        self.answers = Tally(
+            meter, semconv.METRIC_ANSWERS, "Events decided, by where the answer came from.", semconv.ANSWERED_BY
         )
-        self.degraded = meter.create_counter(
-            semconv.METRIC_DEGRADED, "{event}", "Events decided by policy without the model, by reason."
+        self.degraded = Tally(
+            meter, semconv.METRIC_DEGRADED, "Events decided by policy without the model, by reason.", semconv.REASON
         )
-        self.duplicates = meter.create_counter(
-            semconv.METRIC_DUPLICATES, "{event}", "Events that had been decided before: nothing was published for them."
+        self.duplicates = Tally(
+            meter, semconv.METRIC_DUPLICATES, "Events that had been decided before: nothing was published for them."
         )
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
@@ -46,9 +46,10 @@ Stage = Literal["normalise", "queue", "model", "validate", "publish"]
 
 _SCOPE = "sluicegate"
 
-_STAGE_ATTRIBUTES: Mapping[str, Mapping[str, AttributeValue]] = {
-    name: {semconv.STAGE: name} for name in get_args(Stage)
+_MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {
+    name: {semconv.STAGE: name} for name in ("queue", "model", "publish")
 }
+"""The attributes of the stages that have a metric. The others take microseconds, which the ledger and the spans tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class Outcome:
 class Telemetry:
     """Spans and metrics of one worker. Made by `Telemetry.start`, ended by `shutdown`.
 
-    Every method may be called from any thread; none of them raises because of a collector, and none but `shutdown`
-    blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever measured it.
+    Use it on one event loop; `record_batch` may be called from any thread. No method raises because of a collector, and
+    none but `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever measured it.
     """
 
     def __init__(self, tracer: Tracer, batch_tracer: Tracer, meter: Meter, export: OtlpExport | None) -> None:
@@ -180,8 +181,9 @@ class Telemetry:
         end_ns: int,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> None:
-        """Report a stage of an event that has ended: its duration, and a child span when the event is sampled."""
-        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _STAGE_ATTRIBUTES[stage])
+        """Report a stage of an event that has ended: its wait for a batch, and a child span when it is sampled."""
+        if stage == "queue":
+            self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _MEASURED[stage])
         if event.recording:
             # INTERNAL for the model too: the GenAI conventions allow it for one in the same process.
             span = self._tracer.start_span(stage, event.context, SpanKind.INTERNAL, attributes, start_time=start_ns)
@@ -190,32 +192,19 @@ class Telemetry:
     def record_model(
         self, event: EventSpan, start_ns: int, end_ns: int, *, model: str, input_tokens: int, output_tokens: int
     ) -> None:
-        """Report the model's work on an event: its duration, its tokens, and a child span with `gen_ai.*` attributes.
+        """Report the model's work on a sampled event: a child span with `gen_ai.*` attributes.
 
-        `model` is the compiled model's version. The times are the batch's: the whole batch is one call.
+        `model` is the compiled model's version. The times are the batch's: the whole batch is one call, and measured
+        as one by `record_batch`.
         """
-        attributes = {
-            semconv.GEN_AI_OPERATION_NAME: semconv.GEN_AI_OPERATION_CHAT,
-            semconv.GEN_AI_PROVIDER_NAME: semconv.GEN_AI_PROVIDER_CTRANSLATE2,
-            semconv.GEN_AI_REQUEST_MODEL: model,
-        }
-        for kind, tokens in (
-            (semconv.GEN_AI_TOKEN_TYPE_INPUT, input_tokens),
-            (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),
-        ):
-            self._instruments.token_usage.record(tokens, {**attributes, semconv.GEN_AI_TOKEN_TYPE: kind})
-        self.record_stage(
-            event,
-            "model",
-            start_ns,
-            end_ns,
-            {
-                **attributes,
+        if event.recording:
+            attributes = {
+                **_model_attributes(model),
                 semconv.GEN_AI_RESPONSE_MODEL: model,
                 semconv.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
                 semconv.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
-            },
-        )
+            }
+            self.record_stage(event, "model", start_ns, end_ns, attributes)
 
     @contextmanager
     def publish_span(self, event: EventSpan, topics: Sequence[str]) -> Iterator[Context]:
@@ -245,16 +234,31 @@ class Telemetry:
             _mark_failed(span, type(error).__name__)
             raise
         finally:
-            self._instruments.stage_duration.record(_seconds(start_ns, time.time_ns()), _STAGE_ATTRIBUTES["publish"])
+            self._instruments.stage_duration.record(_seconds(start_ns, time.time_ns()), _MEASURED["publish"])
             if span is not event.span:
                 span.end()
 
-    def record_batch(self, members: Sequence[EventSpan], start_ns: int, end_ns: int, *, model: str) -> None:
-        """Report one call of the model: its size, and a trace of its own with a link to every sampled member.
+    def record_batch(
+        self,
+        members: Sequence[EventSpan],
+        start_ns: int,
+        end_ns: int,
+        *,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+    ) -> None:
+        """Report one call of the model: its size, duration and tokens, and a trace with a link to every sampled member.
 
         The batch is recorded when any member is, whatever the ratio: who looks at an event finds its batch.
         """
         self._instruments.batch_size.record(len(members))
+        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _MEASURED["model"])
+        for kind, tokens in (
+            (semconv.GEN_AI_TOKEN_TYPE_INPUT, input_tokens),
+            (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),
+        ):
+            self._instruments.token_usage.record(tokens, {**_model_attributes(model), semconv.GEN_AI_TOKEN_TYPE: kind})
         links = [Link(member.span.get_span_context()) for member in members if member.recording]
         if links:
             self._batch_tracer.start_span(
@@ -275,14 +279,13 @@ class Telemetry:
         }
         if outcome.error_type is not None:
             measured[semconv.ERROR_TYPE] = outcome.error_type
-            self._instruments.deadletters.add(1, {semconv.ERROR_TYPE: outcome.error_type})
+            self._instruments.deadletters.add(outcome.error_type)
         if outcome.verdict is not None:
-            verdict = {semconv.VERDICT: outcome.verdict, semconv.CATEGORY: outcome.category or "none"}
-            self._instruments.verdicts.add(1, verdict)
+            self._instruments.verdicts.add(outcome.verdict, outcome.category or "none")
         if outcome.answered_by is not None:
-            self._instruments.answers.add(1, {semconv.ANSWERED_BY: outcome.answered_by})
+            self._instruments.answers.add(outcome.answered_by)
         if outcome.degraded is not None:
-            self._instruments.degraded.add(1, {semconv.REASON: outcome.degraded})
+            self._instruments.degraded.add(outcome.degraded)
         self._instruments.process_duration.record(outcome.duration_s, measured)
         if event.recording:
             event.span.set_attributes(_span_attributes(outcome))
@@ -291,7 +294,7 @@ class Telemetry:
 
     def record_duplicate(self, event: EventSpan, event_id: str) -> None:
         """Report, in place of `record`, that the event was decided before."""
-        self._instruments.duplicates.add(1)
+        self._instruments.duplicates.add()
         if event.recording:
             event.span.set_attributes({semconv.EVENT_ID: event_id, semconv.DUPLICATE: True})
 
@@ -307,6 +310,14 @@ class Telemetry:
 def _seconds(start_ns: int, end_ns: int) -> float:
     """A duration; zero when the wall clock was set back in between."""
     return max(0, end_ns - start_ns) / 1e9
+
+
+def _model_attributes(model: str) -> dict[str, AttributeValue]:
+    return {
+        semconv.GEN_AI_OPERATION_NAME: semconv.GEN_AI_OPERATION_CHAT,
+        semconv.GEN_AI_PROVIDER_NAME: semconv.GEN_AI_PROVIDER_CTRANSLATE2,
+        semconv.GEN_AI_REQUEST_MODEL: model,
+    }
 
 
 def _mark_failed(span: Span, error_type: str) -> None:

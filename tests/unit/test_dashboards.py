@@ -163,8 +163,7 @@ def measured_metrics() -> list[Metric]:
         with telemetry.process_span(
             telemetry.extract([]), topic="queries.raw", partition=0, offset=offset, group="gate", body_size=1
         ) as event:
-            telemetry.record_model(event, 0, 1, model="m1", input_tokens=1, output_tokens=1)
-            telemetry.record_batch([event], 0, 1, model="m1")
+            telemetry.record_batch([event], 0, 1, model="m1", input_tokens=1, output_tokens=1)
             telemetry.record(event, outcome)
             telemetry.record_duplicate(event, outcome.event_id)
     data = reader.get_metrics_data()

@@ -46,7 +46,7 @@ def run_event(telemetry: Telemetry, headers: Headers, outcome: Outcome | None = 
         telemetry.record_stage(event, "normalise", now, now + 1_000_000)
         telemetry.record_stage(event, "queue", now + 1_000_000, now + 3_000_000)
         telemetry.record_model(event, now + 3_000_000, now + 9_000_000, model="m1", input_tokens=17, output_tokens=5)
-        telemetry.record_batch([event], now + 3_000_000, now + 9_000_000, model="m1")
+        telemetry.record_batch([event], now + 3_000_000, now + 9_000_000, model="m1", input_tokens=17, output_tokens=5)
         telemetry.record_stage(event, "validate", now + 9_000_000, now + 9_500_000)
         with telemetry.publish_span(event, ["queries.recall", "queries.ledger"]) as context:
             outputs = telemetry.inject(context)
@@ -117,7 +117,9 @@ def test_a_batch_is_a_trace_of_its_own_with_links_to_its_sampled_members() -> No
             process(telemetry, UNSAMPLED, 2) as unsampled,
             process(telemetry, SAMPLED, 3) as second,
         ):
-            telemetry.record_batch([first, unsampled, second], now, now + 5_000_000, model="m1")
+            telemetry.record_batch(
+                [first, unsampled, second], now, now + 5_000_000, model="m1", input_tokens=51, output_tokens=15
+            )
         telemetry.shutdown(5)
         spans = {span.attributes.get("messaging.kafka.offset", "batch"): span for span in receiver.spans()}
 
@@ -258,7 +260,7 @@ def test_metrics_arrive_with_their_names_and_units() -> None:
             )
         )
 
-    assert set(stages) == {"normalise", "queue", "model", "validate", "publish"}
+    assert set(stages) == {"queue", "model", "publish"}
     assert (stages["queue"].unit, stages["queue"].count) == ("s", 2)
     assert stages["queue"].value == pytest.approx(0.004)
     assert {error: (p.unit, p.value) for error, p in durations.items()} == {
