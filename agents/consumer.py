@@ -30,7 +30,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
-from types import coroutine
 from typing import Any
 
 import faust
@@ -150,7 +149,7 @@ class SafeConsumer(aiokafka.Consumer):
                 if isinstance(other, Coroutine):
                     other.close()
             return WaitResults([first], [done.value], False)
-        return await super().wait_first(_gone_on(first, waits_for), *others, timeout=timeout)
+        return await super().wait_first(_Begun(first, waits_for), *others, timeout=timeout)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         while await self.maybe_wait_for_commit_to_finish():
@@ -194,19 +193,25 @@ class SafeConsumer(aiokafka.Consumer):
         return confirmed
 
 
-@coroutine
-def _gone_on(begun: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
-    """What is left of a coroutine that was begun, and then waited for what it yielded, `waits_for`."""
-    while True:
-        try:
+class _Begun:
+    """The rest of a coroutine that was begun outside a task and then waited for what it yielded, `waits_for`."""
+
+    def __init__(self, begun: Coroutine[Any, Any, Any], waits_for: Any) -> None:
+        self._begun = begun
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
             try:
-                sent = yield waits_for
-            except BaseException as error:  # noqa: BLE001 - a cancellation too: all of it is for the coroutine
-                waits_for = begun.throw(error)
-            else:
-                waits_for = begun.send(sent)
-        except StopIteration as done:
-            return done.value
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - a cancellation too: all of it is for the coroutine
+                    waits_for = self._begun.throw(error)
+                else:
+                    waits_for = self._begun.send(sent)
+            except StopIteration as done:
+                return done.value
 
 
 class _Transport(aiokafka.Transport):

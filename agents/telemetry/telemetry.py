@@ -49,7 +49,7 @@ _SCOPE = "sluicegate"
 _MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {
     name: {semconv.STAGE: name} for name in ("queue", "model", "publish")
 }
-"""The attributes of the stages that have a metric. The others take microseconds, which the ledger and the spans tell."""
+"""Attributes of the stages that have a metric. The others take microseconds: the ledger and the spans tell them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class Telemetry:
     """Spans and metrics of one worker. Made by `Telemetry.start`, ended by `shutdown`.
 
     Use it on one event loop; `record_batch` may be called from any thread. No method raises because of a collector, and
-    none but `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever measured it.
+    none but `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever
+    measured it.
     """
 
     def __init__(self, tracer: Tracer, batch_tracer: Tracer, meter: Meter, export: OtlpExport | None) -> None:

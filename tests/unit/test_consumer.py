@@ -208,3 +208,63 @@ async def test_a_commit_that_does_not_come_through_is_noticed_until_one_does(
     assert late_s >= 0.01, "a commit that failed is no commit"
     await consumer._commit({PARTITION: 2})
     assert consumer.commit_late_s == 0
+
+
+async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app: Any) -> None:
+    async def handing_over() -> str:
+        return "handed over"
+
+    suspended = asyncio.Event()
+    before = asyncio.all_tasks()
+    step = app.consumer.wait_first(handing_over(), suspended.wait())
+    with pytest.raises(StopIteration) as found:
+        step.send(None)
+    assert found.value.value.results == ["handed over"]
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_some(app: Any) -> None:
+    room, suspended, seen = asyncio.Event(), asyncio.Event(), []
+
+    async def handing_over() -> str:
+        for step in range(3):
+            seen.append(step)
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await room.wait()
+        return "handed over"
+
+    waiting = asyncio.create_task(app.consumer.wait_first(handing_over(), suspended.wait()))
+    await asyncio.sleep(0.01)
+    assert (seen, waiting.done()) == ([0], False)
+    room.set()
+    assert (await waiting).results == ["handed over"]
+    assert seen == [0, 1, 2]
+
+
+async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
+    suspended, ended = asyncio.Event(), []
+
+    async def handing_over() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    waiting = asyncio.create_task(app.consumer.wait_first(handing_over(), suspended.wait()))
+    await asyncio.sleep(0.01)
+    suspended.set()
+    assert (await waiting).results == [True]
+    await asyncio.sleep(0.01)
+    assert ended == ["cancelled"]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int) -> None:
+    async def handing_over() -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await app.consumer.wait_first(handing_over(), asyncio.Event().wait())
