@@ -214,6 +214,7 @@ async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app:
     async def handing_over() -> str:
         return "handed over"
 
+    consume_safely(app)
     suspended = asyncio.Event()
     before = asyncio.all_tasks()
     step = app.consumer.wait_first(handing_over(), suspended.wait())
@@ -224,6 +225,7 @@ async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app:
 
 
 async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_some(app: Any) -> None:
+    consume_safely(app)
     room, suspended, seen = asyncio.Event(), asyncio.Event(), []
 
     async def handing_over() -> str:
@@ -243,6 +245,7 @@ async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_som
 
 
 async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
+    consume_safely(app)
     suspended, ended = asyncio.Event(), []
 
     async def handing_over() -> None:
@@ -266,5 +269,6 @@ async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int)
             await asyncio.sleep(0)
         raise ValueError("no")
 
+    consume_safely(app)
     with pytest.raises(ValueError, match="no"):
         await app.consumer.wait_first(handing_over(), asyncio.Event().wait())
