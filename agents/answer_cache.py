@@ -10,9 +10,9 @@ engine, which has one of each, so the text alone is the key. Failures are never 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from cachetools import TTLCache
 
 from agents.microbatch import Batched
@@ -22,8 +22,7 @@ from schemas.errors import DeadlineExceeded, EngineFailed
 Source = Literal["model", "cache", "in_flight"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A judgement and where it is from; `batched` only where this query itself was put to the model."""
 
     judgement: Judgement

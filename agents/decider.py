@@ -8,10 +8,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
+
+import msgspec
 
 from agents.answer_cache import AnswerCache, Source
 from agents.microbatch import Batched, MicroBatcher
@@ -31,8 +32,7 @@ BatchObserver = Callable[[Sequence[OwnerT], Sequence[Judgement], int, int], None
 _SILENCE_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What was decided about a query, why, and when each stage was (`time.time_ns`).
 
     `degraded` names the error that kept the model from answering; then the policy judged. `batched` is None unless the

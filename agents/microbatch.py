@@ -33,6 +33,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
+import msgspec
+
 from models.batch_cost import BatchCost
 from schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 
@@ -65,8 +67,7 @@ def merged_lanes(waiting: Mapping[int, int], urgent: int, batch_size: int, cost:
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Batched(Generic[ResultT]):
+class Batched(msgspec.Struct, Generic[ResultT], frozen=True):
     """A result with its batch's size and times (`time.time_ns`)."""
 
     result: ResultT

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict
 
+import msgspec
 from rapidfuzz.fuzz import ratio
 
 from agents.decider import Decision
@@ -79,8 +80,7 @@ class Record:
         return (original_time(self.headers) if self.replay_of else None) or self.timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """What every output of one event repeats."""
 
     event_id: str

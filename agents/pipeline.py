@@ -9,10 +9,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+import msgspec
 from opentelemetry.context import Context
 
 from agents.decider import BatchObserver, Decider, Decision
@@ -184,7 +185,9 @@ class Pipeline:
         try:
             raw = decode_raw_query(record.value)
         except ContractError:
-            attempt.stamp = replace(attempt.stamp, event_id=event_id_of(record.value) or record.derived_id)
+            attempt.stamp = msgspec.structs.replace(
+                attempt.stamp, event_id=event_id_of(record.value) or record.derived_id
+            )
             raise
         event_id = raw.event_id or record.derived_id
         attempt.decider = self._serving.choose(event_id)

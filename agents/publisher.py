@@ -76,21 +76,21 @@ class Publisher:
         *,
         delivery_timeout_s: float,
         client_id: str = "sluicegate",
-        extra: Mapping[str, str | int] | None = None,
+        extra: Mapping[str, str | float] | None = None,
     ) -> None:
         """`delivery_timeout_s`: from `publish` to its failure, retries included. `extra`: more librdkafka settings."""
         self.fatal: Exception | None = None
         """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
         self._bootstrap_servers = bootstrap_servers
         self._delivery_timeout_s = delivery_timeout_s
-        self._settings: dict[str, str | int] = {
+        self._settings: dict[str, str | float] = {
             "bootstrap.servers": bootstrap_servers,
             "client.id": client_id,
             "enable.idempotence": "true",
             "acks": "all",
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 1,  # 1.4 ms to an acknowledgement; 5.4 ms with the default of 5, and no more throughput
+            "linger.ms": 0.2,  # an event's outputs leave together; 1 adds a millisecond to each acknowledgement, 5 five
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "delivery.timeout.ms": int(delivery_timeout_s * 1000),
             "reconnect.backoff.max.ms": 1000,  # the default of 10 s can outlast the delivery timeout

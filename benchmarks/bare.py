@@ -39,7 +39,9 @@ def _confluent(settings: Settings) -> None:
     consumer = Consumer(
         {"bootstrap.servers": settings.bootstrap_servers, "group.id": "bare", "auto.offset.reset": "earliest"}
     )
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "enable.idempotence": "true", "linger.ms": 1})
+    producer = Producer(
+        {"bootstrap.servers": settings.bootstrap_servers, "enable.idempotence": "true", "linger.ms": 0.2}
+    )
     consumer.subscribe([settings.topic_raw])
     while True:
         message = consumer.poll(0.1)

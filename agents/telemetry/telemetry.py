@@ -18,9 +18,9 @@ sampled gets no spans at all, but its trace id is in the ledger and in the outpu
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, Self
 
+import msgspec
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.metrics import Meter, NoOpMeter
@@ -52,8 +52,7 @@ _MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {
 """Attributes of the stages that have a metric. The others take microseconds: the ledger and the spans tell them."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventSpan:
+class EventSpan(msgspec.Struct, frozen=True):
     """An event's place in its trace. `context` is what its children hang under and its outputs carry on."""
 
     span: Span
@@ -71,8 +70,7 @@ class EventSpan:
         return format_trace_id(self.span.get_span_context().trace_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one event, for `Telemetry.record`. Reason codes and labels only: never a text from the query.
 
     `error_type` is set on a dead letter, and then there is no `verdict`; `degraded` says why the model was not asked.
