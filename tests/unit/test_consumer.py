@@ -271,4 +271,4 @@ async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int)
 
     consume_safely(app)
     with pytest.raises(ValueError, match="no"):
-        await app.consumer.wait_first(handing_over(), asyncio.Event().wait())
+        await app.consumer.wait_first(handing_over())
