@@ -144,11 +144,13 @@ class SafeConsumer(aiokafka.Consumer):
             return await super().wait_first(*coros, timeout=timeout)
         try:
             waits_for = first.send(None)
-        except StopIteration as done:
+        except BaseException as ended:
             for other in others:
                 if isinstance(other, Coroutine):
                     other.close()
-            return WaitResults([first], [done.value], False)
+            if isinstance(ended, StopIteration):
+                return WaitResults([first], [ended.value], False)
+            raise
         return await super().wait_first(_Begun(first, waits_for), *others, timeout=timeout)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:

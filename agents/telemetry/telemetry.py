@@ -172,7 +172,14 @@ class Telemetry:
             context_api.detach(token)
             span.end()
 
-    def record_stage(
+    def record_stage(self, event: EventSpan, stage: Stage, start_ns: int, end_ns: int) -> None:
+        """Report a stage of an event that has ended: its duration if it has a metric, a child span when sampled."""
+        if measured := _MEASURED.get(stage):
+            self._instruments.stage_duration.record(_seconds(start_ns, end_ns), measured)
+        if event.recording:
+            self._record_span(event, stage, start_ns, end_ns)
+
+    def _record_span(
         self,
         event: EventSpan,
         stage: Stage,
@@ -180,13 +187,9 @@ class Telemetry:
         end_ns: int,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> None:
-        """Report a stage of an event that has ended: its wait for a batch, and a child span when it is sampled."""
-        if stage == "queue":
-            self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _MEASURED[stage])
-        if event.recording:
-            # INTERNAL for the model too: the GenAI conventions allow it for one in the same process.
-            span = self._tracer.start_span(stage, event.context, SpanKind.INTERNAL, attributes, start_time=start_ns)
-            span.end(max(start_ns, end_ns))
+        # INTERNAL for the model too: the GenAI conventions allow it for one in the same process.
+        span = self._tracer.start_span(stage, event.context, SpanKind.INTERNAL, attributes, start_time=start_ns)
+        span.end(max(start_ns, end_ns))
 
     def record_model(
         self, event: EventSpan, start_ns: int, end_ns: int, *, model: str, input_tokens: int, output_tokens: int
@@ -203,7 +206,7 @@ class Telemetry:
                 semconv.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
                 semconv.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
             }
-            self.record_stage(event, "model", start_ns, end_ns, attributes)
+            self._record_span(event, "model", start_ns, end_ns, attributes)
 
     @contextmanager
     def publish_span(self, event: EventSpan, topics: Sequence[str]) -> Iterator[Context]:

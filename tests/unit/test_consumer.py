@@ -1,6 +1,7 @@
 """What Faust hands over around a seek, with its real consumer but for the connection to a broker."""
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -270,5 +271,8 @@ async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int)
         raise ValueError("no")
 
     consume_safely(app)
+    suspending = asyncio.Event().wait()
     with pytest.raises(ValueError, match="no"):
-        await app.consumer.wait_first(handing_over())
+        await app.consumer.wait_first(handing_over(), suspending)
+    await asyncio.sleep(0.01)
+    assert inspect.getcoroutinestate(suspending) == inspect.CORO_CLOSED
