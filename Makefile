@@ -49,7 +49,7 @@ bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes
 
 train: $(READY) ## train the embedded model: make train DATA=folder OUT=folder
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
-	$(BIN)/python -m models.training --data $(DATA) --out $(OUT)
+	$(BIN)/python -m sluicegate.models.pretraining --data $(DATA) --out $(OUT)
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

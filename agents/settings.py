@@ -16,10 +16,10 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
-from models.batch_cost import BatchCost
-from models.labels import Category
-from schemas.errors import ConfigurationError
-from schemas.events import Threshold
+from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.labels import Category
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.events import Threshold
 
 ENV_PREFIX: Final = "SLUICE_"
 LONGEST_EVENT_MS: Final = 55_000

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 from confluent_kafka import Consumer, Producer
 
-from agents.settings import Settings, load_settings
+from sluicegate.agents.settings import Settings, load_settings
 
 
 def _faust(settings: Settings) -> None:

@@ -39,19 +39,19 @@ from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from agents.microbatch import MicroBatcher
-from agents.process_environment import BEST
 from benchmarks.process_memory import memory_bytes
-from models import prompts
-from models.compile import compile_checkpoint
-from models.engine import Device, Engine, Judgement
-from models.labels import LABELS_VERSION, Category
-from models.manifest import Profile
-from models.prompts import profile_for
-from models.tokenizer import QueryTokenizer
-from models.training.products import product_query
-from schemas.events import Threshold
-from tests.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
+from sluicegate.agents.deciding.micro_batcher import MicroBatcher
+from sluicegate.agents.process.allocator import BEST
+from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.compiler.compile import compile_checkpoint
+from sluicegate.models.data.products import product_query
+from sluicegate.models.inference import prompts
+from sluicegate.models.inference.engine import Device, Engine, Judgement
+from sluicegate.models.inference.labels import LABELS_VERSION, Category
+from sluicegate.models.inference.prompts import profile_for
+from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.events import Threshold
+from tests.support.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
 
 _SEED: Final = 11
 _ANSWER_TOKENS: Final = 12

@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agents.decider import load_engine
-from agents.settings import EMBEDDED_MODEL, load_settings
-from models.normalise import normalise
-from models.training.corruption import corrupt
-from models.training.products import product_query
+from sluicegate.agents.deciding.decider import load_engine
+from sluicegate.agents.settings import EMBEDDED_MODEL, load_settings
+from sluicegate.models.data.corruption import corrupt
+from sluicegate.models.data.products import product_query
+from sluicegate.models.text.normalise import normalise
 
 _QUERIES = 1000
 _WARM_UP = 50

@@ -1,9 +1,9 @@
 """The worker under load, from Kafka to Kafka: ``python -m benchmarks.load --help``.
 
 Every command starts a broker and a worker of its own on this machine, beside the producer and the consumer that measure
-it. The broker is Apache Kafka where java and Maven are there (see tests/kafka_cluster.py), else the embedded one, whose
-clients never rest: it answers at once that there is nothing to read, and they ask again. Latency is from the call that
-produces a raw record to the arrival of its ledger record, which the worker writes last.
+it. The broker is Apache Kafka where java and Maven are there (see tests/support/kafka_cluster.py), else the
+embedded one, whose clients never rest: it answers at once that there is nothing to read, and they ask again. Latency is
+from the call that produces a raw record to the arrival of its ledger record, which the worker writes last.
 """
 
 import itertools
@@ -28,21 +28,21 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from agents.decider import load_engine
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.local.otlp_receiver import OtlpReceiver
-from agents.local.tethered import start_worker, stop_tethered
-from agents.process_environment import ensure
-from agents.record_log import RecordLog
-from agents.settings import Settings, load_settings
-from agents.topics import create_topics, topic_configs
 from benchmarks.process_memory import memory_bytes
-from models.labels import Category
-from models.normalise import normalise
-from models.training import safe, unsafe
-from models.training.corruption import corrupt
-from models.training.products import product_query
-from tests.kafka_cluster import ApacheKafka, available
+from sluicegate.agents.deciding.decider import load_engine
+from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.kafka.record_log import RecordLog
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from sluicegate.agents.local.otlp_receiver import OtlpReceiver
+from sluicegate.agents.local.tethered import start_worker, stop_tethered
+from sluicegate.agents.process.allocator import ensure
+from sluicegate.agents.settings import Settings, load_settings
+from sluicegate.models.data import safe, unsafe
+from sluicegate.models.data.corruption import corrupt
+from sluicegate.models.data.products import product_query
+from sluicegate.models.inference.labels import Category
+from sluicegate.models.text.normalise import normalise
+from tests.support.kafka_cluster import ApacheKafka, available
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 

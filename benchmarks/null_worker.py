@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from agents.serving import Loaded
-from agents.settings import Settings, load_settings
-from agents.worker import run_worker
-from models.batch_cost import BatchCost
-from models.engine import EncodedQuery, Judgement
-from models.labels import LABELS, Intent
-from models.manifest import read_manifest
-from models.policy import Policy, Ruling, Verdict
-from models.registry import served_from
+from sluicegate.agents.deciding.live_models import Loaded
+from sluicegate.agents.process.start import run_worker
+from sluicegate.agents.settings import Settings, load_settings
+from sluicegate.models.artifacts.manifest import read_manifest
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.engine import EncodedQuery, Judgement
+from sluicegate.models.inference.labels import LABELS, Intent
+from sluicegate.models.inference.policy import Policy, Ruling, Verdict
 
 _PROBABILITIES = dict.fromkeys(LABELS, 0.0) | {"allow": 1.0}
 _HASH = "0" * 64
 
 
 class NullEngine:
-    """Allows every query, unchanged, and is said to have read it: a `models.engine.Engine` in name only."""
+    """Allows every query unchanged: has the interface of `models.inference.engine.Engine`."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
 

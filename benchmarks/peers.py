@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.checkpoint import open_checkpoint
+from sluicegate.models.compiler.checkpoint import open_checkpoint
 
 _NAMES: Final = {
     "model.embed_tokens.weight": "token_embd.weight",

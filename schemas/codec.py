@@ -6,8 +6,8 @@ from hashlib import sha256
 import msgspec
 import orjson
 
-from schemas.errors import ContractError
-from schemas.events import EventId, OutputEvent, RawQuery
+from sluicegate.schemas.errors import ContractError
+from sluicegate.schemas.events import EventId, OutputEvent, RawQuery
 
 
 def decode_raw_query(value: bytes | None) -> RawQuery:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from schemas.errors import ConfigurationError
-from schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
-from schemas.replay_headers import REPLAY_OF, REPLAY_TIMESTAMP
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
+from sluicegate.schemas.headers import REPLAY_OF, REPLAY_TIMESTAMP
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents.local.embedded_broker import EmbeddedBroker
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.integration.test_hostile import HEADERS, KEYS, VALID, VALUES, mutated
-from tests.integration.worker_process import fresh_stream, run_worker
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.kafka_client import Record
+from tests.support.worker_process import fresh_stream, run_worker
 
 _PIECES: Final = [
     *("red", "shoes", "how to", "kill", "process", "best", "near me", "C++", "wi-fi", "don't", "NOT", "site:x.org"),

@@ -1,5 +1,5 @@
 """The command line; `main` is what ``sluice`` runs."""
 
-from agents.cli.app import main
+from sluicegate.agents.cli.app import main
 
 __all__ = ["main"]

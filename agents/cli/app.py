@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from agents.cli.eval_app import evaluate
-from agents.cli.learn_app import learn
-from agents.cli.model_app import models
-from agents.cli.options import Brokers
-from agents.cli.replay_app import replay
-from schemas.errors import SluicegateError
+from sluicegate.agents.cli.eval_app import evaluate
+from sluicegate.agents.cli.learn_app import learn
+from sluicegate.agents.cli.model_app import models
+from sluicegate.agents.cli.options import Brokers
+from sluicegate.agents.cli.replay_app import replay
+from sluicegate.schemas.errors import SluicegateError
 
 _WIDE = 300
 """Columns, where a pipe is written to: a line to a setting."""
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from schemas.version import VERSION
+        from sluicegate.schemas.version import VERSION
 
         sys.stdout.write(f"sluicegate {VERSION}\n")
         raise typer.Exit
@@ -71,8 +71,8 @@ def up(
     keep: Annotated[bool, typer.Option("--keep", help="Then leave broker and worker running until Ctrl-C.")] = False,
 ) -> None:
     """Show everything at work: a broker, the worker and a sample of raw queries, live in this terminal."""
-    from agents.cli.streams import exit_on_sigterm
-    from agents.local.up import show
+    from sluicegate.agents.cli.streams import exit_on_sigterm
+    from sluicegate.agents.local.up import show
 
     exit_on_sigterm()
     show(Console(), keep=keep)
@@ -81,9 +81,9 @@ def up(
 @app.command()
 def worker(brokers: Brokers = None) -> None:
     """Run the gate agent until SIGTERM or Ctrl-C, which finish and commit what is in flight."""
-    from agents.process_environment import ensure
-    from agents.settings import load_settings
-    from agents.worker import run_worker
+    from sluicegate.agents.process.allocator import ensure
+    from sluicegate.agents.process.start import run_worker
+    from sluicegate.agents.settings import load_settings
 
     ensure()
     run_worker(load_settings(bootstrap_servers=brokers))
@@ -100,8 +100,8 @@ def tune(
     It tries compute types, threads, replicas and batch sizes, and fits the cost model by which the worker makes up its
     batches and refuses what would be too late. Run it with nothing else running, in the environment of the worker.
     """
-    from agents.cli.tune import tune_model
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.tune import tune_model
+    from sluicegate.agents.settings import load_settings
 
     tune_model(load_settings(model=model), out, price)
 
@@ -118,9 +118,9 @@ def gate(
 
     Other fields of a JSON line are passed through; one named like a field of the decision comes back as `input_<name>`.
     """
-    from agents.cli.gate_lines import decide_arguments, decide_stdin
-    from agents.cli.streams import reader_may_leave
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.gate_lines import decide_arguments, decide_stdin
+    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.settings import load_settings
 
     if jsonl == bool(queries):
         raise typer.BadParameter("give queries as arguments, or --jsonl and JSON lines on standard input")
@@ -139,9 +139,9 @@ def produce(
     brokers: Brokers = None,
 ) -> None:
     """Publish raw queries, each with a fresh `traceparent`; prints where each one lies and its trace id."""
-    from agents.cli.console import produce_records
-    from agents.cli.streams import reader_may_leave
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.console import produce_records
+    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.settings import load_settings
 
     if jsonl == bool(queries):
         raise typer.BadParameter("give queries as arguments, or --jsonl and records on standard input")
@@ -156,9 +156,9 @@ def tail(
     brokers: Brokers = None,
 ) -> None:
     """Follow the output topics: one JSON line per record, until Ctrl-C."""
-    from agents.cli.console import tail_topics
-    from agents.cli.streams import reader_may_leave
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.console import tail_topics
+    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.settings import load_settings
 
     with reader_may_leave():
         tail_topics(load_settings(bootstrap_servers=brokers), names, from_beginning=from_beginning)
@@ -171,9 +171,9 @@ def topics_create(
     brokers: Brokers = None,
 ) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
-    from agents.kafka_security import librdkafka_security
-    from agents.settings import load_settings
-    from agents.topics import create_topics, topic_configs
+    from sluicegate.agents.kafka.admin import create_topics, topic_configs
+    from sluicegate.agents.kafka.security import librdkafka_security
+    from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     created = create_topics(
@@ -190,9 +190,9 @@ def topics_create(
 @topics.command("describe")
 def topics_describe(brokers: Brokers = None) -> None:
     """Show partitions, offsets and the gate group's lag."""
-    from agents.kafka_security import librdkafka_security
-    from agents.settings import load_settings
-    from agents.topics import describe_topics
+    from sluicegate.agents.kafka.admin import describe_topics
+    from sluicegate.agents.kafka.security import librdkafka_security
+    from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     table = Table("topic", "partitions", "replicas", "records", "lag of " + settings.group_id)
@@ -207,7 +207,7 @@ def topics_describe(brokers: Brokers = None) -> None:
 @schemas.command("export")
 def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write into.")]) -> None:
     """Write a JSON Schema per event and the AsyncAPI document."""
-    from schemas.export import export
+    from sluicegate.schemas.export import export
 
     for path in export(folder):
         Console().print(str(path), highlight=False)
@@ -216,7 +216,7 @@ def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write 
 @config.command("show")
 def config_show() -> None:
     """Show every setting: its environment variable, its value here, its default, its meaning."""
-    from agents.settings import describe_settings, load_settings
+    from sluicegate.agents.settings import describe_settings, load_settings
 
     folded = (Column(name, overflow="fold") for name in ("value", "default", "meaning"))
     table = Table(Column("variable", no_wrap=True), *folded)

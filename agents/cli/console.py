@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
-from agents.cli.streams import raw_queries
-from agents.kafka_security import librdkafka_security
-from agents.publisher import Publisher
-from agents.settings import Settings
-from agents.telemetry.trace_context import inject, new_root, trace_id_of
-from agents.topics import require_topics
-from schemas.errors import ConfigurationError
+from sluicegate.agents.cli.streams import raw_queries
+from sluicegate.agents.kafka.preflight import require_topics
+from sluicegate.agents.kafka.publisher import Publisher
+from sluicegate.agents.kafka.security import librdkafka_security
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.telemetry.trace_context import inject, new_root, trace_id_of
+from sluicegate.schemas.errors import ConfigurationError
 
 _TOPICS_TIMEOUT_S = 10.0
 _OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")

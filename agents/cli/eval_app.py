@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from agents.cli.options import require_extra
+from sluicegate.agents.cli.options import require_extra
 
 evaluate = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +45,7 @@ def eval_moderation(
 
     Fields: `text`, `label` (allow, review, block), `category` (one of ours, or none); optional: `source`.
     """
-    from agents.cli.eval_commands import apply_choice, evaluate_moderation, publish
+    from sluicegate.agents.cli.eval_commands import apply_choice, evaluate_moderation, publish
 
     if apply and len(model or []) > 1:
         raise typer.BadParameter("--apply goes with one --model")
@@ -68,7 +68,7 @@ def eval_intent(
 
     Fields: `text`, `domain` (one of our intents, or out_of_scope); optional: `split`.
     """
-    from agents.cli.eval_commands import evaluate_intent, publish
+    from sluicegate.agents.cli.eval_commands import evaluate_intent, publish
 
     publish(evaluate_intent(file, model or [], train, split), json, html)
 
@@ -79,7 +79,7 @@ def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Js
 
     Fields: `query` or `text`; with `clean` it is a misspelling of that, without it is clean and is misspelt by seed.
     """
-    from agents.cli.eval_commands import evaluate_rewrite, publish
+    from sluicegate.agents.cli.eval_commands import evaluate_rewrite, publish
 
     publish(evaluate_rewrite(file, model or [], split), json, html)
 
@@ -94,6 +94,6 @@ def eval_shadow(
 
     Start the trial with `sluice models shadow`; the JSON names events on which they differ.
     """
-    from agents.cli.eval_commands import evaluate_shadow, publish
+    from sluicegate.agents.cli.eval_commands import evaluate_shadow, publish
 
     publish(evaluate_shadow(file), json, html)

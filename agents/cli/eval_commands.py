@@ -8,23 +8,23 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from agents.cli.model_commands import show_progress
-from agents.decider import load_engine
-from agents.settings import load_settings
-from models.engine import Engine, Judgement
-from models.evaluation.baselines import DictionarySpeller, TfidfClassifier
-from models.evaluation.intent import expected_intents, score_intents
-from models.evaluation.judging import judge_all
-from models.evaluation.moderation import ModerationScores, score_moderation
-from models.evaluation.report import Report, tables, write_html, write_json
-from models.evaluation.rewrite import pairs_of, score_rewrites
-from models.evaluation.rows import IntentRow, ModerationRow, QueryRow, read_rows
-from models.evaluation.shadow import LedgerLine, score_shadow
-from models.labels import LABELS
-from models.manifest import read_manifest, write_manifest
-from models.policy import Policy, Verdict
-from models.registry import served_from
-from schemas.errors import ConfigurationError, ContractError
+from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.deciding.decider import load_engine
+from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.manifest import read_manifest, write_manifest
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.data.rows import IntentRow, ModerationRow, QueryRow, read_rows
+from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
+from sluicegate.models.evaluation.intent import expected_intents, score_intents
+from sluicegate.models.evaluation.judging import judge_all
+from sluicegate.models.evaluation.moderation import ModerationScores, score_moderation
+from sluicegate.models.evaluation.report import Report, tables, write_html, write_json
+from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
+from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
+from sluicegate.models.inference.engine import Engine, Judgement
+from sluicegate.models.inference.labels import LABELS
+from sluicegate.models.inference.policy import Policy, Verdict
+from sluicegate.schemas.errors import ConfigurationError, ContractError
 
 
 def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None) -> Report:

@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from agents.cli.streams import lines_of_stdin, raw_queries
-from agents.decider import Decider, Decision, load_engine
-from agents.settings import Settings
-from models.policy import Verdict
-from schemas.errors import ContractError
+from sluicegate.agents.cli.streams import lines_of_stdin, raw_queries
+from sluicegate.agents.deciding.decider import Decider, Decision, load_engine
+from sluicegate.agents.settings import Settings
+from sluicegate.models.inference.policy import Verdict
+from sluicegate.schemas.errors import ContractError
 
 _MAX_DEADLINE_MS: Final = 600_000  # nobody waits for a file's lines one by one
 

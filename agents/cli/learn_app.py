@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents.cli.options import require_extra
+from sluicegate.agents.cli.options import require_extra
 
 learn = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +30,7 @@ def learn_teacher(
     The key is OPENAI_API_KEY. The queries leave this machine: mind what may.
     """
     require_extra("learn teacher", "teacher", "openai", "aiolimiter")
-    from agents.cli.learn_commands import ask_teacher
+    from sluicegate.agents.cli.learn_commands import ask_teacher
 
     ask_teacher(file, out, model, base_url, requests_per_minute, price_in, price_out)
 
@@ -41,7 +41,7 @@ def learn_reviewed(
     out: Annotated[Path, typer.Argument(help="File for the rows.")],
 ) -> None:
     """Turn the reviewers' verdicts into rows to learn from."""
-    from agents.cli.learn_commands import take_verdicts
+    from sluicegate.agents.cli.learn_commands import take_verdicts
 
     take_verdicts(file, out)
 
@@ -67,6 +67,6 @@ def learn_lora(
     Then `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL --apply`.
     """
     require_extra("learn lora", "train", "peft", "torch", "transformers")
-    from agents.cli.learn_commands import tune_checkpoint
+    from sluicegate.agents.cli.learn_commands import tune_checkpoint
 
     tune_checkpoint(checkpoint, out, data, text, profile, epochs, learning_rate, rank)

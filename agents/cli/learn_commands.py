@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from agents.cli.model_commands import show_progress
-from models.evaluation.rows import QueryRow, read_rows
-from models.manifest import Profile
-from models.tuning.reviewed import ReviewedLine, rows_of
-from schemas.errors import ConfigurationError
+from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.data.rows import QueryRow, read_rows
+from sluicegate.models.finetuning.reviewed import ReviewedLine, rows_of
+from sluicegate.schemas.errors import ConfigurationError
 
 
 def ask_teacher(
@@ -29,7 +29,7 @@ def ask_teacher(
     Raises:
         ConfigurationError: `out` cannot be written, or there is no teacher.
     """
-    from models.tuning.teacher import Bill, label
+    from sluicegate.models.finetuning.teacher import Bill, label
 
     texts = [row.written for row in read_rows(file, QueryRow)]
     bill = Bill(price_in, price_out)
@@ -81,7 +81,7 @@ def tune_checkpoint(
     Raises:
         ConfigurationError: `text` cannot be read.
     """
-    from models.tuning.adapter import AdapterPlan, tune
+    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
 
     try:
         texts = text.read_text("utf-8", errors="replace").splitlines() if text else []

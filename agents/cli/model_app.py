@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from models.manifest import Profile, Quantization
+from sluicegate.models.artifacts.manifest import Profile, Quantization
 
 models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at, put in service.")
 
@@ -24,7 +24,7 @@ def models_pull(
     quantization: Annotated[Quantization, typer.Option(help="Type of the compiled weights.")] = "int8_float32",
 ) -> None:
     """Fetch a Qwen3 checkpoint from the hub, compile it and verify it."""
-    from agents.cli.model_commands import describe, pull_with_progress
+    from sluicegate.agents.cli.model_commands import describe, pull_with_progress
 
     describe(pull_with_progress(destination, repo, revision, quantization), destination)
 
@@ -41,7 +41,7 @@ def models_compile(
     name: Annotated[str | None, typer.Option(help="Name of the model; else the source folder's.")] = None,
 ) -> None:
     """Compile a checkpoint to CTranslate2, without torch; replaces a compiled model at the destination, at the end."""
-    from agents.cli.model_commands import compile_with_progress, describe
+    from sluicegate.agents.cli.model_commands import compile_with_progress, describe
 
     manifest = compile_with_progress(source, destination, quantization, profile, adapter, name)
     describe(manifest, destination)
@@ -52,10 +52,10 @@ def models_info(
     folder: Annotated[Path | None, typer.Argument(help="Folder of a compiled model; else SLUICE_MODEL.")] = None,
 ) -> None:
     """Show a compiled model's manifest, after checking its weights against it."""
-    from agents.cli.model_commands import describe
-    from agents.settings import load_settings
-    from models.manifest import read_manifest, verify_weights
-    from models.registry import served_from
+    from sluicegate.agents.cli.model_commands import describe
+    from sluicegate.agents.settings import load_settings
+    from sluicegate.models.artifacts.manifest import read_manifest, verify_weights
+    from sluicegate.models.artifacts.registry import served_from
 
     folder = folder or served_from(load_settings().model).model
     manifest = read_manifest(folder)
@@ -66,7 +66,7 @@ def models_info(
 @models.command("list")
 def models_list(registry: RegistryFolder = None) -> None:
     """List the models of a registry, and which of them is in use or on trial."""
-    from agents.cli.model_commands import list_models, registry_at
+    from sluicegate.agents.cli.model_commands import list_models, registry_at
 
     list_models(registry_at(registry))
 
@@ -74,7 +74,7 @@ def models_list(registry: RegistryFolder = None) -> None:
 @models.command("use")
 def models_use(model: Model, registry: RegistryFolder = None) -> None:
     """Put a model in use: running workers exchange it within seconds and lose nothing. Ends a trial of it."""
-    from agents.cli.model_commands import list_models, registry_at
+    from sluicegate.agents.cli.model_commands import list_models, registry_at
 
     found = registry_at(registry)
     found.use(model)
@@ -84,7 +84,7 @@ def models_use(model: Model, registry: RegistryFolder = None) -> None:
 @models.command("canary")
 def models_canary(model: Model, share: Share, registry: RegistryFolder = None) -> None:
     """Let a model decide a share of the events, the same ones always, in place of the one in use."""
-    from agents.cli.model_commands import list_models, registry_at
+    from sluicegate.agents.cli.model_commands import list_models, registry_at
 
     found = registry_at(registry)
     found.try_out(model, "canary", share)
@@ -94,7 +94,7 @@ def models_canary(model: Model, share: Share, registry: RegistryFolder = None) -
 @models.command("shadow")
 def models_shadow(model: Model, share: Share, registry: RegistryFolder = None) -> None:
     """Let a model decide a share of the events too, for the ledger only; `sluice eval shadow` compares."""
-    from agents.cli.model_commands import list_models, registry_at
+    from sluicegate.agents.cli.model_commands import list_models, registry_at
 
     found = registry_at(registry)
     found.try_out(model, "shadow", share)
@@ -104,7 +104,7 @@ def models_shadow(model: Model, share: Share, registry: RegistryFolder = None) -
 @models.command("rollback")
 def models_rollback(registry: RegistryFolder = None) -> None:
     """End the trial; without one, put the model in use before back in use."""
-    from agents.cli.model_commands import list_models, registry_at
+    from sluicegate.agents.cli.model_commands import list_models, registry_at
 
     found = registry_at(registry)
     found.roll_back()

@@ -10,16 +10,16 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from agents.settings import load_settings
-from models.compile import Progress, compile_checkpoint
-from models.labels import LABELS_VERSION
-from models.lora import read_learnt
-from models.manifest import MANIFEST_FILE, Manifest, Profile, Quantization
-from models.policy import Policy
-from models.prompts import PROMPT_VERSIONS
-from models.pull import pull
-from models.registry import Registry, is_registry
-from schemas.errors import ConfigurationError
+from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.manifest import MANIFEST_FILE, Manifest, Profile, Quantization
+from sluicegate.models.artifacts.registry import Registry, is_registry
+from sluicegate.models.compiler.compile import Progress, compile_checkpoint
+from sluicegate.models.compiler.lora_merge import read_learnt
+from sluicegate.models.compiler.pull import pull
+from sluicegate.models.inference.labels import LABELS_VERSION
+from sluicegate.models.inference.policy import Policy
+from sluicegate.models.inference.prompts import PROMPT_VERSIONS
+from sluicegate.schemas.errors import ConfigurationError
 
 
 @contextmanager

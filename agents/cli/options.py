@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import ConfigurationError
 
 Brokers = Annotated[
     str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agents.cli.options import Brokers
-from schemas.events import OutcomeName
+from sluicegate.agents.cli.options import Brokers
+from sluicegate.schemas.events import OutcomeName
 
 replay = typer.Typer(
     no_args_is_help=True,
@@ -58,9 +58,9 @@ def replay_deadletters(
 
     Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
-    from agents.cli.replay_commands import replay_events
-    from agents.replay import Filter
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.replay_commands import replay_events
+    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.settings import load_settings
 
     wanted = Filter(
         since=since,
@@ -93,9 +93,9 @@ def replay_ledger(
 
     Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
     """
-    from agents.cli.replay_commands import replay_events
-    from agents.replay import Filter
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.replay_commands import replay_events
+    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.settings import load_settings
 
     wanted = Filter(
         since=since,
@@ -122,9 +122,9 @@ def replay_range(
 
     Example: `sluice replay range queries.raw:3:1000-1999 --rate 50`
     """
-    from agents.cli.replay_commands import range_of, replay_events
-    from agents.replay import Filter
-    from agents.settings import load_settings
+    from sluicegate.agents.cli.replay_commands import range_of, replay_events
+    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     wanted = Filter(since=since, until=until, event_ids=frozenset(event_id or ()))

@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from agents.cli.model_commands import show_progress
-from agents.cli.streams import exit_on_sigterm
-from agents.kafka_security import librdkafka_security
-from agents.record_log import RecordLog, Span
-from agents.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
-from agents.settings import Settings
-from agents.topics import require_topics
-from schemas.errors import BrokerUnavailable, ContractError, PublishFailed
+from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.cli.streams import exit_on_sigterm
+from sluicegate.agents.kafka.preflight import require_topics
+from sluicegate.agents.kafka.record_log import RecordLog, Span
+from sluicegate.agents.kafka.security import librdkafka_security
+from sluicegate.agents.replay.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
+from sluicegate.agents.settings import Settings
+from sluicegate.schemas.errors import BrokerUnavailable, ContractError, PublishFailed
 
 _TOPICS_TIMEOUT_S = 10.0
 _EXAMPLES = 5

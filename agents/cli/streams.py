@@ -10,7 +10,7 @@ from threading import Semaphore, Thread
 
 import orjson
 
-from schemas.errors import ContractError
+from sluicegate.schemas.errors import ContractError
 
 
 def exit_on_sigterm() -> None:

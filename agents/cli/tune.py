@@ -9,14 +9,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from agents.cli.model_commands import show_progress
-from agents.decider import load_engine
-from agents.settings import Settings
-from models.engine import Engine
-from models.machine import Tuned, measure
-from models.manifest import read_manifest
-from models.registry import served_from
-from schemas.errors import ConfigurationError
+from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.deciding.decider import load_engine
+from sluicegate.agents.settings import Settings
+from sluicegate.models.artifacts.manifest import read_manifest
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.capacity import Tuned, measure
+from sluicegate.models.inference.engine import Engine
+from sluicegate.schemas.errors import ConfigurationError
 
 
 def tune_model(settings: Settings, out: Path, price: float) -> None:

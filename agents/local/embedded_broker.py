@@ -15,8 +15,8 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from agents.local.tethered import start_tethered, stop_tethered
-from schemas.errors import BrokerUnavailable, ConfigurationError
+from sluicegate.agents.local.tethered import start_tethered, stop_tethered
+from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
 
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from agents.local.otlp_receiver import ReceivedSpan, Value
-from agents.telemetry import semconv
+from sluicegate.agents.local.otlp_receiver import ReceivedSpan, Value
+from sluicegate.agents.telemetry import semconv
 
 _SHOWN = {
     semconv.MESSAGING_DESTINATION_PARTITION_ID: "partition",

@@ -30,15 +30,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
-from agents.local.tethered import start_worker, stop_tethered
-from agents.local.trace_tree import draw
-from agents.settings import Settings, load_settings
-from agents.telemetry.trace_context import inject
-from agents.topics import create_topics, topic_configs
-from schemas.codec import event_id_of
-from schemas.errors import SluicegateError
+from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
+from sluicegate.agents.local.tethered import start_worker, stop_tethered
+from sluicegate.agents.local.trace_tree import draw
+from sluicegate.agents.settings import Settings, load_settings
+from sluicegate.agents.telemetry.trace_context import inject
+from sluicegate.schemas.codec import event_id_of
+from sluicegate.schemas.errors import SluicegateError
 
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 20.0
@@ -155,11 +155,11 @@ def _stay(console: Console, settings: Settings, worker: subprocess.Popen[bytes],
 
 def _command() -> str:
     """How this program was called."""
-    return "python -m agents" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
+    return "python -m sluicegate" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
 
 
 def _read_sample() -> list[_Query]:
-    lines = files("agents.local").joinpath("sample.jsonl").read_bytes().splitlines()
+    lines = files("sluicegate.agents.local").joinpath("sample.jsonl").read_bytes().splitlines()
     queries = []
     for row in map(orjson.loads, lines):
         if "record" in row:

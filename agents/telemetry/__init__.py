@@ -1,5 +1,5 @@
 """Traces, metrics and logs of a worker; `Telemetry` is the face of it."""
 
-from agents.telemetry.telemetry import EventSpan, Outcome, Telemetry
+from sluicegate.agents.telemetry.telemetry import EventSpan, Outcome, Telemetry
 
 __all__ = ["EventSpan", "Outcome", "Telemetry"]

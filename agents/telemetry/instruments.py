@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from agents.telemetry import semconv
+from sluicegate.agents.telemetry import semconv
 
 # The messaging conventions' buckets, with finer ones in front for stages that take microseconds.
 _SECONDS = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -28,7 +28,7 @@ _LEVELS = {
     "opentelemetry.trace": logging.ERROR,
 }
 _SILENCE_S = 60.0
-_TALKATIVE = ("opentelemetry", "aiokafka", "agents.publisher")
+_TALKATIVE = ("opentelemetry", "aiokafka", "sluicegate.agents.kafka.publisher")
 """The last has what librdkafka says."""
 
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 
-from agents.telemetry import semconv
+from sluicegate.agents.telemetry import semconv
 
 log = logging.getLogger(__name__)
 

@@ -36,10 +36,10 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
-from agents.telemetry import semconv, trace_context
-from agents.telemetry.instruments import Instruments
-from agents.telemetry.otlp_export import OtlpExport
-from agents.telemetry.trace_context import Headers
+from sluicegate.agents.telemetry import semconv, trace_context
+from sluicegate.agents.telemetry.instruments import Instruments
+from sluicegate.agents.telemetry.otlp_export import OtlpExport
+from sluicegate.agents.telemetry.trace_context import Headers
 
 Stage = Literal["normalise", "queue", "model", "validate", "publish"]
 """An event's stages, in order. "model" and "publish" have methods of their own: `record_model`, `publish_span`."""

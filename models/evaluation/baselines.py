@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 from symspellpy import SymSpell
 
-from models.evaluation.calibration import Floats
+from sluicegate.models.evaluation.calibration import Floats
 
 _EDITS: Final = 2
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.evaluation.rows import IntentRow
-from models.labels import Intent
-from schemas.errors import ContractError
+from sluicegate.models.data.rows import IntentRow
+from sluicegate.models.inference.labels import Intent
+from sluicegate.schemas.errors import ContractError
 
 OUT_OF_SCOPE = "out_of_scope"
 
@@ -26,7 +26,7 @@ def expected_intents(rows: Sequence[IntentRow]) -> list[Intent]:
     """The intent of each row; out of scope is `Intent.OTHER`.
 
     Raises:
-        ContractError: a domain that is none of `models.labels.Intent`.
+        ContractError: a domain that is none of `models.inference.labels.Intent`.
     """
     known = {intent.value: intent for intent in Intent} | {OUT_OF_SCOPE: Intent.OTHER}
     if unknown := {row.domain for row in rows} - set(known):

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from models.compile import Progress
-from models.engine import EncodedQuery, Engine, Judgement
-from models.normalise import normalise
+from sluicegate.models.compiler.compile import Progress
+from sluicegate.models.inference.engine import EncodedQuery, Engine, Judgement
+from sluicegate.models.text.normalise import normalise
 
 _BATCH: Final = 64
 

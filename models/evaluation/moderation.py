@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from models.evaluation.calibration import Calibration, Floats, calibrate, tempered
-from models.evaluation.rows import ModerationRow
-from models.evaluation.thresholds import ThresholdChoice, choose_thresholds
-from models.labels import ALLOW, LABELS
-from models.policy import Policy, Verdict
+from sluicegate.models.data.rows import ModerationRow
+from sluicegate.models.evaluation.calibration import Calibration, Floats, calibrate, tempered
+from sluicegate.models.evaluation.thresholds import ThresholdChoice, choose_thresholds
+from sluicegate.models.inference.labels import ALLOW, LABELS
+from sluicegate.models.inference.policy import Policy, Verdict
 
 
 class Detection(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
-from models.evaluation.calibration import Bin
-from models.evaluation.intent import IntentScores
-from models.evaluation.moderation import ModerationScores
-from models.evaluation.rewrite import RewriteScores
-from models.evaluation.shadow import ShadowScores
-from models.evaluation.thresholds import CATCH, ESCALATE
+from sluicegate.models.evaluation.calibration import Bin
+from sluicegate.models.evaluation.intent import IntentScores
+from sluicegate.models.evaluation.moderation import ModerationScores
+from sluicegate.models.evaluation.rewrite import RewriteScores
+from sluicegate.models.evaluation.shadow import ShadowScores
+from sluicegate.models.evaluation.thresholds import CATCH, ESCALATE
 
 _PLOT: Final = 260
 _COLOURS: Final = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e")

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from models.evaluation.rows import QueryRow
-from models.normalise import normalise
-from models.training.corruption import corrupt
+from sluicegate.models.data.corruption import corrupt
+from sluicegate.models.data.rows import QueryRow
+from sluicegate.models.text.normalise import normalise
 
 SEED: Final = 7
 TOP: Final = 10

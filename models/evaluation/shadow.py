@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from schemas.errors import ContractError
-from schemas.events import LedgerRecord
+from sluicegate.schemas.errors import ContractError
+from sluicegate.schemas.events import LedgerRecord
 
 _EXAMPLES: Final = 10
 

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.calibration import Floats
-from models.labels import LABELS, Category
-from models.policy import Policy
-from schemas.events import Threshold
+from sluicegate.models.evaluation.calibration import Floats
+from sluicegate.models.inference.labels import LABELS, Category
+from sluicegate.models.inference.policy import Policy
+from sluicegate.schemas.events import Threshold
 
 CATCH: Final = 0.99
 ESCALATE: Final = 0.20

@@ -17,7 +17,7 @@ from rich.table import Table
 from tests.chaos.faults import FAULTS, TWENTY_KILLS, random_mix
 from tests.chaos.proxy import Proxies
 from tests.chaos.scenario import Fault, Row, run
-from tests.kafka_cluster import ApacheKafka, available
+from tests.support.kafka_cluster import ApacheKafka, available
 
 
 def main(

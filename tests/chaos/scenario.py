@@ -15,12 +15,12 @@ from typing import Final
 import httpx
 from confluent_kafka import KafkaException
 
-from agents.local.tethered import start_worker, stop_tethered
+from sluicegate.agents.local.tethered import start_worker, stop_tethered
 from tests.chaos.producer import SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
-from tests.integration.worker_process import Stream, free_port, fresh_stream, wait_for
-from tests.kafka_cluster import ApacheKafka
+from tests.support.kafka_cluster import ApacheKafka
+from tests.support.worker_process import Stream, free_port, fresh_stream, wait_for
 
 SESSION_MS: Final = 6_000
 PARTITIONS: Final = 6

@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.faults import FAULTS
 from tests.chaos.proxy import Proxies
 from tests.chaos.scenario import run
-from tests.kafka_cluster import ApacheKafka, available
+from tests.support.kafka_cluster import ApacheKafka, available
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 from confluent_kafka import Message
 
 from tests.chaos.producer import Kind, kind_of
-from tests.integration.accounts import DEMANDED, expected_event_id
-from tests.integration.worker_process import Output
+from tests.support.accounts import DEMANDED, expected_event_id
+from tests.support.worker_process import Output
 
 OUTCOMES: Mapping[Kind, str] = {"allow": "allowed", "block": "blocked", "review": "review", "poison": "deadletter"}
 

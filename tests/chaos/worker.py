@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from agents.serving import Loaded
-from agents.settings import Settings, load_settings
-from agents.worker import run_worker
-from models.batch_cost import BatchCost
-from models.engine import EncodedQuery, Judgement
-from models.labels import LABELS, Category
-from models.manifest import read_manifest
-from models.policy import Policy, Ruling, Verdict
-from models.registry import served_from
+from sluicegate.agents.deciding.live_models import Loaded
+from sluicegate.agents.process.start import run_worker
+from sluicegate.agents.settings import Settings, load_settings
+from sluicegate.models.artifacts.manifest import read_manifest
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.engine import EncodedQuery, Judgement
+from sluicegate.models.inference.labels import LABELS, Category
+from sluicegate.models.inference.policy import Policy, Ruling, Verdict
 
 HANG_S: Final = 4.0
 
@@ -27,7 +27,7 @@ _HASH: Final = "0" * 64
 
 
 class ScriptedEngine:
-    """A `models.engine.Engine` in name only."""
+    """A `models.inference.engine.Engine` in name only."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
 

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.topics import create_topics
-from tests.kafka_cluster import ApacheKafka, available
+from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from tests.support.kafka_cluster import ApacheKafka, available
 
 TopicMaker: TypeAlias = Callable[..., str]
 """`topics("recall", partitions=4, config={})` makes a topic and returns its name, which no other test has."""

@@ -14,13 +14,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agents.cli.app import app
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.settings import Settings, load_settings
-from agents.topics import create_topics
-from tests.compiled import compiled_tiny
+from sluicegate.agents.cli.app import app
+from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from sluicegate.agents.settings import Settings, load_settings
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Stream, free_port, make_stream
+from tests.support.compiled import compiled_tiny
+from tests.support.worker_process import Stream, free_port, make_stream
 
 NOBODY = {"SLUICE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
@@ -30,7 +30,7 @@ def sluice(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one command to its end, `given` on its standard input."""
     return subprocess.run(
-        [sys.executable, "-m", "agents", *arguments],
+        [sys.executable, "-m", "sluicegate", *arguments],
         input=given,
         env={**os.environ, "COLUMNS": "200", "SLUICE_HTTP_PORT": str(free_port()), **(environment or {})},
         capture_output=True,
@@ -133,7 +133,7 @@ def test_300_lines_keep_their_order_and_take_seconds() -> None:
 
 def test_a_line_is_answered_before_the_next_one_comes() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "agents", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "sluicegate", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -176,7 +176,7 @@ def test_a_reader_that_leaves_ends_the_gate_quietly(arguments: list[str], tmp_pa
     with (
         given.open("rb") as stdin,
         subprocess.Popen(
-            [sys.executable, "-m", "agents", "gate", *arguments],
+            [sys.executable, "-m", "sluicegate", "gate", *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -191,7 +191,7 @@ def test_a_reader_that_leaves_ends_the_gate_quietly(arguments: list[str], tmp_pa
 
 def test_an_interrupt_ends_the_gate_although_its_input_is_open() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "agents", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "sluicegate", "gate", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -204,7 +204,7 @@ def test_an_interrupt_ends_the_gate_although_its_input_is_open() -> None:
 
 def test_an_argument_that_is_not_utf8_is_refused() -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "agents", "gate", b"red \xff shoes"], capture_output=True, timeout=60, check=False
+        [sys.executable, "-m", "sluicegate", "gate", b"red \xff shoes"], capture_output=True, timeout=60, check=False
     )
     assert (finished.returncode, finished.stdout) == (65, b"")
     assert finished.stderr == b"sluice: argument 1 is not UTF-8\n"
@@ -289,7 +289,7 @@ def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
     assert as_they_are.returncode == 0
 
     with subprocess.Popen(
-        [sys.executable, "-m", "agents", "tail", "raw", "--from-beginning"],
+        [sys.executable, "-m", "sluicegate", "tail", "raw", "--from-beginning"],
         env={**os.environ, **stream.environment},
         stdout=subprocess.PIPE,
     ) as tail:
@@ -311,7 +311,7 @@ def test_tail_says_that_the_broker_has_gone() -> None:
             environment = {**os.environ, "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
             create_topics(broker.bootstrap_servers, {"queries.raw": {}}, 1, 1)
             assert sluice("produce", "red shoes", environment=environment).returncode == 0
-            command = [sys.executable, "-m", "agents", "tail", "raw", "--from-beginning"]
+            command = [sys.executable, "-m", "sluicegate", "tail", "raw", "--from-beginning"]
             tail = stack.enter_context(
                 subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             )

@@ -6,7 +6,7 @@ import orjson
 from confluent_kafka import Producer
 
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import make_stream, run_worker
+from tests.support.worker_process import make_stream, run_worker
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 COUNT = 200

@@ -4,11 +4,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from models.training.products import product_query
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from sluicegate.models.data.products import product_query
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Stream, make_stream, run_worker, wait_for
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.kafka_client import Record
+from tests.support.worker_process import Stream, make_stream, run_worker, wait_for
 
 COUNT = 2000
 SESSION_MS = 6_000  # the least that Kafka allows: the new worker waits for the dead one's session to end

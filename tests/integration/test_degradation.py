@@ -11,12 +11,12 @@ import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.topics import create_topics
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import fresh_stream, make_stream, original, run_worker, wait_for
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.kafka_client import Record
+from tests.support.worker_process import fresh_stream, make_stream, original, run_worker, wait_for
 
 SESSION_MS = 6_000
 TINY = {"max.message.bytes": "100"}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import orjson
 
-from tests.compiled import compiled_tiny
-from tests.integration.accounts import DEMANDED
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import make_stream, run_worker
-from tests.kafka_client import Record
+from tests.support.accounts import DEMANDED
+from tests.support.compiled import compiled_tiny
+from tests.support.kafka_client import Record
+from tests.support.worker_process import make_stream, run_worker
 
 
 def query(text: str, event_id: str | None = None) -> Record:

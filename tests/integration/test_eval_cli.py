@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.settings import EMBEDDED_MODEL
-from models.manifest import read_manifest
+from sluicegate.agents.settings import EMBEDDED_MODEL
+from sluicegate.models.artifacts.manifest import read_manifest
 from tests.integration.test_cli import sluice
 
 MODERATION: Sequence[dict[str, str]] = (

@@ -5,15 +5,15 @@ from typing import Any
 import orjson
 from confluent_kafka import Message
 
-from models.labels import Category
-from models.training import safe
-from models.training.corruption import corrupt
-from models.training.products import product_query
-from models.training.unsafe import unsafe
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from sluicegate.models.data import safe
+from sluicegate.models.data.corruption import corrupt
+from sluicegate.models.data.products import product_query
+from sluicegate.models.data.unsafe import unsafe
+from sluicegate.models.inference.labels import Category
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import make_stream, run_worker, wait_for
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.kafka_client import Record
+from tests.support.worker_process import make_stream, run_worker, wait_for
 
 PARTITIONS = 4
 

@@ -5,10 +5,10 @@ from typing import Any
 import orjson
 from confluent_kafka import Message
 
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Output, make_stream, original, run_worker
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.kafka_client import Record
+from tests.support.worker_process import Output, make_stream, original, run_worker
 
 COUNT = 2000
 MEGABYTE = 999_000  # the clients' default limit leaves this much

@@ -7,13 +7,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from models.training.products import product_query
-from tests.compiled import compiled_twins
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
+from sluicegate.models.data.products import product_query
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.test_cli import sluice
-from tests.integration.worker_process import make_stream, run_worker, wait_for
-from tests.kafka_client import Record
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.compiled import compiled_twins
+from tests.support.kafka_client import Record
+from tests.support.worker_process import make_stream, run_worker, wait_for
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import pytest
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped] # it ships no types
 
-from agents.publisher import MAX_MESSAGE_BYTES, Delivered, Publisher
-from schemas.errors import PublishFailed
+from sluicegate.agents.kafka.publisher import MAX_MESSAGE_BYTES, Delivered, Publisher
+from sluicegate.schemas.errors import PublishFailed
 from tests.integration.conftest import Broker, TopicMaker
-from tests.kafka_client import consume_all, end_offsets
+from tests.support.kafka_client import consume_all, end_offsets
 
 NOBODY = "127.0.0.1:1"
 

@@ -19,18 +19,18 @@ from confluent_kafka import Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
-from agents.cli.app import app
-from agents.local.embedded_broker import EmbeddedBroker
-from agents.record_log import RecordLog, position_of
-from schemas.codec import encode, value_hash
-from schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
-from tests.compiled import compiled_script, compiled_tiny, edit_manifest
-from tests.integration.accounts import assert_accounted_for, assert_contracts_hold
+from sluicegate.agents.cli.app import app
+from sluicegate.agents.kafka.record_log import RecordLog, position_of
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from sluicegate.schemas.codec import encode, value_hash
+from sluicegate.schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
 from tests.integration.conftest import Broker, TopicMaker
 from tests.integration.test_cli import NOBODY, sluice
-from tests.integration.worker_process import Output, Stream, fresh_stream, make_stream, run_worker, wait_for
-from tests.kafka_client import Record, produce_all
-from tests.kafka_cluster import available
+from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
+from tests.support.kafka_client import Record, produce_all
+from tests.support.kafka_cluster import available
+from tests.support.worker_process import Output, Stream, fresh_stream, make_stream, run_worker, wait_for
 
 POISON: Sequence[Record] = [
     (None, b"\xff\xfe\x00broken", [("kind", b"poison"), ("kind", None), ("raw", b"\x00\xff")]),
@@ -387,7 +387,7 @@ def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
     """A replay of `count` events, 20 a second."""
     write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, count))])
     return subprocess.Popen(
-        [sys.executable, "-m", "agents", "replay", "ledger", "--rate", "20"],
+        [sys.executable, "-m", "sluicegate", "replay", "ledger", "--rate", "20"],
         env={**os.environ, **stream.environment, "SLUICE_PUBLISH_TIMEOUT_MS": "1000"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -23,9 +23,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ResourceType,
 )
 
-from tests.integration.accounts import assert_accounted_for
-from tests.integration.worker_process import Stream, free_port, fresh_stream, run_worker, wait_for
-from tests.kafka_cluster import SecuredKafka, available
+from tests.support.accounts import assert_accounted_for
+from tests.support.kafka_cluster import SecuredKafka, available
+from tests.support.worker_process import Stream, free_port, fresh_stream, run_worker, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def refused(stream: Stream, settings: Mapping[str, str]) -> str:
     """The one line of a worker that does not start."""
     given = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
     finished = subprocess.run(
-        [sys.executable, "-m", "agents", "worker"],
+        [sys.executable, "-m", "sluicegate", "worker"],
         env={**os.environ, **stream.environment, "SLUICE_HTTP_PORT": str(free_port()), **given},
         capture_output=True,
         timeout=60,

@@ -3,10 +3,11 @@ import time
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from agents.topics import create_topics, describe_topics, require_topics
-from schemas.errors import BrokerUnavailable, ConfigurationError
+from sluicegate.agents.kafka.admin import create_topics, describe_topics
+from sluicegate.agents.kafka.preflight import require_topics
+from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
 from tests.integration.conftest import Broker, TopicMaker
-from tests.kafka_client import committed_offsets, end_offsets, produce_all
+from tests.support.kafka_client import committed_offsets, end_offsets, produce_all
 
 NOBODY = "127.0.0.1:1"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.local.otlp_receiver import OtlpReceiver, ReceivedPoint, ReceivedSpan
+from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedPoint, ReceivedSpan
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import make_stream, run_worker
-from tests.kafka_client import Record
+from tests.support.kafka_client import Record
+from tests.support.worker_process import make_stream, run_worker
 
 TRACE_ID, PRODUCER_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{PRODUCER_SPAN}-01".encode()

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.worker_process import Stream, make_stream, run_worker, wait_for
+from tests.support.worker_process import Stream, make_stream, run_worker, wait_for
 
 SESSION_MS = 6_000
 

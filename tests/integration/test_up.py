@@ -12,7 +12,7 @@ import pytest
 @pytest.fixture(scope="module")
 def shown() -> subprocess.CompletedProcess[str]:
     """One run of `sluice up`, which brings its own broker."""
-    command = [sys.executable, "-m", "agents", "up"]
+    command = [sys.executable, "-m", "sluicegate", "up"]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -22,7 +22,10 @@ def test_it_ends_by_itself_and_without_complaint(shown: subprocess.CompletedProc
 
 
 def test_every_record_of_the_sample_has_an_outcome(shown: subprocess.CompletedProcess[str]) -> None:
-    sample = [orjson.loads(line) for line in files("agents.local").joinpath("sample.jsonl").read_bytes().splitlines()]
+    sample = [
+        orjson.loads(line)
+        for line in files("sluicegate.agents.local").joinpath("sample.jsonl").read_bytes().splitlines()
+    ]
     assert f"{len(sample)} records, {len(sample)} outcomes" in shown.stdout
     outcomes = re.findall(r"^ \S.* (allowed|blocked|review|deadletter) ", shown.stdout, re.MULTILINE)
     assert len(outcomes) == len(sample)
@@ -40,7 +43,7 @@ def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.C
 
 
 def test_what_is_kept_says_how_to_reach_it_and_when_its_worker_ends() -> None:
-    command = [sys.executable, "-m", "agents", "up", "--keep"]
+    command = [sys.executable, "-m", "sluicegate", "up", "--keep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
         assert kept.stdout is not None
         try:

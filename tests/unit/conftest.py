@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compiled import compiled_twins
+from tests.support.compiled import compiled_twins
 
 
 @pytest.fixture(scope="module")

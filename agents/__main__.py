@@ -1,5 +1,0 @@
-"""``python -m agents``: the same as ``sluice``."""
-
-from agents.cli import main
-
-main()

@@ -1,0 +1,190 @@
+"""One query's decision: normalise, encode, wait for the engine, or degrade by policy. No Kafka here.
+
+The gate agent and ``sluice gate`` decide through the same object, so they cannot differ.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final, Generic, Literal, TypeVar
+
+import msgspec
+
+from sluicegate.agents.deciding.answer_cache import AnswerCache, Source
+from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
+from sluicegate.agents.settings import Settings
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.inference.engine import EncodedQuery, Engine, Judgement
+from sluicegate.models.inference.policy import Ruling, Verdict
+from sluicegate.models.text.normalise import normalise
+from sluicegate.schemas.errors import CompiledModelError, ContractError, EngineFailed, EventFailed
+
+logger = logging.getLogger(__name__)
+
+OwnerT = TypeVar("OwnerT")
+BatchObserver = Callable[[Sequence[OwnerT], Sequence[Judgement], int, int], None]
+"""Told of every batch: whose queries they were, the answers, when it started and when it ended (`time.time_ns`)."""
+
+_SILENCE_S: Final = 60.0
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided about a query, why, and when each stage was (`time.time_ns`).
+
+    `degraded` names the error that kept the model from answering; then the policy judged. `batched` is None unless the
+    model was asked about this very query.
+    """
+
+    text: str
+    normalisation: tuple[str, ...]
+    judgement: Judgement
+    answered_by: Source | Literal["policy"]
+    degraded: str | None
+    batched: Batched[Judgement] | None
+    normalise_started_ns: int
+    normalise_ended_ns: int
+
+    @property
+    def reason_codes(self) -> list[str]:
+        """Every code, in the order of the stages."""
+        degraded = [f"degraded:{self.degraded}"] if self.degraded else []
+        return [*self.normalisation, *degraded, self.judgement.ruling.reason, *self.judgement.codes]
+
+
+def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
+    """The engine of the model in `folder`, else of the one that `settings` serve, once it has judged a first query.
+
+    Raises:
+        CompiledModelError: the model's folder cannot be served.
+    """
+    folder = folder or served_from(settings.model).model
+    engine = Engine(
+        folder,
+        thresholds=settings.thresholds,
+        device=settings.device,
+        compute_type=settings.compute_type,
+        intra_threads=settings.threads,
+        replicas=settings.replicas,
+        cost=settings.batch_cost,
+        max_query_tokens=settings.max_query_tokens,
+        max_answer_tokens=settings.max_answer_tokens,
+    )
+    try:
+        engine.judge([engine.encode("red shoes")])
+    except EngineFailed as error:
+        raise CompiledModelError(f"{folder} cannot judge: {error}. Compile the model again.") from None
+    return engine
+
+
+class Decider(Generic[OwnerT]):
+    """Decides queries, each on behalf of an owner (an event's span) that the batch observer is told about."""
+
+    def __init__(
+        self, engine: Engine, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], Judgement]", settings: Settings
+    ) -> None:
+        self.engine = engine
+        self._batcher = batcher
+        self._max_chars = settings.max_query_chars
+        self._deadline_s = settings.deadline_ms / 1000
+        self._shed_after_s = settings.shed_after_ms / 1000
+        self._cache = AnswerCache(settings.cache_size, settings.cache_ttl_s)
+        self._fail: Literal["closed", "open"] = settings.fail
+        self._silent_until: dict[str, float] = {}
+        self._deciding = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, engine: Engine, settings: Settings, observe_batch: BatchObserver[OwnerT] | None = None
+    ) -> AsyncIterator["Decider[OwnerT]"]:
+        """A decider with a running micro-batcher, in whose threads `observe_batch` runs."""
+
+        def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[Judgement]:
+            started_ns = time.time_ns()
+            judgements = engine.judge([query for query, _ in batch])
+            if observe_batch:
+                observe_batch([owner for _, owner in batch], judgements, started_ns, time.time_ns())
+            return judgements
+
+        async with MicroBatcher(
+            judge,
+            length=lambda item: len(item[0].tokens),
+            cost=engine.cost,
+            batch_size=settings.batch_size,
+            capacity=settings.queue_size,
+            replicas=settings.replicas,
+        ) as batcher:
+            yield cls(engine, batcher, settings)
+
+    @property
+    def queue_depth(self) -> int:
+        """Queries that wait for the engine."""
+        return self._batcher.depth
+
+    async def idle(self) -> None:
+        """Wait until no decision is under way."""
+        await self._idle.wait()
+
+    async def decide(
+        self, query: str, owner: OwnerT, *, deadline_ms: int | None = None, age_s: float = 0.0
+    ) -> Decision:
+        """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
+
+        A query is worth the model only for so long: `age_s`, how long it has waited already, counts against
+        `SLUICE_SHED_AFTER_MS`.
+
+        Raises:
+            ContractError: nothing is left of the query once it is normalised.
+        """
+        self._deciding += 1
+        self._idle.clear()
+        try:
+            return await self._decide(query, owner, self._time_left_s(deadline_ms, age_s))
+        finally:
+            self._deciding -= 1
+            if not self._deciding:
+                self._idle.set()
+
+    def _time_left_s(self, deadline_ms: int | None, age_s: float) -> float:
+        limits = [self._deadline_s]
+        if deadline_ms:
+            limits.append(deadline_ms / 1000)
+        if self._shed_after_s:
+            limits.append(self._shed_after_s - age_s)
+        return min(limits)
+
+    async def _decide(self, query: str, owner: OwnerT, time_left_s: float) -> Decision:
+        deadline = asyncio.get_running_loop().time() + time_left_s
+        started_ns = time.time_ns()
+        normalised = normalise(query, max_chars=self._max_chars)
+        if not normalised.text:
+            raise ContractError("nothing is left after normalisation: send words - at `$.query`")
+        encoded = self.engine.encode(normalised.text)
+        ended_ns = time.time_ns()
+        decided = partial(Decision, encoded.text, tuple(normalised.codes))
+        try:
+            found = await self._cache.answer(
+                encoded.text, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
+            )
+        except EventFailed as error:
+            self._say(error)
+            return decided(self._degrade(encoded), "policy", type(error).__name__, None, started_ns, ended_ns)
+        return decided(found.judgement, found.source, None, found.batched, started_ns, ended_ns)
+
+    def _say(self, error: EventFailed) -> None:
+        """One line a minute for each kind of failure: a broken model fails on every event."""
+        now, kind = time.monotonic(), type(error).__name__
+        if now >= self._silent_until.get(kind, 0):
+            self._silent_until[kind] = now + _SILENCE_S
+            logger.error("deciding without the model (fail %s): %s: %s", self._fail, kind, error)
+
+    def _degrade(self, query: EncodedQuery) -> Judgement:
+        verdict = Verdict.REVIEW if self._fail == "closed" else Verdict.ALLOW
+        ruling = Ruling(verdict, None, 0.0, f"fail_{self._fail}")
+        return Judgement(ruling, lexical=query.text, semantic=query.text, codes=query.codes)

@@ -1,0 +1,242 @@
+"""From a decision to the events it demands. Pure functions: the same decision gives the same events.
+
+allow   ─► recall, ranking          review ─► review
+block   ─► blocked                  error  ─► deadletter          always ─► ledger
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypedDict
+
+import msgspec
+from rapidfuzz.fuzz import ratio
+
+from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.kafka.publisher import Delivered
+from sluicegate.agents.kafka.record import Record
+from sluicegate.models.inference.labels import LABELS_VERSION
+from sluicegate.models.inference.policy import Policy, Verdict
+from sluicegate.schemas.codec import value_hash
+from sluicegate.schemas.events import (
+    Blocked,
+    Context,
+    DeadLetter,
+    LedgerRecord,
+    OutcomeName,
+    OutputEvent,
+    Position,
+    Ranking,
+    RawQuery,
+    Recall,
+    RecordHeader,
+    Review,
+    Score,
+    StageLatencies,
+    Threshold,
+    Tokens,
+)
+from sluicegate.schemas.events import Decision as DecisionTrace
+
+_OUTCOMES: Mapping[Verdict, OutcomeName] = {
+    Verdict.ALLOW: "allowed",
+    Verdict.BLOCK: "blocked",
+    Verdict.REVIEW: "review",
+}
+_LONGEST_ERROR = 1000
+_TELLING_WORDS = 6
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What every output of one event repeats."""
+
+    event_id: str
+    event_time: datetime
+    model_version: str
+    prompt_version: str
+
+    def fields(self) -> "_OutputFields":
+        """The fields of `schemas.events.Output`, processed now."""
+        return {
+            "event_id": self.event_id,
+            "event_time": self.event_time,
+            "processing_time": datetime.now(UTC),
+            "model_version": self.model_version,
+            "prompt_version": self.prompt_version,
+        }
+
+
+class _OutputFields(TypedDict):
+    event_id: str
+    event_time: datetime
+    processing_time: datetime
+    model_version: str
+    prompt_version: str
+
+
+def outcome_of(decision: Decision) -> OutcomeName:
+    """The name of the outcome that a decision demands."""
+    return _OUTCOMES[decision.judgement.ruling.verdict]
+
+
+def decided(raw: RawQuery, decision: Decision, stamp: Stamp) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
+    """The outcome's name and its events, each with the name of its topic."""
+    verdict = decision.judgement.ruling.verdict
+    outcome = outcome_of(decision)
+    context = Context(user_id=raw.user_id, session_id=raw.session_id, locale=raw.locale, surface=raw.surface)
+    if verdict is Verdict.BLOCK:
+        return outcome, [("blocked", _blocked(decision, stamp, context))]
+    if verdict is Verdict.REVIEW:
+        return outcome, [("review", _review(decision, stamp, context))]
+    return outcome, [
+        ("recall", _recall(decision, stamp, context)),
+        ("ranking", _ranking(decision, stamp, context)),
+    ]
+
+
+class _UnderstoodFields(TypedDict):
+    query: str
+    lexical: str
+    semantic: str
+    intent: str
+    synonyms: list[str]
+    facets: list[str]
+    reason_codes: list[str]
+    degraded: bool
+    context: Context
+
+
+def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
+    judgement = decision.judgement
+    return {
+        "query": decision.text,
+        "lexical": judgement.lexical,
+        "semantic": judgement.semantic,
+        "intent": judgement.intent,
+        "synonyms": list(judgement.synonyms),
+        "facets": list(judgement.facets),
+        "reason_codes": decision.reason_codes,
+        "degraded": decision.degraded is not None,
+        "context": context,
+    }
+
+
+def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
+    return Recall(**stamp.fields(), **_understood(decision, context))
+
+
+def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
+    return Ranking(
+        **stamp.fields(),
+        intent=decision.judgement.intent,
+        allow_probability=decision.judgement.probabilities.get("allow"),
+        scores=scores(decision),
+        reason_codes=decision.reason_codes,
+        degraded=decision.degraded is not None,
+        context=context,
+    )
+
+
+def scores(decision: Decision) -> list[Score]:
+    """Light nudges for a ranker, each in [0, 1] with its reason in words."""
+    words = len(decision.judgement.lexical.split())
+    fidelity = round(ratio(decision.text.lower(), decision.judgement.lexical.lower()) / 100, 4)
+    nudges = [
+        Score(name="specificity", value=min(1.0, words / _TELLING_WORDS), reason=f"{words} words of {_TELLING_WORDS}"),
+        Score(name="fidelity", value=fidelity, reason="likeness of the lexical query to what the user typed"),
+    ]
+    if allow := decision.judgement.probabilities.get("allow"):
+        nudges.append(Score(name="safety", value=allow, reason="the gate's probability of allow"))
+    return nudges
+
+
+def _blocked(decision: Decision, stamp: Stamp, context: Context) -> Blocked:
+    ruling = decision.judgement.ruling
+    return Blocked(
+        **stamp.fields(),
+        category=ruling.category or "none",
+        probability=ruling.probability,
+        reason=ruling.reason,
+        reason_codes=decision.reason_codes,
+        context=context,
+    )
+
+
+def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
+    return Review(
+        **stamp.fields(),
+        **_understood(decision, context),
+        category=decision.judgement.ruling.category,
+        probabilities=decision.judgement.probabilities,
+        reason=decision.judgement.ruling.reason,
+    )
+
+
+def dead_letter(record: Record, error: Exception, stamp: Stamp, *, omit_value: bool = False) -> DeadLetter:
+    """The record that `error` stopped, whole unless `omit_value`."""
+    return DeadLetter(
+        **stamp.fields(),
+        error_type=type(error).__name__,
+        error=str(error)[:_LONGEST_ERROR] or type(error).__name__,
+        source=record.position,
+        key=record.key,
+        value=None if omit_value else record.value,
+        headers=[RecordHeader(name=name, value=value) for name, value in record.headers],
+        value_omitted=omit_value,
+    )
+
+
+def ledger_record(
+    record: Record,
+    stamp: Stamp,
+    *,
+    outcome: OutcomeName,
+    outputs: Sequence[Delivered],
+    trace_id: str,
+    latency_ms: StageLatencies,
+    decision: Decision | None,
+    policy: Policy,
+    error: Exception | None,
+    with_text: bool,
+    shadow: bool,
+) -> LedgerRecord:
+    """The audit record of one event, or of a candidate's `shadow` of it; `with_text` adds the normalised query."""
+    judgement = decision.judgement if decision else None
+    read = decision.judgement if decision and decision.batched else None
+    return LedgerRecord(
+        **stamp.fields(),
+        source=record.position,
+        outcome=outcome,
+        outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in outputs],
+        trace_id=trace_id,
+        labels_version=LABELS_VERSION,
+        prompt_hash=judgement.prompt_hash if judgement else None,
+        output_hash=judgement.output_hash if judgement else None,
+        tokens=Tokens(
+            input=read.input_tokens if read else 0,
+            output=read.output_tokens if read else 0,
+        ),
+        latency_ms=latency_ms,
+        decision=_trace(decision, policy) if decision else None,
+        validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
+        query=decision.text if decision and with_text else None,
+        shadow=shadow,
+        input_hash=value_hash(record.value),
+        replay_of=record.replay_of,
+    )
+
+
+def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
+    ruling = decision.judgement.ruling
+    thresholds: dict[str, Threshold] = {str(category): limit for category, limit in policy.thresholds.items()}
+    return DecisionTrace(
+        verdict=ruling.verdict.value,
+        category=ruling.category,
+        reason=ruling.reason,
+        probabilities=decision.judgement.probabilities,
+        thresholds=thresholds,
+        normalisation=list(decision.normalisation),
+        reason_codes=decision.reason_codes,
+        intent=decision.judgement.intent,
+        degraded=decision.degraded is not None,
+        answered_by=decision.answered_by,
+    )

@@ -1,0 +1,95 @@
+"""Asking a Kafka cluster what it has. Every function blocks: call it off the event loop."""
+
+import time
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
+    AdminClient,
+    ClusterMetadata,
+)
+
+from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
+
+ADMIN_TIMEOUT_S = 15.0
+
+Security: TypeAlias = Mapping[str, str]
+"""What `agents.kafka.security.librdkafka_security` says."""
+
+NO_SECURITY: Final[Security] = MappingProxyType({})
+
+_ASK_AGAIN_S: Final = 1.0
+_NEAR: Final = 0.85
+"""Likeness from which on a name may be a slip for another."""
+_REFUSALS: Final = {KafkaError._AUTHENTICATION, KafkaError._SSL}
+_TOKENLESS: Final = "Failed to acquire SASL OAUTHBEARER token: "
+
+
+class Cluster:
+    """Asks a cluster, and tells one that refuses us from one that is away."""
+
+    def __init__(self, bootstrap_servers: str, security: Security) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._secured = bool(security)
+        self._refusals: list[str] = []
+        self._trouble = "no answer"
+        self.admin = AdminClient(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "client.id": "sluicegate-admin",
+                "log_level": 0,  # the library writes to stderr by itself; what matters is in our exceptions
+                "error_cb": self._note,  # type: ignore[dict-item]  # the stubs forget callbacks
+                **security,
+            }
+        )
+
+    def metadata(self, timeout_s: float) -> ClusterMetadata:
+        """What the cluster has; raises ConfigurationError or BrokerUnavailable."""
+        give_up = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.admin.list_topics(timeout=min(timeout_s, _ASK_AGAIN_S))
+            except KafkaException as error:
+                self.admin.poll(0)
+                if self._refusals:
+                    raise ConfigurationError(
+                        f"Kafka at {self._bootstrap_servers} refuses us: {self._refusals[0]}: check "
+                        "SLUICE_SECURITY_PROTOCOL, SLUICE_SSL_… and SLUICE_SASL_…"
+                    ) from error
+                if time.monotonic() > give_up:
+                    raise BrokerUnavailable(
+                        f"cannot reach Kafka at {self._bootstrap_servers} within {timeout_s:g} s: {self._trouble}; "
+                        "start it, correct SLUICE_BOOTSTRAP_SERVERS or SLUICE_SECURITY_PROTOCOL, or try everything "
+                        "locally with `sluice up`"
+                    ) from error
+
+    def refuse_missing(self, metadata: ClusterMetadata, names: Collection[str]) -> None:
+        """Raises ConfigurationError when `metadata` lacks a topic."""
+        missing = [name for name in names if name not in metadata.topics]
+        if not missing:
+            return
+        others = set(metadata.topics).difference(names)
+        meant = sorted({other for name in missing for other in get_close_matches(name, others, 1, _NEAR)})
+        raise ConfigurationError(
+            f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}"
+            f"{', or does not let us see it' if self._secured else ''}: create with `sluice topics create`"
+            f"{', unless you meant ' if meant else ''}{', '.join(meant)}"
+        )
+
+    def _note(self, error: KafkaError) -> None:
+        said = error.str()
+        if said.startswith(_TOKENLESS) and '"error"' not in said:  # it gave no answer of RFC 6749, section 5.2
+            self._trouble = f"SLUICE_SASL_TOKEN_URL gives no token: {said.removeprefix(_TOKENLESS)}"
+        elif error.code() in _REFUSALS:
+            self._refusals.append(said)
+        elif error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._trouble = said
+
+
+def kafka_error(error: KafkaException) -> KafkaError:
+    """The reason that librdkafka gave."""
+    reason = error.args[0]
+    return reason if isinstance(reason, KafkaError) else KafkaError(KafkaError.UNKNOWN, str(error))

@@ -1,0 +1,215 @@
+"""Publishing to Kafka from asyncio: `await publisher.publish(...)` returns once every in-sync replica has the record.
+
+    publish() ──► librdkafka's queue ──► broker
+        ▲                                  │ acknowledgement
+        │ futures, a batch at a time       ▼
+    event loop ◄── call_soon_threadsafe ── the thread "sluicegate-publisher", the only one that polls
+
+confluent_kafka's own asyncio producer refuses headers (2.16), and traces travel in them.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from sluicegate.schemas.errors import PublishFailed
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.1
+"""The longest that a close waits for the polling thread to notice."""
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""What the client lets through; far above a topic's usual 1 MiB, so that the topic's own limit decides."""
+
+_REMEDIES = {
+    KafkaError._FATAL: "restart the worker",
+    KafkaError.MSG_SIZE_TOO_LARGE: "raise the topic's max.message.bytes",
+    KafkaError._MSG_TIMED_OUT: "check that the brokers are up and keep pace",
+    KafkaError._UNKNOWN_TOPIC: "create it with `sluice topics create`",
+    KafkaError._UNKNOWN_PARTITION: "create it with `sluice topics create`",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "create it with `sluice topics create`",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "allow this client to write to it",
+    KafkaError.NOT_ENOUGH_REPLICAS: "bring the missing replicas back",
+}
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """Where the broker put a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class _Outgoing(msgspec.Struct, frozen=True):
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    headers: list[tuple[str, str | bytes | None]]
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"") + len(self.key or b"")
+
+
+_Report: TypeAlias = tuple[asyncio.Future[Delivered], int, KafkaError | None, Message]
+
+
+class Publisher:
+    """An idempotent producer whose every publish can be awaited.
+
+    Records leave in the order of the calls to `publish`, also when they had to wait for room; those with one key go to
+    one partition, the same that Java clients choose. Use it on one event loop, between `start` and `flush_and_close`.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        delivery_timeout_s: float,
+        client_id: str = "sluicegate",
+        extra: Mapping[str, str | float] | None = None,
+    ) -> None:
+        """`delivery_timeout_s`: from `publish` to its failure, retries included. `extra`: more librdkafka settings."""
+        self.fatal: Exception | None = None
+        """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
+        self._bootstrap_servers = bootstrap_servers
+        self._delivery_timeout_s = delivery_timeout_s
+        self._settings: dict[str, str | float] = {
+            "bootstrap.servers": bootstrap_servers,
+            "client.id": client_id,
+            "enable.idempotence": "true",
+            "acks": "all",
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 0.2,  # an event's outputs leave together; 1 adds a millisecond to each acknowledgement, 5 five
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "delivery.timeout.ms": int(delivery_timeout_s * 1000),
+            "reconnect.backoff.max.ms": 1000,  # the default of 10 s can outlast the delivery timeout
+            "topic.metadata.propagation.max.ms": 2000,  # name a missing topic; with 30 s it is just "timed out"
+            **(extra or {}),
+        }
+        self._pending: set[asyncio.Future[Delivered]] = set()
+        self._reports: list[_Report] = []
+        self._door = asyncio.Lock()
+        self._behind_door: set[asyncio.Task[Delivered]] = set()
+        self._room = asyncio.Event()
+        self._close_at: float | None = None
+
+    @property
+    def outstanding(self) -> int:
+        """Records handed over and not yet acknowledged or given up."""
+        return len(self._pending)
+
+    async def start(self) -> None:
+        """Start the polling thread. Does not wait for the broker: records wait for it, each up to its time-out."""
+        self._loop = asyncio.get_running_loop()
+        self._producer = Producer(self._settings, logger=logger)
+        self._thread = threading.Thread(target=self._poll_until_closed, name="sluicegate-publisher", daemon=True)
+        self._thread.start()
+
+    def publish(
+        self, topic: str, value: bytes | None, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> asyncio.Future[Delivered]:
+        """Publish one record; the future says where it is, once all in-sync replicas have it, or has PublishFailed.
+
+        The record is handed over before this returns, or waits while the queue is full. Cancelling the future stops
+        the waiting; a record already handed over may still be delivered.
+        """
+        record = _Outgoing(topic, value, key, [*headers])
+        if not self._behind_door and (handed_over := self._hand_over(record)):
+            return handed_over
+        waiting = self._loop.create_task(self._publish_when_there_is_room(record))
+        self._behind_door.add(waiting)
+        waiting.add_done_callback(self._behind_door.discard)
+        return waiting
+
+    async def _publish_when_there_is_room(self, record: _Outgoing) -> Delivered:
+        async with self._door:  # first come, first served: whoever waits for room holds back those behind
+            while (handed_over := self._hand_over(record)) is None:
+                self._room.clear()
+                await self._room.wait()
+        return await handed_over
+
+    def _hand_over(self, record: _Outgoing) -> asyncio.Future[Delivered] | None:
+        """The future of `record`'s delivery; None when there is no room for it."""
+        future: asyncio.Future[Delivered] = self._loop.create_future()
+        report = partial(self._reported, future, record.size)
+        if self._close_at is not None:
+            future.set_exception(PublishFailed(f"cannot publish to {record.topic}: the publisher is closed"))
+            return future
+        try:
+            self._producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)
+        except BufferError:
+            return None
+        except KafkaException as error:
+            future.set_exception(self._failure(record.topic, record.size, error.args[0]))
+            return future
+        self._pending.add(future)
+        return future
+
+    async def flush_and_close(self, timeout_s: float) -> None:
+        """Wait up to `timeout_s` for the acknowledgements still out, then give up on the rest with PublishFailed.
+
+        Publishes that wait for room, and later ones, fail at once. No caller is left waiting.
+        """
+        self._close_at = time.monotonic() + timeout_s
+        self._room.set()
+        await asyncio.to_thread(self._thread.join)
+        for future in self._pending:
+            if not future.done():
+                future.set_exception(PublishFailed("the publisher closed before the broker acknowledged"))
+        self._pending.clear()
+
+    def _reported(
+        self, future: asyncio.Future[Delivered], size: int, error: KafkaError | None, message: Message
+    ) -> None:
+        self._reports.append((future, size, error, message))  # in the polling thread
+
+    def _poll_until_closed(self) -> None:
+        while self._close_at is None or (len(self._producer) and time.monotonic() < self._close_at):
+            self._poll(POLL_S)
+        self._producer.purge()  # what is still queued or in flight comes back as failed
+        while len(self._producer):
+            self._poll(POLL_S)
+
+    def _poll(self, timeout_s: float) -> None:
+        try:
+            self._producer.poll(timeout_s)
+        except KafkaException as error:  # how the library tells of a fatal error
+            self.fatal = error
+            logger.critical("the producer cannot go on: %s", error.args[0])
+        if self._reports:
+            reports, self._reports = self._reports, []
+            try:
+                self._loop.call_soon_threadsafe(self._settle, reports)
+            except RuntimeError:  # the loop is closed: nobody is left to tell
+                logger.warning("%d delivery reports came after the event loop had closed", len(reports))
+
+    def _settle(self, reports: list[_Report]) -> None:
+        for future, size, error, message in reports:
+            self._pending.discard(future)
+            if future.done():  # cancelled by its caller
+                continue
+            topic, partition, offset = message.topic() or "", message.partition(), message.offset()
+            if error is None and partition is not None and offset is not None:
+                future.set_result(Delivered(topic, partition, offset))
+            else:
+                future.set_exception(self._failure(topic, size, error))
+        self._room.set()
+
+    def _failure(self, topic: str, size: int, error: KafkaError | None) -> PublishFailed:
+        code, reason = (error.code(), error.str()) if error else (None, "no acknowledgement")
+        if code == KafkaError._MSG_TIMED_OUT:
+            reason = f"{self._bootstrap_servers} did not acknowledge within {self._delivery_timeout_s:g} s"
+        remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
+        too_large = code == KafkaError.MSG_SIZE_TOO_LARGE
+        return PublishFailed(f"cannot publish {size} bytes to {topic}: {reason}{remedy}", too_large=too_large)

@@ -1,0 +1,149 @@
+"""Kafka's records as a log that is read, not followed: spans of it, each to an end that is fixed when reading starts.
+
+No group is joined and nothing is committed. Every function blocks: call it off the loop.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, NO_SECURITY, Security
+from sluicegate.schemas.errors import BrokerUnavailable
+from sluicegate.schemas.events import Position
+
+_SILENCE_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets of one partition, from `start` up to, not including, `stop`."""
+
+    topic: str
+    partition: int
+    start: int
+    stop: int
+
+
+class RecordLog:
+    """Reads records wherever they lie. One reading at a time; use it in a `with` block.
+
+    Making one, and every method, raises BrokerUnavailable when the brokers do not answer, or refuse.
+    """
+
+    def __init__(self, bootstrap_servers: str, security: Security = NO_SECURITY) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": "sluice-replay",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",  # where retention overtakes the reading
+                "enable.partition.eof": True,
+                "log_level": 0,
+                **security,
+            }
+        )
+        try:
+            topics = self._consumer.list_topics(timeout=ADMIN_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise self._unavailable(error.args[0]) from error
+        self._partitions = {name: sorted(topic.partitions) for name, topic in topics.items()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def spans(self, topic: str, since: datetime | None) -> list[Span]:
+        """What `topic` holds now, from its first record of `since` on; nothing when there is no such topic."""
+        starts = [TopicPartition(topic, partition) for partition in self._partitions.get(topic, ())]
+        if since is not None:
+            for start in starts:
+                start.offset = max(0, round(since.timestamp() * 1000))
+            try:
+                starts = self._consumer.offsets_for_times(starts, timeout=ADMIN_TIMEOUT_S)
+            except KafkaException as error:
+                raise self._unavailable(error.args[0]) from error
+        spans = []
+        for start in starts:
+            beginning, end = self._bounds(topic, start.partition)
+            first = beginning if since is None else start.offset
+            spans.append(Span(topic, start.partition, first if first >= 0 else end, end))  # below 0: none is so late
+        return spans
+
+    def read(self, spans: Iterable[Span]) -> Iterator[Message]:
+        """The records of `spans`, in order within each; what retention has deleted is left out."""
+        stops: dict[tuple[str, int], int] = {}
+        starts = []
+        for span in spans:
+            beginning, end = self._bounds(span.topic, span.partition)
+            if max(span.start, beginning) < min(span.stop, end):
+                stops[span.topic, span.partition] = min(span.stop, end)
+                starts.append(TopicPartition(span.topic, span.partition, max(span.start, beginning)))
+        self._consumer.assign(starts)
+        heard = time.monotonic()
+        while stops:
+            for message in self._consumer.consume(1000, 0.5):
+                heard = time.monotonic()
+                error, at = message.error(), position_of(message)
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise self._unavailable(error)
+                stop = stops.get((at.topic, at.partition))
+                if stop is None:
+                    continue
+                if error is None and at.offset < stop:
+                    yield message
+                if at.offset >= stop - 1:  # the last offset may hold no record: then a later one tells, or the end
+                    del stops[at.topic, at.partition]
+                    self._consumer.incremental_unassign([TopicPartition(at.topic, at.partition)])
+            if time.monotonic() - heard > _SILENCE_S:
+                raise self._unavailable(f"silent for {_SILENCE_S:g} s")
+
+    def fetch(self, positions: Iterable[Position]) -> dict[Position, Message]:
+        """The records at `positions`, of those that are still there."""
+        wanted = _by_partition(positions)
+        spans = [Span(*place, min(offsets), max(offsets) + 1) for place, offsets in wanted.items()]
+        found = {}
+        for message in self.read(spans):
+            at = position_of(message)
+            if at.offset in wanted[at.topic, at.partition]:
+                found[at] = message
+        return found
+
+    def held(self, positions: Iterable[Position]) -> int:
+        """How many of `positions` retention has left alone so far."""
+        count = 0
+        for place, offsets in _by_partition(positions).items():
+            beginning, end = self._bounds(*place)
+            count += sum(beginning <= offset < end for offset in offsets)
+        return count
+
+    def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        if partition not in self._partitions.get(topic, ()):  # asking a broker for it could make it
+            return 0, 0
+        try:
+            return self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ADMIN_TIMEOUT_S)
+        except KafkaException as error:
+            raise self._unavailable(error.args[0]) from error
+
+    def _unavailable(self, reason: object) -> BrokerUnavailable:
+        said = reason.str() if isinstance(reason, KafkaError) else reason
+        return BrokerUnavailable(f"cannot read from Kafka at {self._bootstrap_servers}: {said}; try again")
+
+
+def position_of(message: Message) -> Position:
+    """Where `message` lies."""
+    return Position(topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0)
+
+
+def _by_partition(positions: Iterable[Position]) -> Mapping[tuple[str, int], set[int]]:
+    wanted = defaultdict(set)
+    for at in positions:
+        wanted[at.topic, at.partition].add(at.offset)
+    return wanted

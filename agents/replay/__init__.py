@@ -1,0 +1,1 @@
+"""Publishing recorded events again, under the ids that they had."""

@@ -1,0 +1,1 @@
+"""Rows, word lists and generators that training and evaluation share."""

@@ -1,0 +1,100 @@
+"""Reading evaluation files: JSON Lines, one row a line; fields that a part does not need are ignored."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+
+from sluicegate.models.inference.labels import ALLOW, Category
+from sluicegate.schemas.errors import ContractError
+
+NONE: Final = "none"
+"""The category of a row that is allowed."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Label = Literal["allow", "review", "block"]
+
+
+def check_category(label: Label | None, category: str) -> None:
+    """Raise ValueError unless `category` is one of ours or "none", and goes with `label`: "none" with "allow" alone."""
+    if category not in (NONE, *Category):
+        raise ValueError(f"category {category!r} is none of {', '.join((NONE, *Category))}")
+    if label is not None and (category == NONE) != (label == "allow"):
+        raise ValueError(f"label {label!r} does not go with category {category!r}")
+
+
+def gate_label_of(category: str) -> str:
+    """What the gate should say about a row of `category`, of `models.inference.labels.LABELS`."""
+    return ALLOW if category == NONE else category
+
+
+class ModerationRow(msgspec.Struct, frozen=True):
+    """A text, what should become of it, and why: `category` is "none" exactly when `label` is "allow"."""
+
+    text: Text
+    label: Label
+    category: str = NONE
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_category(self.label, self.category)
+
+    @property
+    def gate_label(self) -> str:
+        """What the gate should say, of `models.inference.labels.LABELS`."""
+        return gate_label_of(self.category)
+
+
+class IntentRow(msgspec.Struct, frozen=True):
+    """A text and the domain of its intent, a name of `models.inference.labels.Intent` or "out_of_scope"."""
+
+    text: Text
+    domain: str
+    split: str | None = None
+
+
+class QueryRow(msgspec.Struct, frozen=True):
+    """A query; with `clean` it is a misspelt one and this its correction, without it is clean and will be corrupted."""
+
+    query: Text | None = None
+    text: Text | None = None
+    clean: Text | None = None
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.query is None and self.text is None:
+            raise ValueError("Object missing required field `query` (or `text`)")
+
+    @property
+    def written(self) -> str:
+        """The query as the file has it."""
+        return self.query or self.text or ""
+
+
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+
+def read_rows(path: Path, row_type: type[RowT], *, split: str | None = None) -> list[RowT]:
+    """The rows of `path`; with `split`, only those that carry it.
+
+    Raises:
+        ContractError: the file cannot be read or holds no such row, or a line is no such row; names line and field.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ContractError(f"cannot read {path}: {error.strerror or error}") from None
+    decode = msgspec.json.Decoder(row_type).decode
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ContractError(f"{path}, line {number}: {error}") from None
+    if split is not None:
+        rows = [row for row in rows if getattr(row, "split", None) == split]
+    if not rows:
+        raise ContractError(f"{path} holds no row" + (f' of split "{split}"' if split else ""))
+    return rows

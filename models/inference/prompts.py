@@ -1,0 +1,254 @@
+"""How each profile asks the model and reads its answer. The query's tokens stand between `static` and `suffix`.
+
+    profile     model                    asked                                     says
+    zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
+    adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
+    tuned       our own                  query <|gate|> (see `tuned_format`; with a lexicon it reads a hint too)
+
+What a profile says in one generation ends after the verdict if that is not `allow`.
+
+`static` is the same for every query, so the engine keeps its key-value state; it is short because that state is copied
+at every decoding step, and a model that learnt its task needs none.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Final
+
+from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
+from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.models.inference.tuned_format import (
+    CONTROL_TOKENS,
+    END,
+    FACETS,
+    GATE,
+    HINT,
+    INTENT_TOKENS,
+    KEEP,
+    LABEL_TOKENS,
+    REWRITE,
+    SYNONYM,
+)
+
+PROMPT_VERSIONS: Final[dict[Profile, str]] = {"tuned": "tuned-3", "adapted": "adapted-1", "zero_shot": "zero-shot-2"}
+"""Changes with every change of a prompt or of the answer's format; written into manifests and events."""
+
+
+UNREADABLE: Final = "answer_unreadable"
+"""Code of an answer that is not in the profile's format."""
+
+UNSURE: Final = "answer_unsure"
+"""Code of an answer that the model itself holds improbable; it is not used."""
+
+CUT: Final = "answer_cut"
+"""Code of an answer that ended before its end token; its last part, which may be half a word, is left out."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The tokens around a query's own."""
+
+    static: tuple[str, ...]
+    suffix: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said after the verdict, parsed but not yet believed. `rewrite` is None for "keep the query"."""
+
+    intent: Intent
+    rewrite: str | None
+    synonyms: tuple[str, ...] = ()
+    facets: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PromptProfile:
+    """One way of asking. `label_ids` are the first tokens of `models.inference.labels.LABELS`, in that order."""
+
+    version: str
+    gate: Frame
+    rewrite: Frame
+    label_ids: tuple[int, ...]
+    stops: tuple[str, ...]
+    """The verdicts that an answer does not follow. Empty where none does, and the answer has a prompt of its own."""
+    end_token: str
+    parse: Callable[[Sequence[int], str | None], Answer]
+    """The answer of these tokens about a query with this hint."""
+    rewrite_of: Callable[[Sequence[int]], Sequence[int]]
+    """The tokens of an answer, after its first, that say whether and how to rewrite."""
+    filler: str | None
+    """A token that changes nothing at the end of a query: queries are filled up to a few lengths with it."""
+    hint: str | None
+    """The token between a query and its hint; None where the profile reads none."""
+    least_hint_probability: float
+    """Of taking the hint, as the model sees it: below, the query is kept and its expansions are not used."""
+    least_probability: float
+    """Of all of `rewrite_of`, as the model sees it: below, rewrite and expansions are not used."""
+
+    def filled(self, query: Sequence[str]) -> tuple[str, ...]:
+        """The tokens of `query`, up to a multiple of `FILLER_WIDTH` where the profile has a filler.
+
+        It depends on the query alone, so that an answer does not depend on who shares its batch.
+        """
+        return (*query, *(self.filler,) * (-len(query) % FILLER_WIDTH)) if self.filler else tuple(query)
+
+
+def profile_for(name: Profile, tokenizer: QueryTokenizer) -> PromptProfile:
+    """The profile called `name` in the vocabulary of `tokenizer`.
+
+    Raises:
+        CompiledModelError: the vocabulary lacks a token that the profile needs.
+    """
+    return {"tuned": _tuned, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
+
+
+FILLER_WIDTH: Final = 4
+"""Of Qwen3-0.6B in int8 on two cores, a token of filler costs a query a third of what a decoding step costs it in a
+batch of 32: full batches of a few lengths are worth it."""
+
+
+def _unreadable(intent: Intent) -> Answer:
+    return Answer(intent, None, codes=(UNREADABLE,))
+
+
+def _tuned(tokenizer: QueryTokenizer) -> PromptProfile:
+    intents = dict(zip(map(tokenizer.id_of, INTENT_TOKENS), Intent, strict=True))
+    end, keep, take, rewrite, synonym = map(tokenizer.id_of, (END, KEEP, HINT, REWRITE, SYNONYM))
+    facets = {tokenizer.id_of(token): kind for kind, token in FACETS.items()}
+    controls = set(map(tokenizer.id_of, CONTROL_TOKENS))
+
+    def parse(ids: Sequence[int], hint: str | None) -> Answer:
+        """``intent (keep | hint | rewrite text) ((synonym | category | colour) text)* end``, else the query is kept."""
+        intent = intents.get(ids[0]) if ids else None
+        if intent is None:
+            return _unreadable(Intent.OTHER)
+        whole = ids[-1] == end
+        sections: list[tuple[int, list[int]]] = []
+        for token in ids[1:-1] if whole else ids[1:]:
+            if token in controls:
+                sections.append((token, []))
+            elif sections:
+                sections[-1][1].append(token)
+            else:
+                return _unreadable(intent)
+        kinds = [kind for kind, _ in sections]
+        possible = (keep, rewrite, take) if hint else (keep, rewrite)
+        if not kinds or kinds[0] not in possible or not {synonym, *facets}.issuperset(kinds[1:]):
+            return _unreadable(intent)
+        if kinds[0] != rewrite and sections[0][1]:
+            return _unreadable(intent)
+        texts = [(kind, tokenizer.decode(text).strip()) for kind, text in (sections if whole else sections[:-1])]
+        return Answer(
+            intent,
+            hint if kinds[0] == take else next((text for kind, text in texts if kind == rewrite), None),
+            tuple(text for kind, text in texts if kind == synonym),
+            tuple(f"{facets[kind]}:{text}" for kind, text in texts if kind in facets),
+            () if whole else (CUT,),
+        )
+
+    def rewrite_of(ids: Sequence[int]) -> Sequence[int]:
+        """All between the intent and the first expansion or the end."""
+        ends = (place for place, token in enumerate(ids) if token in (end, synonym, *facets))
+        return ids[1 : next(ends, len(ids))]
+
+    return PromptProfile(
+        version=PROMPT_VERSIONS["tuned"],
+        gate=Frame((), (GATE,)),
+        rewrite=Frame((), (GATE, f"<|{ALLOW}|>")),
+        label_ids=tuple(map(tokenizer.id_of, LABEL_TOKENS)),
+        stops=LABEL_TOKENS[1:],
+        end_token=END,
+        parse=parse,
+        rewrite_of=rewrite_of,
+        filler=None,
+        hint=HINT,
+        # Chosen on seeded corruptions of CLINC150's dev rows and of shopping queries; the model card has the numbers.
+        least_hint_probability=0.5,
+        least_probability=0.3,
+    )
+
+
+_IM_END: Final = "<|im_end|>"
+_TOPICS: Final = frozenset(Intent)
+
+GATE_LETTERS: Final = ascii_uppercase[: len(LABELS)]
+"""The labels' names: a byte each, so one token each and all different in any byte-level vocabulary."""
+
+ALLOW_LETTER: Final = GATE_LETTERS[LABELS.index(ALLOW)]
+
+_GATE_INSTRUCTION: Final = (
+    "Judge the search query. "
+    + ", ".join(f"{letter} {label.replace('_', ' ')}" for letter, label in zip(GATE_LETTERS, LABELS, strict=True))
+    + ". Reply with one letter."
+)
+_REWRITE_INSTRUCTION: Final = (
+    "Reply in one line: topic | the search query with its spelling corrected | synonyms. Topics: "
+    + ", ".join(Intent)
+    + "."
+)
+
+
+def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int], str | None], Answer]:
+    """Reads ``topic | query | synonym, synonym``. Without a query, or with anything else, the query is kept."""
+    end = tokenizer.id_of(_IM_END)
+
+    def parse(ids: Sequence[int], _hint: str | None) -> Answer:
+        whole = bool(ids) and ids[-1] == end
+        text = tokenizer.decode(ids[:-1] if whole else ids).strip()
+        topic, *rest = [part.strip() for part in text.split("|")]
+        topic = topic.lower().replace(" ", "_")
+        intent = Intent(topic) if topic in _TOPICS else Intent.OTHER
+        if topic not in _TOPICS or len(rest) > 2 or "\n" in text:
+            return _unreadable(intent)
+        rewrite = rest[0] if rest and rest[0] else None
+        synonyms = tuple(synonym.strip() for synonym in rest[1].split(",")) if len(rest) == 2 else ()
+        if whole:
+            return Answer(intent, rewrite, synonyms)
+        return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(CUT,))
+
+    return parse
+
+
+def _adapted(tokenizer: QueryTokenizer) -> PromptProfile:
+    return PromptProfile(
+        version=PROMPT_VERSIONS["adapted"],
+        gate=Frame((), (_IM_END,)),
+        rewrite=Frame((), (_IM_END, ALLOW_LETTER)),
+        label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
+        # What it learns to write after the verdict is in lower case: these are never part of an answer.
+        stops=tuple(letter for letter in GATE_LETTERS if letter != ALLOW_LETTER),
+        end_token=_IM_END,
+        parse=_line_parser(tokenizer),
+        rewrite_of=lambda ids: ids[1:],
+        filler=None,
+        hint=None,
+        least_hint_probability=0.0,
+        least_probability=0.0,  # not measured yet
+    )
+
+
+def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
+    suffix = tuple(tokenizer.encode_template("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"))
+
+    def frame(instruction: str) -> Frame:
+        static = f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n"
+        return Frame(tuple(tokenizer.encode_template(static)), suffix)
+
+    return PromptProfile(
+        version=PROMPT_VERSIONS["zero_shot"],
+        gate=frame(_GATE_INSTRUCTION),
+        rewrite=frame(_REWRITE_INSTRUCTION),
+        label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
+        stops=(),
+        end_token=_IM_END,
+        parse=_line_parser(tokenizer),
+        rewrite_of=lambda ids: ids[1:],
+        filler=tokenizer.encode_template("\n")[0],
+        hint=None,
+        least_hint_probability=0.0,
+        least_probability=0.0,  # not measured yet
+    )

@@ -1,0 +1,53 @@
+"""Text to tokens, such that the text of a query can never become a control token.
+
+The normaliser already takes control tokens out of the text; this is the second lock. Every added token is marked
+`special` and encoding treats the names of special tokens as plain text, so that ``<|im_start|>`` or ``<think>`` in a
+query becomes a handful of harmless pieces.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import orjson
+from tokenizers import Encoding, Tokenizer
+
+from sluicegate.schemas.errors import CompiledModelError
+
+TOKENIZER_FILE: Final = "tokenizer.json"
+
+
+class QueryTokenizer:
+    """The tokenizer of a compiled model. Thread-safe: it holds no state between calls."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load ``tokenizer.json`` of `folder`; raises CompiledModelError where there is none or it cannot be read."""
+        path = folder / TOKENIZER_FILE
+        try:
+            document = orjson.loads(path.read_bytes())
+            for token in document["added_tokens"]:
+                token["special"] = True
+            self._tokenizer = Tokenizer.from_str(orjson.dumps(document).decode())
+        except Exception as error:
+            raise CompiledModelError(f"cannot read {path}: {error}. Compile the model again.") from error
+        self._tokenizer.encode_special_tokens = True
+        self._templates = Tokenizer.from_str(orjson.dumps(document).decode())
+
+    def encode(self, text: str) -> Encoding:
+        """The tokens of untrusted `text`, with their places in it; none of them is a control token."""
+        return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def encode_template(self, template: str) -> list[str]:
+        """The tokens of our own `template`, control tokens included."""
+        return self._templates.encode(template, add_special_tokens=False).tokens
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`; bytes that are not UTF-8 become U+FFFD."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def id_of(self, token: str) -> int:
+        """The id of `token`; raises CompiledModelError if the vocabulary lacks it."""
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise CompiledModelError(f"the vocabulary has no {token!r}: compile the model with the other profile.")
+        return found

@@ -1,0 +1,1 @@
+"""Work on the text itself: normalising, the lexicon, and the check of every rewrite."""

@@ -1,0 +1,76 @@
+"""The books of a stream: what came in against what went out. Every input must be accounted for, every output owned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import orjson
+from confluent_kafka import Message
+
+from tests.support.worker_process import Output
+
+DEMANDED: Mapping[str, list[str]] = {
+    "allowed": ["ranking", "recall"],
+    "blocked": ["blocked"],
+    "review": ["review"],
+    "deadletter": ["deadletter"],
+}
+"""The topics, sorted, that an outcome demands besides the ledger."""
+
+_SCHEMAS = Path(__file__).parents[2] / "schemas" / "json"
+
+
+def expected_event_id(message: Message) -> str:
+    """The producer's id if the record has a proper one, else its position, or that of the record it is a replay of."""
+    try:
+        document = orjson.loads(message.value() or b"")
+    except orjson.JSONDecodeError:
+        document = None
+    given = document.get("event_id") if isinstance(document, dict) else None
+    if isinstance(given, str) and 1 <= len(given) <= 200:
+        return given
+    headers: Any = message.headers() or ()
+    replay_of = dict(headers).get("replay_of")
+    return replay_of.decode() if replay_of else f"{message.topic()}-{message.partition()}-{message.offset()}"
+
+
+def assert_accounted_for(inputs: Iterable[Message], outputs: Sequence[Output], *, once: bool = True) -> None:
+    """Every input has a ledger record whose outcome's topics hold exactly the outputs that it lists, with one event id.
+
+    With `once`, there is one ledger record an input, and no output that none lists; a crash allows more of both, but
+    only of known events.
+    """
+    records = {(message.partition(), message.offset()): message for message in inputs}
+    published = {output.at: output for output in outputs if output.name != "ledger"}
+    seen = []
+    listed = set()
+    for ledger in (output for output in outputs if output.name == "ledger"):
+        source = ledger.event["source"]
+        seen.append((source["partition"], source["offset"]))
+        assert ledger.event_id == expected_event_id(records[seen[-1]])
+        positions = [(at["topic"], at["partition"], at["offset"]) for at in ledger.event["outputs"]]
+        own = [published[at] for at in positions]
+        assert sorted(output.name for output in own) == DEMANDED[ledger.event["outcome"]]
+        assert {output.event_id for output in own} == {ledger.event_id}
+        assert {output.trace_id for output in [ledger, *own]} == {ledger.event["trace_id"]}
+        listed.update(positions)
+    assert set(seen) == set(records), "an event has no outcome"
+    if once:
+        assert len(seen) == len(records), "an event has two outcomes"
+        assert listed == set(published), "an output belongs to no ledger record"
+    else:
+        assert {output.event_id for output in outputs} == set(map(expected_event_id, records.values()))
+
+
+def assert_contracts_hold(outputs: Iterable[Output]) -> None:
+    """Every output is valid by the exported JSON Schema of its event, formats such as date-time included."""
+    for output in outputs:
+        _validator(output.name).validate(output.event)
+
+
+@cache
+def _validator(name: str) -> jsonschema_rs.Validator:
+    schema = orjson.loads((_SCHEMAS / f"{name}.schema.json").read_bytes())
+    return jsonschema_rs.validator_for(schema, validate_formats=True)

@@ -1,0 +1,93 @@
+"""Tiny compiled models for tests of whatever serves one: random weights, or weights that answer as they are told to.
+
+Compiling one takes a fraction of a second.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from sluicegate.models.artifacts.manifest import Profile, read_manifest, write_manifest
+from sluicegate.models.compiler.compile import compile_checkpoint
+from sluicegate.models.inference.labels import LABELS_VERSION
+from sluicegate.models.inference.prompts import PROMPT_VERSIONS
+from sluicegate.models.pretraining.vocabulary import train_tokenizer
+from tests.support.checkpoints import TINY, Shape, write_checkpoint
+
+_CERTAIN = 20.0
+"""The logit of the token that a scripted model is told to write; every other token's is 0."""
+
+
+def tuned_tokenizer() -> Tokenizer:
+    """A tokenizer of the tuned profile whose text tokens are single bytes."""
+    return train_tokenizer([])
+
+
+def compiled_tiny(folder: Path, profile: Profile) -> Path:
+    """A model with random weights: its probabilities differ from query to query, its answers are garbage."""
+    return _compiled(folder, profile, TINY, {}, tied=True)
+
+
+def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float]]) -> Path:
+    """A tuned model that writes ``follows[token]`` after `token`, whatever came before; or has those logits.
+
+    Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows what.
+    """
+    tokenizer = tuned_tokenizer()
+    size = TINY.vocab_size
+    shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
+    projection = np.zeros((size, size), np.float32)
+    for token, next_tokens in follows.items():
+        logits = {next_tokens: _CERTAIN} if isinstance(next_tokens, str) else next_tokens
+        for next_token, logit in logits.items():
+            # The last norm has made the one-hot vector as long as the square root of its size.
+            projection[tokenizer.token_to_id(next_token), tokenizer.token_to_id(token)] = logit / size**0.5
+    given = {
+        "model.embed_tokens.weight": np.eye(size, dtype=np.float32),
+        "model.norm.weight": np.ones(size, np.float32),
+        "model.layers.0.self_attn.o_proj.weight": np.zeros((size, shape.num_attention_heads * shape.head_dim), "f4"),
+        "model.layers.0.mlp.down_proj.weight": np.zeros((size, shape.intermediate_size), "f4"),
+        "lm_head.weight": projection,
+    }
+    return _compiled(folder, "tuned", shape, given, tied=False)
+
+
+def edit_manifest(folder: Path, **changes: object) -> None:
+    """Replace fields of a compiled model's manifest."""
+    write_manifest(folder, msgspec.structs.replace(read_manifest(folder), **changes))
+
+
+def _compiled(
+    folder: Path, profile: Profile, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
+) -> Path:
+    checkpoint = write_checkpoint(
+        folder.with_name(f"{folder.name}-checkpoint"),
+        shape,
+        dtype="float32",
+        tied=tied,
+        tokenizer=tuned_tokenizer() if profile == "tuned" else None,
+        given=given,
+    )
+    compile_checkpoint(
+        checkpoint,
+        folder,
+        quantization="float32",
+        profile=profile,
+        labels_version=LABELS_VERSION,
+        prompt_version=PROMPT_VERSIONS[profile],
+    )
+    return folder
+
+
+def compiled_twins(folder: Path) -> tuple[Path, Path]:
+    """Two models in `folder` of the same weights, the second by the name of "second"."""
+    first, second = compiled_tiny(folder / "first", "tuned"), folder / "second"
+    shutil.copytree(first, second)
+    edit_manifest(second, name="second")
+    return first, second

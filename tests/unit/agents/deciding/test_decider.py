@@ -1,0 +1,58 @@
+"""A model that fails: refused at start where it can be, and else never silently."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sluicegate.agents.deciding.decider import Decider, load_engine
+from sluicegate.agents.settings import load_settings
+from sluicegate.models.inference.engine import Engine
+from sluicegate.schemas.errors import CompiledModelError
+from tests.support.compiled import compiled_tiny, edit_manifest
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A model whose every probability is infinite, and which loads all the same."""
+    folder = compiled_tiny(tmp_path / "model", "tuned")
+    edit_manifest(folder, temperature=1e-42)
+    return folder
+
+
+def test_a_model_that_cannot_judge_is_refused_before_it_serves(broken: Path) -> None:
+    with np.errstate(all="ignore"), pytest.raises(CompiledModelError, match=r"cannot judge: .* not finite"):
+        load_engine(load_settings(model=broken))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+async def test_a_failing_model_is_logged_once_for_many_events(broken: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = load_settings(model=broken)
+    async with Decider[None].running(Engine(broken), settings) as decider:
+        decisions = [await decider.decide(f"red shoes {n}", None) for n in range(5)]
+    assert {decision.degraded for decision in decisions} == {"EngineFailed"}
+    [line] = [record.getMessage() for record in caplog.records if record.name == "sluicegate.agents.deciding.decider"]
+    assert line.startswith("deciding without the model (fail closed): EngineFailed: ")
+    assert "red shoes" not in line
+
+
+async def test_equal_queries_get_equal_decisions_that_say_where_they_came_from(tmp_path: Path) -> None:
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"))
+    async with Decider[None].running(load_engine(settings), settings) as decider:
+        texts = ("red shoes", "  red\u200b shoes ")  # equal once they are normalised
+        first, joined = await asyncio.gather(*(decider.decide(text, None) for text in texts))
+        later = await decider.decide("red shoes", None)
+    assert [decision.answered_by for decision in (first, joined, later)] == ["model", "in_flight", "cache"]
+    assert first.judgement == joined.judgement == later.judgement
+    assert first.normalisation != joined.normalisation
+
+
+async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path: Path) -> None:
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), shed_after_ms=500, fail="open")
+    async with Decider[None].running(load_engine(settings), settings) as decider:
+        fresh = await decider.decide("red shoes", None, age_s=0.1)
+        stale = await decider.decide("blue shoes", None, age_s=0.6)
+    assert (fresh.answered_by, fresh.degraded) == ("model", None)
+    assert (stale.answered_by, stale.degraded) == ("policy", "DeadlineExceeded")
+    assert stale.judgement.ruling.reason == "fail_open"

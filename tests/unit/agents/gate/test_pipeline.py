@@ -1,0 +1,133 @@
+"""What becomes of an event whose outputs cannot be published. The broker is played: a real one fails at no command."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sluicegate.agents.deciding.live_models import Serving, load_models
+from sluicegate.agents.gate.pipeline import Pipeline
+from sluicegate.agents.kafka.publisher import Delivered
+from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.settings import load_settings
+from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.models.artifacts.registry import Registry
+from sluicegate.schemas.errors import PublishFailed
+from tests.support.compiled import compiled_tiny, edit_manifest
+
+RECORD = Record("queries.raw", 0, 7, datetime(2026, 1, 31, tzinfo=UTC), b"key", b'{"query": "red shoes"}', [])
+
+
+class Broker:
+    """Refuses the topics that it is told to, and keeps what it took."""
+
+    def __init__(self, refusals: dict[str, list[PublishFailed]]) -> None:
+        self.refusals = refusals
+        self.taken: list[tuple[str, dict[str, Any]]] = []
+
+    async def publish(
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> Delivered:
+        if self.refusals.get(topic):
+            raise self.refusals[topic].pop(0)
+        self.taken.append((topic, orjson.loads(value)))
+        return Delivered(topic, 0, len(self.taken))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+
+
+@asynccontextmanager
+async def pipeline(model: Path, broker: Broker, **others: object) -> AsyncIterator[Pipeline]:
+    settings = load_settings(model=model, **others)
+    telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
+    async with Serving[EventSpan].running(load_models(settings), settings) as serving:
+        yield Pipeline(settings, serving, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+
+
+def refused(topics: Sequence[str], *, too_large: bool) -> dict[str, list[PublishFailed]]:
+    return {f"queries.{topic}": [PublishFailed("refused", too_large=too_large)] for topic in topics}
+
+
+OUTPUTS = ("recall", "ranking", "blocked", "review")
+
+
+async def test_a_dead_letter_that_timed_out_is_not_sent_again_without_its_value(model: Path) -> None:
+    broker = Broker(refused([*OUTPUTS, "deadletter"], too_large=False))
+    async with pipeline(model, broker) as under_test:
+        with pytest.raises(PublishFailed):
+            await under_test.process(RECORD)
+    assert [topic for topic, _ in broker.taken if topic in ("queries.deadletter", "queries.ledger")] == []
+
+
+async def test_a_dead_letter_that_is_too_large_points_to_its_record(model: Path) -> None:
+    broker = Broker(refused([*OUTPUTS, "deadletter"], too_large=True))
+    async with pipeline(model, broker) as under_test:
+        await under_test.process(RECORD)
+    letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
+    assert letter["value_omitted"] is True
+    assert letter["source"] == {"topic": "queries.raw", "partition": 0, "offset": 7}
+
+
+async def test_outputs_that_are_refused_end_in_a_whole_dead_letter(model: Path) -> None:
+    broker = Broker(refused(OUTPUTS, too_large=False))
+    async with pipeline(model, broker) as under_test:
+        await under_test.process(RECORD)
+    letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
+    assert letter["value_omitted"] is False
+    assert broker.taken[-1][0] == "queries.ledger"
+
+
+async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path) -> None:
+    candidate = tmp_path / "candidate"
+    shutil.copytree(model, candidate)
+    edit_manifest(candidate, name="candidate")
+    registry = Registry(tmp_path / "registry")
+    registry.use(str(model))
+    version = registry.try_out(str(candidate), "shadow", 1)
+    broker = Broker({})
+    async with pipeline(registry.folder, broker) as under_test:
+        await under_test.process(RECORD)
+        await asyncio.gather(*under_test._shadows)
+    outputs = [event for topic, event in broker.taken if topic != "queries.ledger"]
+    served, shadow = sorted(
+        (event for topic, event in broker.taken if topic == "queries.ledger"), key=lambda record: record["shadow"]
+    )
+    assert version not in {event["model_version"] for event in outputs}
+    assert (served["shadow"], shadow["shadow"], shadow["model_version"]) == (False, True, version)
+    assert (shadow["event_id"], shadow["outputs"]) == (served["event_id"], [])
+    assert len(served["outputs"]) == len(outputs)
+
+
+async def test_an_event_that_comes_again_publishes_nothing_unless_it_is_a_replay(model: Path) -> None:
+    retry = replace(RECORD, offset=8)
+    identified = replace(RECORD, value=b'{"query": "red shoes", "event_id": "mine"}')
+    replayed = replace(identified, offset=9, headers=[("replay_of", b"queries.raw-0-7")])
+    broker = Broker({})
+    async with pipeline(model, broker, dedup_window=10) as under_test:
+        published = []
+        for record in (RECORD, RECORD, retry, identified, replace(identified, offset=8), replayed):
+            before = len(broker.taken)
+            await under_test.process(record)
+            published.append(len(broker.taken) > before)
+    assert published == [True, False, True, True, False, True]
+    ledger = broker.taken[-1][1]
+    assert (ledger["event_id"], ledger["replay_of"]) == ("mine", "queries.raw-0-7")
+
+
+async def test_a_dead_letter_is_not_remembered(model: Path) -> None:
+    broker = Broker(refused(OUTPUTS, too_large=False))
+    async with pipeline(model, broker, dedup_window=10) as under_test:
+        for _ in range(3):
+            await under_test.process(RECORD)
+    topics = [topic for topic, _ in broker.taken]
+    assert (topics.count("queries.deadletter"), topics.count("queries.ledger")) == (1, 2)

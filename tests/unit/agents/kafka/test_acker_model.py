@@ -1,0 +1,170 @@
+"""Every interleaving of a small world, with the real `OffsetTracker` in it: no commit ever passes an unfinished event.
+
+The world is two partitions with gaps in their offsets, as compaction and transactions leave them, a window of two
+events, and one rebalance. What may happen: an event arrives, or waits for its slot; any event in flight is finished,
+also one of an assignment that is over; offsets are committed; the rebalance takes all partitions and gives some of them
+back, from the committed offset on; another worker goes on with those that we lost; a partition of ours goes back to its
+committed offset, once.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, field
+from typing import Final
+
+import pytest
+
+from sluicegate.agents.kafka.offsets import OffsetTracker, Registered
+
+WINDOW: Final = 2
+MOST_REBALANCES: Final = 1
+KEPT: Final = ((), (0,), (1,), (0, 1))
+
+Action = tuple[str, int]
+Logs = tuple[tuple[int, ...], ...]
+"""The offsets of each partition."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An offset as it was delivered to one assignment."""
+
+    partition: int
+    offset: int
+    generation: int
+
+
+@dataclass
+class World:
+    """The tracker, the broker's memory, and what is true."""
+
+    logs: Logs
+    may_go_back: bool
+    committed: list[int] = field(init=False)
+    acked: list[int | None] = field(init=False)
+    following: list[int | None] = field(init=False)
+    """The place in its log of what each partition delivers next; None where it is another worker's."""
+    generation: int = 1
+    unfinished: list[Registered[Event]] = field(default_factory=list)
+    done: set[tuple[int, int]] = field(default_factory=set)
+    waiting: tuple[Event, asyncio.Task[Registered[Event]]] | None = None
+
+    def __post_init__(self) -> None:
+        self.committed = [log[0] for log in self.logs]
+        self.acked = [None] * len(self.logs)
+        self.following = [0] * len(self.logs)
+        self.tracker: OffsetTracker[Event] = OffsetTracker(self._acknowledge, WINDOW)
+
+    def _acknowledge(self, event: Event) -> None:
+        if event.generation == self.generation:  # as the worker does
+            self.acked[event.partition] = event.offset
+
+    def possible(self) -> Iterator[Action]:
+        for partition, log in enumerate(self.logs):
+            following = self.following[partition]
+            if following is None and self.committed[partition] <= log[-1]:
+                yield "elsewhere", partition
+            if following is not None and following < len(log) and not self.waiting:
+                yield "arrive", partition
+            if self.acked[partition] is not None:
+                yield "commit", partition
+            if following and self.may_go_back and not self.waiting:
+                yield "back", partition
+        for number in range(len(self.unfinished)):
+            yield "finish", number
+        if self.generation <= MOST_REBALANCES:
+            for number in range(len(KEPT)):
+                yield "rebalance", number
+
+    async def act(self, action: Action) -> None:
+        match action:
+            case "arrive", partition:
+                event = Event(partition, self.logs[partition][self.following[partition] or 0], self.generation)
+                self.following[partition] = (self.following[partition] or 0) + 1
+                self.waiting = (
+                    event,
+                    asyncio.create_task(self.tracker.register(event, ("raw", partition), event.offset)),
+                )
+            case "finish", number:
+                registered = self.unfinished.pop(number)
+                self.done.add((registered.event.partition, registered.event.offset))
+                self.tracker.complete(registered)
+            case "commit", partition:
+                self.committed[partition] = (self.acked[partition] or 0) + 1
+                self.acked[partition] = None
+            case "elsewhere", partition:
+                offset = next(offset for offset in self.logs[partition] if offset >= self.committed[partition])
+                self.done.add((partition, offset))
+                self.committed[partition] = offset + 1
+            case "back", partition:
+                self.may_go_back = False
+                self.following[partition] = self._place(partition)
+            case "rebalance", number:
+                self.tracker.revoke(("raw", partition) for partition in range(len(self.logs)))
+                self.generation += 1
+                self.acked = [None] * len(self.logs)
+                self.following = [
+                    self._place(partition) if partition in KEPT[number] else None for partition in range(len(self.logs))
+                ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if self.waiting and self.waiting[1].done():
+            self.unfinished.append(self.waiting[1].result())
+            self.waiting = None
+
+    def _place(self, partition: int) -> int:
+        """Where in its log the committed offset lies."""
+        return sum(offset < self.committed[partition] for offset in self.logs[partition])
+
+    def check(self, path: tuple[Action, ...]) -> None:
+        for partition, log in enumerate(self.logs):
+            passed = {(partition, offset) for offset in log if offset < self.committed[partition]}
+            assert passed <= self.done, f"committed past {passed - self.done} by {path}"
+        assert self.tracker.in_flight <= WINDOW
+
+    @property
+    def state(self) -> object:
+        """All that decides what can still happen; two ways to the same are one."""
+        waiting = self.waiting and (self.waiting[0].partition, self.waiting[0].generation == self.generation)
+        positions = (tuple(self.committed), tuple(self.acked), tuple(self.following))
+        queues = {partition[1]: tuple(queue) for partition, queue in self.tracker._queues.items() if queue}
+        queued = frozenset((number, tuple((one.event, one.done) for one in queue)) for number, queue in queues.items())
+        unfinished = sorted((astuple(one.event), one in queues.get(one.event.partition, ())) for one in self.unfinished)
+        done = frozenset(self.done)
+        return positions, self.generation, self.may_go_back, queued, tuple(unfinished), done, waiting
+
+
+async def drain(world: World) -> None:
+    """Everything comes to its end, whatever happened before: no slot is lost."""
+    while actions := [action for action in world.possible() if action[0] not in ("rebalance", "back")]:
+        await world.act(actions[-1])
+    assert world.waiting is None
+    assert world.tracker.in_flight == 0
+    assert world.committed == [log[-1] + 1 for log in world.logs]
+
+
+@pytest.mark.parametrize(("logs", "may_go_back"), [(((0, 3), (5, 6)), False), (((0, 3, 4),), True)])
+async def test_no_interleaving_commits_past_an_unfinished_event(logs: Logs, may_go_back: bool) -> None:
+    frontier: list[tuple[Action, ...]] = [()]
+    seen: set[object] = set()
+    while frontier:
+        path = frontier.pop()
+        world = World(logs, may_go_back)
+        for action in path:
+            await world.act(action)
+        world.check(path)
+        if world.state not in seen:
+            seen.add(world.state)
+            frontier += [(*path, action) for action in world.possible()]
+        await drain(world)
+    assert len(seen) > 1000, "too few states to show anything"
+
+
+async def test_the_check_would_notice_an_acker_that_acks_in_the_order_of_completion() -> None:
+    world = World(((0, 3),), may_go_back=False)
+    for action in (("arrive", 0), ("arrive", 0)):
+        await world.act(action)
+    world.acked[0] = world.unfinished.pop().event.offset  # the second, while the first is in flight
+    await world.act(("commit", 0))
+    with pytest.raises(AssertionError, match="committed past"):
+        world.check(())

@@ -1,0 +1,23 @@
+"""A process that starts itself again, for real."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sluicegate.agents.process.allocator import BEST
+
+PROGRAM = "import os, sys; from sluicegate.agents.process.allocator import ensure; ensure(); print(os.getpid(), os.environ['GLIBC_TUNABLES'], sys.argv[1:])"  # noqa: E501
+
+
+@pytest.mark.parametrize("own", [None, "glibc.malloc.arena_max=2"], ids=["nothing set", "set by the user"])
+def test_what_is_missing_is_set_and_what_is_set_wins(own: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in BEST}
+    if own:
+        environment["GLIBC_TUNABLES"] = own
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "an argument"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    said, _ = process.communicate(timeout=30)
+    assert said.split(maxsplit=2) == [str(process.pid), own or BEST["GLIBC_TUNABLES"], "['an argument']\n"]

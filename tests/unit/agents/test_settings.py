@@ -1,0 +1,245 @@
+"""Settings come from the environment, are checked at once, and say in one line which variable is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sluicegate.agents.settings import EMBEDDED_MODEL, Settings, describe_settings, load_settings, unknown_variables
+from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.labels import Category
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.events import Threshold
+from sluicegate.schemas.export import EVENTS
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("SLUICE_", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_an_empty_environment_is_enough() -> None:
+    settings = load_settings()
+    assert settings.bootstrap_servers == "localhost:9092"
+    assert settings.model == EMBEDDED_MODEL
+    assert settings.otlp_endpoint is None
+    assert settings.thresholds == {}
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_every_event_has_a_topic_named_after_it() -> None:
+    assert load_settings().topics == {name: f"queries.{name}" for name in EVENTS}
+
+
+def test_command_line_options_come_before_the_environment_and_none_means_not_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLUICE_GROUP_ID", "from-the-environment")
+    monkeypatch.setenv("SLUICE_BATCH_SIZE", "8")
+    settings = load_settings(group_id="from-the-command-line", batch_size=None)
+    assert (settings.group_id, settings.batch_size) == ("from-the-command-line", 8)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SLUICE_BOOTSTRAP_SERVERS", "", "at least 1 character"),
+        ("SLUICE_GROUP_ID", "", "at least 1 character"),
+        ("SLUICE_TOPIC_RAW", "", "should match pattern"),
+        ("SLUICE_BOOTSTRAP_SERVERS", "localhost", "must be host:port"),
+        ("SLUICE_BOOTSTRAP_SERVERS", "kafka://localhost:9092", "must be host:port"),
+        ("SLUICE_DEVICE", "tpu", "'cpu' or 'cuda'"),
+        ("SLUICE_COMPUTE_TYPE", "int3", "'int8'"),
+        ("SLUICE_THREADS", "-1", "greater than or equal to 0"),
+        ("SLUICE_MAX_QUERY_CHARS", "4096", "less than or equal to 2048"),
+        ("SLUICE_MAX_QUERY_TOKENS", "7", "greater than or equal to 8"),
+        ("SLUICE_MAX_ANSWER_TOKENS", "7", "greater than or equal to 8"),
+        ("SLUICE_BATCH_SIZE", "0", "greater than or equal to 1"),
+        ("SLUICE_BATCH_SIZE", "many\nmore", "valid integer"),
+        ("SLUICE_QUEUE_SIZE", "0", "greater than or equal to 1"),
+        ("SLUICE_WINDOW", "0", "greater than or equal to 1"),
+        ("SLUICE_DEADLINE_MS", "60000", "less than or equal to 45000"),
+        ("SLUICE_PUBLISH_TIMEOUT_MS", "60000", "less than or equal to 45000"),
+        ("SLUICE_FAIL", "ajar", "'closed' or 'open'"),
+        ("SLUICE_LEDGER_TEXT", "perhaps", "valid boolean"),
+        ("SLUICE_OTLP_ENDPOINT", "localhost:4318", "must start with http:// or https://"),
+        ("SLUICE_TRACE_SAMPLE_RATIO", "1.5", "less than or equal to 1"),
+        ("SLUICE_TRACE_SAMPLE_RATIO", "nan", "equal to"),
+        ("SLUICE_HTTP_PORT", "0", "greater than or equal to 1"),
+        ("SLUICE_HTTP_PORT", "65536", "less than or equal to 65535"),
+        ("SLUICE_LOG_LEVEL", "LOUD", "'DEBUG'"),
+        ("SLUICE_THRESHOLDS", "{", "truncated"),
+        ("SLUICE_THRESHOLDS", "{", 'write {"hate": {"allow": 0.2, "block": 0.6}}'),
+        ("SLUICE_BOOTSTRAP_SERVERS", "kafka:99999", "'kafka:99999' must be host:port"),
+        ("SLUICE_TOPIC_RAW", "raw queries", "should match pattern"),
+        ("SLUICE_THRESHOLDS", "[]", "Expected `object`"),
+        ("SLUICE_THRESHOLDS", '{"rudeness": {"allow": 0.1, "block": 0.2}}', "'rudeness'"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.1}}', "`block`"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 1.5, "block": 2}}', "<= 1.0"),
+        ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.5, "block": 0.1}}', "must not be below allow"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    message = refusal()
+    assert f"{variable}: " in message
+    assert said in message
+
+
+def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_DEVICE", "tpu")
+    monkeypatch.setenv("SLUICE_WINDOW", "none")
+    message = refusal()
+    assert "SLUICE_DEVICE: " in message
+    assert "SLUICE_WINDOW: " in message
+
+
+def test_topics_must_differ_and_those_that_do_not_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_TOPIC_RECALL", "same")
+    monkeypatch.setenv("SLUICE_TOPIC_LEDGER", "same")
+    message = refusal()
+    assert "SLUICE_TOPIC_RECALL, SLUICE_TOPIC_LEDGER must name different topics" in message
+    assert "SLUICE_TOPIC_RAW" not in message
+
+
+def test_a_variable_that_is_no_setting_is_named_and_one_that_nearly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_INPUT_TOPIC", "queries")
+    load_settings()
+    assert unknown_variables() == ["SLUICE_INPUT_TOPIC"]
+    monkeypatch.setenv("SLUICE_WINDWO", "1")
+    assert "SLUICE_WINDWO: did you mean SLUICE_WINDOW" in refusal()
+
+
+def test_thresholds_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.2, "block": 1.1}}')
+    assert load_settings().thresholds == {Category.HATE: Threshold(allow=0.2, block=1.1)}
+
+
+@pytest.mark.parametrize("variable", ["SLUICE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_telemetry_goes_where_either_name_says(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "http://collector:4318/")
+    assert load_settings().otlp_endpoint == "http://collector:4318"
+
+
+def test_our_own_name_for_the_otlp_endpoint_comes_first_and_empty_means_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://theirs:4318")
+    monkeypatch.setenv("SLUICE_OTLP_ENDPOINT", "http://ours:4318")
+    assert load_settings().otlp_endpoint == "http://ours:4318"
+    monkeypatch.setenv("SLUICE_OTLP_ENDPOINT", "")
+    assert load_settings().otlp_endpoint is None
+
+
+def test_a_wrong_otlp_endpoint_is_refused_whichever_name_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in refusal()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().window = 1
+
+
+def test_a_misspelt_variable_is_refused_and_a_stranger_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_PORT", "tcp://10.0.0.7:80")
+    load_settings()
+    monkeypatch.setenv("SLUICE_BATCHSIZE", "5")
+    assert "did you mean SLUICE_BATCH_SIZE?" in refusal()
+
+
+def test_the_log_level_may_be_written_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_LOG_LEVEL", "debug")
+    assert load_settings().log_level == "DEBUG"
+
+
+def test_an_event_may_not_take_longer_than_a_rebalance_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_DEADLINE_MS", "45000")
+    assert "SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is 75000 ms" in refusal()
+
+
+def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cost = '{"call": 1, "token": 2, "step": 3, "member": 4, "answer": 5}'
+    profile = tmp_path / "profile.json"
+    profile.write_text(f'{{"threads": 3, "replicas": 2, "batch_size": 8, "batch_cost": {cost}}}')
+    monkeypatch.setenv("SLUICE_PROFILE", str(profile))
+    monkeypatch.setenv("SLUICE_BATCH_SIZE", "16")
+    settings = load_settings(threads=1)
+    assert (settings.threads, settings.batch_size, settings.replicas) == (1, 16, 2)
+    assert settings.batch_cost == BatchCost(call=1, token=2, step=3, member=4, answer=5)
+    monkeypatch.setenv("SLUICE_BATCH_COST", cost.replace("5", "6"))
+    assert load_settings().batch_cost == BatchCost(call=1, token=2, step=3, member=4, answer=6)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "SLUICE_PROFILE: cannot read"),
+        ("{", "SLUICE_PROFILE: cannot read"),
+        ("[]", "has not an object"),
+        ('{"speed": 1}', "has speed"),
+        ('{"batch_cost": {"call": 1}}', "SLUICE_BATCH_COST: Object missing required field `token`"),
+        ('{"replicas": 0}', "SLUICE_REPLICAS: "),
+    ],
+)
+def test_a_broken_profile_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, said: str
+) -> None:
+    profile = tmp_path / "profile.json"
+    if content is not None:
+        profile.write_text(content)
+    monkeypatch.setenv("SLUICE_PROFILE", str(profile))
+    assert said in refusal()
+
+
+LOGIN = {"security_protocol": "sasl_ssl", "sasl_username": "worker"}
+SASL = {**LOGIN, "sasl_password": "correct-horse"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sasl_username": "worker"}, "SLUICE_SASL_USERNAME is set, but SLUICE_SECURITY_PROTOCOL=plaintext"),
+        ({"security_protocol": "ssl", "sasl_password": "correct-horse"}, "SLUICE_SASL_PASSWORD is set, but"),
+        ({**SASL, "security_protocol": "sasl_plaintext", "ssl_ca": "/etc/passwd"}, "SLUICE_SSL_CA is set, but"),
+        ({"security_protocol": "sasl_ssl"}, "SASL needs SLUICE_SASL_USERNAME and"),
+        ({**SASL, "sasl_password_file": "/etc/passwd"}, "exclude each other"),
+        ({**SASL, "sasl_mechanism": "OAUTHBEARER"}, "needs SLUICE_SASL_TOKEN_URL"),
+        ({"security_protocol": "ssl", "ssl_key": "/etc/passwd"}, "SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY go"),
+        ({"security_protocol": "ssl", "ssl_ca": "/not/there"}, "SLUICE_SSL_CA: cannot read /not/there"),
+        ({"security_protocol": "ssl", "ssl_ca": "/tmp"}, "SLUICE_SSL_CA: cannot read /tmp"),
+        ({**LOGIN, "sasl_password_file": "/tmp"}, "SLUICE_SASL_PASSWORD_FILE: cannot read /tmp"),
+        ({**LOGIN, "sasl_password_file": "/dev/null"}, "SLUICE_SASL_PASSWORD_FILE: /dev/null is empty"),
+        ({**SASL, "sasl_token_url": "https://u:correct-horse@x/token"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
+        ({**SASL, "sasl_token_url": "https://x/?key=correct-horse"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
+        ({"otlp_endpoint": "https://u:correct-horse@x"}, "SLUICE_OTLP_ENDPOINT: must hold no user"),
+    ],
+)
+def test_a_login_that_cannot_work_is_refused_in_one_line_that_tells_no_password(
+    given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said) as error:
+        load_settings(**given)
+    assert "correct-horse" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    settings = load_settings(**SASL)
+    assert settings.sasl_secret == "correct-horse"
+    assert "correct-horse" not in repr(settings) + str(describe_settings(settings))

@@ -1,0 +1,289 @@
+"""Collector, Prometheus and Grafana, held against the metrics that a worker really reports."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+import promql_parser
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Metric, Sum
+from opentelemetry.trace import NoOpTracer
+
+from sluicegate.agents.telemetry import Outcome, Telemetry
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+PROVISIONING = DEPLOY / "grafana" / "provisioning"
+UNIT_SUFFIXES = {"s": "_seconds", "{query}": "", "{event}": "", "{token}": ""}
+Series = Mapping[str, frozenset[str]]
+
+
+class Pipeline(msgspec.Struct):
+    receivers: list[str]
+    processors: list[str]
+    exporters: list[str]
+
+
+class CollectorService(msgspec.Struct):
+    pipelines: dict[str, Pipeline]
+
+
+class Exporter(msgspec.Struct):
+    endpoint: str
+    translation_strategy: str = ""
+
+
+class Collector(msgspec.Struct):
+    receivers: dict[str, object]
+    processors: dict[str, object]
+    exporters: dict[str, Exporter]
+    service: CollectorService
+
+
+class Targets(msgspec.Struct):
+    targets: list[str]
+
+
+class ScrapeConfig(msgspec.Struct):
+    honor_labels: bool
+    static_configs: list[Targets]
+
+
+class Prometheus(msgspec.Struct):
+    rule_files: list[str]
+    scrape_configs: list[ScrapeConfig]
+
+
+class Rule(msgspec.Struct):
+    alert: str
+    expr: str
+
+
+class RuleGroup(msgspec.Struct):
+    rules: list[Rule]
+
+
+class Alerts(msgspec.Struct):
+    groups: list[RuleGroup]
+
+
+class Datasource(msgspec.Struct, frozen=True):
+    uid: str
+    type: str
+    url: str = ""
+
+
+class Datasources(msgspec.Struct):
+    datasources: list[Datasource]
+
+
+class Target(msgspec.Struct, rename="camel"):
+    datasource: Datasource
+    expr: str = ""
+    legend_format: str = ""
+
+
+class FieldDefaults(msgspec.Struct):
+    unit: str
+
+
+class FieldConfig(msgspec.Struct):
+    defaults: FieldDefaults
+
+
+class Panel(msgspec.Struct, rename="camel"):
+    id: int
+    type: str
+    title: str
+    datasource: Datasource | None = None
+    field_config: FieldConfig | None = None
+    targets: list[Target] = []
+
+
+class Dashboard(msgspec.Struct):
+    panels: list[Panel]
+
+
+class Query(NamedTuple):
+    """A PromQL expression, where it stands, and the labels that its legend shows."""
+
+    place: str
+    expr: str
+    legend: frozenset[str] = frozenset()
+
+
+COLLECTOR = msgspec.yaml.decode((DEPLOY / "collector.yaml").read_bytes(), type=Collector)
+PROMETHEUS = msgspec.yaml.decode((DEPLOY / "prometheus.yaml").read_bytes(), type=Prometheus)
+ALERTS = msgspec.yaml.decode((DEPLOY / "alerts.yaml").read_bytes(), type=Alerts)
+DATASOURCES = msgspec.yaml.decode(
+    (PROVISIONING / "datasources" / "datasources.yaml").read_bytes(), type=Datasources
+).datasources
+DASHBOARD = msgspec.json.decode((DEPLOY / "grafana" / "dashboards" / "sluicegate.json").read_bytes(), type=Dashboard)
+PANELS = [panel for panel in DASHBOARD.panels if panel.type != "row"]
+
+
+def queries() -> Iterator[Query]:
+    for group in ALERTS.groups:
+        for rule in group.rules:
+            yield Query(rule.alert, rule.expr)
+    for panel in PANELS:
+        for target in panel.targets:
+            if target.datasource.type == "prometheus":
+                expr = target.expr.replace("$__rate_interval", "1m")
+                yield Query(panel.title, expr, frozenset(re.findall(r"{{(\w+)}}", target.legend_format)))
+
+
+QUERIES = list(queries())
+
+
+def measured_metrics() -> list[Metric]:
+    """Every metric of a worker that decided one event, made a dead letter of another, and met both again."""
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("test")
+    telemetry = Telemetry(NoOpTracer(), NoOpTracer(), meter, None)
+    telemetry.observe(queue_depth=lambda: 1, events_in_flight=lambda: 1)
+    outcomes = (
+        Outcome(
+            event_id="decided",
+            duration_s=0.1,
+            verdict="review",
+            category="hate",
+            answered_by="policy",
+            degraded="deadline",
+        ),
+        Outcome(event_id="dead", duration_s=0.1, error_type="ContractError"),
+    )
+    for offset, outcome in enumerate(outcomes):
+        with telemetry.process_span(
+            telemetry.extract([]), topic="queries.raw", partition=0, offset=offset, group="gate", body_size=1
+        ) as event:
+            telemetry.record_batch([event], 0, 1, model="m1", input_tokens=1, output_tokens=1)
+            telemetry.record(event, outcome)
+            telemetry.record_duplicate(event, outcome.event_id)
+    data = reader.get_metrics_data()
+    assert data is not None
+    return [
+        metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+    ]
+
+
+def prometheus_series(metric: Metric) -> Series:
+    """The series, each with its labels, that the collector's exporter makes of a metric.
+
+    Source: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
+    """
+    name = metric.name.replace(".", "_") + UNIT_SUFFIXES[metric.unit or ""]
+    labels = frozenset({"job", "instance"}).union(
+        key.replace(".", "_") for point in metric.data.data_points for key in point.attributes or {}
+    )
+    if isinstance(metric.data, Histogram):
+        return {f"{name}_bucket": labels | {"le"}, f"{name}_sum": labels, f"{name}_count": labels}
+    return {f"{name}_total" if isinstance(metric.data, Sum) else name: labels}
+
+
+@pytest.fixture(scope="module")
+def series() -> Series:
+    return {name: labels for metric in measured_metrics() for name, labels in prometheus_series(metric).items()}
+
+
+def nodes(expr: promql_parser.Expr) -> list[promql_parser.Expr]:
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(expr, found.append)
+    return found
+
+
+def selected(expr: promql_parser.Expr) -> list[tuple[str, frozenset[str]]]:
+    """The series that an expression reads, each with the labels that it is picked by."""
+    return [
+        (node.name or "", frozenset(matcher.name for matcher in node.matchers.matchers))
+        for node in nodes(expr)
+        if isinstance(node, promql_parser.VectorSelector)
+    ]
+
+
+def aggregates(expr: promql_parser.Expr) -> list[tuple[promql_parser.AggregateExpr, frozenset[str]]]:
+    found = [node for node in nodes(expr) if isinstance(node, promql_parser.AggregateExpr)]
+    return [(node, frozenset(node.modifier.labels if node.modifier else ())) for node in found]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
+def test_a_query_reads_metrics_and_labels_that_a_worker_reports(query: Query, series: Series) -> None:
+    expr = promql_parser.parse(query.expr)
+    assert selected(expr)
+    for name, labels in selected(expr):
+        assert name in series
+        assert labels <= series[name]
+    for aggregate, labels in aggregates(expr):
+        assert all(labels <= series[name] for name, _ in selected(aggregate))
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
+def test_a_legend_shows_labels_that_the_query_keeps(query: Query) -> None:
+    kept = [labels for _, labels in aggregates(promql_parser.parse(query.expr))]
+    assert query.legend <= frozenset().union(*kept)
+
+
+def test_every_metric_is_shown_or_watched() -> None:
+    shown = {name for query in QUERIES for name, _ in selected(promql_parser.parse(query.expr))}
+    unseen = [metric.name for metric in measured_metrics() if not shown & prometheus_series(metric).keys()]
+    assert not unseen
+
+
+def test_no_two_panels_share_an_id() -> None:
+    ids = [panel.id for panel in DASHBOARD.panels]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
+def test_a_panel_has_a_unit_and_a_provisioned_datasource(panel: Panel) -> None:
+    provisioned = {(source.uid, source.type) for source in DATASOURCES}
+    assert panel.datasource
+    assert (panel.datasource.uid, panel.datasource.type) in provisioned
+    assert panel.targets
+    assert all(target.datasource == panel.datasource for target in panel.targets)
+    assert panel.field_config
+    assert panel.field_config.defaults.unit
+
+
+def test_the_collector_uses_what_it_defines_and_defines_what_it_uses() -> None:
+    pipelines = COLLECTOR.service.pipelines.values()
+    assert {name for pipeline in pipelines for name in pipeline.receivers} == COLLECTOR.receivers.keys()
+    assert {name for pipeline in pipelines for name in pipeline.processors} == COLLECTOR.processors.keys()
+    assert {name for pipeline in pipelines for name in pipeline.exporters} == COLLECTOR.exporters.keys()
+
+
+def test_prometheus_fetches_from_the_collector_what_the_workers_are_called() -> None:
+    exporter = COLLECTOR.exporters["prometheus"]
+    (scrape,) = PROMETHEUS.scrape_configs
+    (target,) = scrape.static_configs[0].targets
+    assert target == f"collector:{exporter.endpoint.split(':')[1]}"
+    assert scrape.honor_labels
+    assert exporter.translation_strategy == "UnderscoreEscapingWithSuffixes"
+
+
+def test_addresses_are_services_of_the_compose_file() -> None:
+    compose = msgspec.yaml.decode((ROOT / "docker-compose.yml").read_bytes(), type=dict[str, object])
+    services = msgspec.convert(compose["services"], dict[str, object])
+    urls = [source.url for source in DATASOURCES] + [COLLECTOR.exporters["otlp_http/jaeger"].endpoint]
+    assert {urlsplit(url).hostname for url in urls} <= services.keys()
+
+
+def test_prometheus_is_given_the_alerts() -> None:
+    assert PROMETHEUS.rule_files == ["alerts.yaml"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "config", "deploy/prometheus.yaml"], ["test", "rules", "tests/deploy/alerts.test.yaml"]],
+    ids=" ".join,
+)
+def test_promtool_agrees(arguments: list[str]) -> None:
+    done = subprocess.run(["promtool", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

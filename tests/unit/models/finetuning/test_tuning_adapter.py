@@ -1,0 +1,103 @@
+"""LoRA on a small checkpoint, from rows to an engine that serves the result. Runs where the extra `train` is."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sluicegate.models.artifacts.manifest import Manifest, Profile
+from sluicegate.models.compiler.compile import compile_checkpoint
+from sluicegate.models.inference.engine import Engine
+from sluicegate.models.inference.labels import LABELS_VERSION
+from sluicegate.models.inference.prompts import PROMPT_VERSIONS
+from sluicegate.schemas.errors import CheckpointError, ContractError
+from tests.support.checkpoints import write_checkpoint
+
+pytest.importorskip("peft")
+pytest.importorskip("torch")
+
+PLAN: dict[str, Any] = {
+    "epochs": 20,
+    "batch_size": 16,
+    "learning_rate": 1e-2,
+    "warmup_steps": 2,
+    "measure_every": 10,
+    "patience": 50,
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = [
+        row
+        for number in range(60)
+        for row in (
+            {
+                "text": f"the sea {number}",
+                "label": "allow",
+                "category": "none",
+                "split": "train" if number % 8 else "dev",
+            },
+            {
+                "text": f"zz rat {number}",
+                "label": "block",
+                "category": "spam",
+                "split": "train" if number % 8 else "dev",
+            },
+        )
+    ]
+    (folder / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return folder
+
+
+def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: Profile) -> Manifest:
+    return compile_checkpoint(
+        checkpoint,
+        out,
+        quantization="float32",
+        profile=profile,
+        labels_version=LABELS_VERSION,
+        prompt_version=PROMPT_VERSIONS[profile],
+        adapter=adapter,
+    )
+
+
+@pytest.mark.parametrize("profile", ["adapted", "zero_shot"])
+def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, profile: Profile) -> None:
+    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+
+    checkpoint = tmp_path / "checkpoint"
+    write_checkpoint(checkpoint)
+    tuned = tune(
+        checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN, profile=profile), texts=["the house on the hill"]
+    )
+    assert tuned.loss_best < tuned.loss_before
+    assert tuned.held_out == 16
+    manifest = compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", profile)
+    assert manifest.adapter is not None
+    engine = Engine(tmp_path / "model")
+    safe, spam = engine.judge([engine.encode("the sea 3")])[0], engine.judge([engine.encode("zz rat 3")])[0]
+    assert safe.probabilities["allow"] > 0.5 > spam.probabilities["allow"]
+    assert spam.probabilities["spam"] > 0.5
+
+
+def test_it_ends_early_where_nothing_is_gained_and_says_so(tmp_path: Path, data: Path) -> None:
+    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+
+    checkpoint = tmp_path / "checkpoint"
+    write_checkpoint(checkpoint)
+    with pytest.raises(ContractError, match="nothing was learnt"):
+        tune(checkpoint, data, tmp_path / "adapter", AdapterPlan(**{**PLAN, "learning_rate": 0.0, "patience": 1}))
+
+
+def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path: Path, data: Path) -> None:
+    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+
+    checkpoint = tmp_path / "checkpoint"
+    write_checkpoint(checkpoint)
+    (checkpoint / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="cannot load"):
+        tune(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN))

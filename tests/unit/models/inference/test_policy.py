@@ -1,0 +1,83 @@
+"""Two thresholds per category, and the worst category decides."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluicegate.models.inference.labels import LABELS, Category
+from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, Policy, Verdict
+from sluicegate.schemas.events import Threshold
+
+POLICY = Policy(dict.fromkeys(Category, Threshold(allow=0.25, block=0.75)))
+SEVERITY = [Verdict.ALLOW, Verdict.REVIEW, Verdict.BLOCK]
+
+probabilities = st.fixed_dictionaries(dict.fromkeys(LABELS, st.floats(0, 1)))
+
+
+def row(**given_probabilities: float) -> dict[str, float]:
+    return dict.fromkeys(LABELS, 0.0) | given_probabilities
+
+
+def test_every_category_has_a_default() -> None:
+    assert set(DEFAULT_THRESHOLDS) == set(Category)
+
+
+@pytest.mark.parametrize(
+    ("probability", "verdict"),
+    [
+        (0.0, Verdict.ALLOW),
+        (0.24, Verdict.ALLOW),
+        (0.25, Verdict.REVIEW),
+        (0.74, Verdict.REVIEW),
+        (0.75, Verdict.BLOCK),
+        (1.0, Verdict.BLOCK),
+    ],
+)
+def test_a_threshold_belongs_to_the_severer_side(probability: float, verdict: Verdict) -> None:
+    assert POLICY.judge(row(spam=probability)).verdict is verdict
+
+
+def test_an_allowed_query_carries_the_probability_of_allow_and_no_category() -> None:
+    ruling = POLICY.judge(row(allow=0.9, hate=0.1))
+    assert (ruling.category, ruling.probability, ruling.reason) == (None, 0.9, "below_every_threshold")
+
+
+def test_the_most_probable_of_the_deciding_categories_is_named() -> None:
+    ruling = POLICY.judge(row(spam=0.3, hate=0.4, violence=0.2))
+    assert (ruling.verdict, ruling.category, ruling.probability) == (Verdict.REVIEW, Category.HATE, 0.4)
+    assert ruling.reason == "review_threshold:hate"
+
+
+def test_a_category_that_blocks_decides_before_a_likelier_one_that_does_not() -> None:
+    policy = Policy.layered(POLICY.thresholds, {Category.SPAM: Threshold(allow=0.1, block=1.1)})
+    ruling = policy.judge(row(spam=0.99, hate=0.8))
+    assert (ruling.verdict, ruling.category) == (Verdict.BLOCK, Category.HATE)
+
+
+def test_a_block_threshold_above_one_never_blocks_without_review() -> None:
+    policy = Policy.layered({Category.SPAM: Threshold(allow=0.1, block=1.1)})
+    assert policy.judge(row(spam=1.0)).verdict is Verdict.REVIEW
+
+
+def test_later_layers_override_earlier_ones_and_leave_the_rest() -> None:
+    first, second = Threshold(allow=0.1, block=0.2), Threshold(allow=0.3, block=0.4)
+    policy = Policy.layered({Category.HATE: first, Category.SPAM: first}, {Category.SPAM: second})
+    assert policy.thresholds == {**DEFAULT_THRESHOLDS, Category.HATE: first, Category.SPAM: second}
+
+
+@given(probabilities, st.sampled_from(list(Category)), st.floats(0, 1))
+def test_a_higher_probability_never_makes_the_verdict_milder(
+    before: dict[str, float], category: Category, raised: float
+) -> None:
+    after = before | {category: max(raised, before[category])}
+    assert SEVERITY.index(POLICY.judge(after).verdict) >= SEVERITY.index(POLICY.judge(before).verdict)
+
+
+@given(probabilities)
+def test_the_category_named_is_one_whose_thresholds_say_so(found: dict[str, float]) -> None:
+    ruling = POLICY.judge(found)
+    if ruling.category is None:
+        assert all(found[category] < 0.25 for category in Category)
+    else:
+        assert ruling.probability == found[ruling.category]
+        assert ruling.probability >= (0.75 if ruling.verdict is Verdict.BLOCK else 0.25)

@@ -1,0 +1,190 @@
+"""Reading answers: exact grammars, and nothing that a model writes may raise."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.inference.labels import LABELS, Intent
+from sluicegate.models.inference.prompts import CUT, UNREADABLE, Answer, PromptProfile, profile_for
+from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
+from sluicegate.models.inference.tuned_format import (
+    CONTROL_TOKENS,
+    END,
+    FACETS,
+    GATE,
+    HINT,
+    INTENT_TOKENS,
+    KEEP,
+    REWRITE,
+    SYNONYM,
+)
+from sluicegate.schemas.errors import CompiledModelError
+from tests.support.checkpoints import write_tokenizer
+from tests.support.compiled import tuned_tokenizer
+
+TRAVEL = "<|intent:travel|>"
+CATEGORY, COLOUR = FACETS["category"], FACETS["colour"]
+NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[Profile, QueryTokenizer]:
+    folder = tmp_path_factory.mktemp("tokenizers")
+    (folder / "tuned").mkdir()
+    (folder / "qwen3").mkdir()
+    tuned_tokenizer().save(str(folder / "tuned" / TOKENIZER_FILE))
+    write_tokenizer(folder / "qwen3")
+    qwen3 = QueryTokenizer(folder / "qwen3")
+    return {"tuned": QueryTokenizer(folder / "tuned"), "adapted": qwen3, "zero_shot": qwen3}
+
+
+def parse(tokenizer: QueryTokenizer, profile: Profile, template: str, hint: str | None = None) -> Answer:
+    """The answer in `template`, where control tokens are written by their names."""
+    ids = [tokenizer.id_of(token) for token in tokenizer.encode_template(template)]
+    return profile_for(profile, tokenizer).parse(ids, hint)
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        (f"{TRAVEL}{HINT}{END}", Answer(Intent.TRAVEL, "cheap flights")),
+        (f"{TRAVEL}{HINT}{SYNONYM}air fare{END}", Answer(Intent.TRAVEL, "cheap flights", ("air fare",))),
+        (f"{TRAVEL}{KEEP}{END}", Answer(Intent.TRAVEL, None)),
+        (f"{TRAVEL}{REWRITE}cheap flight{END}", Answer(Intent.TRAVEL, "cheap flight")),
+        (f"{TRAVEL}{HINT}words of its own{END}", NOTHING),
+        (f"{TRAVEL}{KEEP}{HINT}{END}", NOTHING),
+    ],
+)
+def test_an_answer_may_take_the_hint_that_was_read(
+    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+) -> None:
+    assert parse(tokenizers["tuned"], "tuned", template, "cheap flights") == answer
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        (f"{TRAVEL}{KEEP}{END}", Answer(Intent.TRAVEL, None)),
+        (f"{TRAVEL}{REWRITE}cheap flights{END}", Answer(Intent.TRAVEL, "cheap flights")),
+        (f"{TRAVEL}{KEEP}{SYNONYM}air fare{END}", Answer(Intent.TRAVEL, None, ("air fare",))),
+        (
+            f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c{SYNONYM}d{COLOUR}e{END}",
+            Answer(Intent.TRAVEL, "a", ("b", "d"), ("category:c", "colour:e")),
+        ),
+        (f"{TRAVEL}{REWRITE}{END}", Answer(Intent.TRAVEL, "")),
+        # Cut short: the last part may be half a word.
+        (f"{TRAVEL}{REWRITE}cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
+        (f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c", Answer(Intent.TRAVEL, "a", ("b",), codes=(CUT,))),
+        (f"{TRAVEL}{KEEP}", Answer(Intent.TRAVEL, None, codes=(CUT,))),
+        # Not the grammar.
+        ("", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        (END, Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        (f"hello{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        (f"{REWRITE}a{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        (TRAVEL, NOTHING),
+        (f"{TRAVEL}{HINT}{END}", NOTHING),  # there was none
+        (f"{TRAVEL}{END}", NOTHING),
+        (f"{TRAVEL}a{END}", NOTHING),
+        (f"{TRAVEL}a{REWRITE}b{END}", NOTHING),
+        (f"{TRAVEL}{KEEP}a{END}", NOTHING),
+        (f"{TRAVEL}{KEEP}{REWRITE}a{END}", NOTHING),
+        (f"{TRAVEL}{REWRITE}a{REWRITE}b{END}", NOTHING),
+        (f"{TRAVEL}{SYNONYM}a{END}", NOTHING),
+        (f"{TRAVEL}{REWRITE}a{END}b{END}", NOTHING),
+        (f"{TRAVEL}{REWRITE}a{GATE}<|allow|>{END}", NOTHING),
+        (f"{TRAVEL}{REWRITE}a{TRAVEL}{END}", NOTHING),
+    ],
+)
+def test_the_tuned_grammar_is_read_to_the_letter(
+    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+) -> None:
+    assert parse(tokenizers["tuned"], "tuned", template) == answer
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        ("travel | cheap flights<|im_end|>", Answer(Intent.TRAVEL, "cheap flights")),
+        (
+            "Travel|cheap flights| air fare , plane <|im_end|>",
+            Answer(Intent.TRAVEL, "cheap flights", ("air fare", "plane")),
+        ),
+        ("product search | shoes |<|im_end|>", Answer(Intent.PRODUCT_SEARCH, "shoes", ("",))),
+        ("travel | <|im_end|>", Answer(Intent.TRAVEL, None)),
+        ("travel<|im_end|>", Answer(Intent.TRAVEL, None)),
+        ("travel | | air fare<|im_end|>", Answer(Intent.TRAVEL, None, ("air fare",))),
+        # Cut short.
+        ("travel | cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
+        ("travel | a | b, c, hal", Answer(Intent.TRAVEL, "a", ("b", "c"), codes=(CUT,))),
+        # Not the format.
+        ("", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("Sure! Here it is: cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("holidays | cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("travel | a | b | c<|im_end|>", NOTHING),
+        ("travel | a\nb | c<|im_end|>", NOTHING),
+    ],
+)
+@pytest.mark.parametrize("name", ["adapted", "zero_shot"])
+def test_the_line_of_a_qwen3_is_read_to_the_letter(
+    tokenizers: dict[Profile, QueryTokenizer], name: Profile, template: str, answer: Answer
+) -> None:
+    assert parse(tokenizers[name], name, template) == answer
+
+
+@given(data=st.data())
+def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
+    tokenizers: dict[Profile, QueryTokenizer], data: st.DataObject
+) -> None:
+    tokenizer = tokenizers["tuned"]
+    control = st.sampled_from([tokenizer.id_of(token) for token in CONTROL_TOKENS])
+    intent = st.sampled_from([tokenizer.id_of(token) for token in INTENT_TOKENS])
+    anything = st.lists(st.one_of(control, st.integers(0, 400)), max_size=20)
+    ids = data.draw(st.one_of(anything, st.builds(lambda first, rest: [first, *rest], intent, anything)))
+    _check(profile_for("tuned", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
+
+
+@given(data=st.data())
+def test_no_sequence_of_tokens_makes_the_parser_of_a_line_raise(
+    tokenizers: dict[Profile, QueryTokenizer], data: st.DataObject
+) -> None:
+    tokenizer = tokenizers["zero_shot"]
+    anything = st.lists(st.integers(0, 400), max_size=20)
+    hostile = st.lists(
+        st.sampled_from(["travel", "|", " ", ",", "\n", "<|im_end|>", "<think>", "É", "\x00"]), max_size=12
+    ).map(lambda parts: [tokenizer.id_of(token) for token in tokenizer.encode_template("".join(parts))])
+    _check(profile_for("zero_shot", tokenizer).parse(data.draw(st.one_of(anything, hostile)), None))
+
+
+def _check(answer: Answer) -> None:
+    """An answer that is not readable carries nothing but its intent."""
+    if UNREADABLE in answer.codes:
+        assert (answer.rewrite, answer.synonyms, answer.facets) == (None, (), ())
+    for text in (answer.rewrite or "", *answer.synonyms, *answer.facets):
+        assert text == text.strip()
+
+
+def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[Profile, QueryTokenizer]) -> None:
+    tokenizer = tokenizers["tuned"]
+    profile = profile_for("tuned", tokenizer)
+    spelt = [tokenizer.id_of(token) for token in tokenizer.encode(f"shoes{SYNONYM}boots{END}").tokens]
+    answer = profile.parse([*map(tokenizer.id_of, (TRAVEL, REWRITE)), *spelt, tokenizer.id_of(END)], None)
+    assert answer == Answer(Intent.TRAVEL, f"shoes{SYNONYM}boots{END}")
+
+
+@pytest.mark.parametrize("name", ["tuned", "adapted", "zero_shot"])
+def test_each_label_has_a_first_token_of_its_own(tokenizers: dict[Profile, QueryTokenizer], name: Profile) -> None:
+    profile: PromptProfile = profile_for(name, tokenizers[name])
+    assert len(set(profile.label_ids)) == len(LABELS)
+
+
+def test_a_vocabulary_without_the_profiles_tokens_is_refused(
+    tokenizers: dict[Profile, QueryTokenizer], tmp_path: Path
+) -> None:
+    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+        profile_for("tuned", tokenizers["zero_shot"])
+    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+        profile_for("zero_shot", tokenizers["tuned"])
