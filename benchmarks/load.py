@@ -214,7 +214,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
                 stop_tethered(worker, 30)
 
 
-WORKER: Final = ("agents", "worker")
+WORKER: Final = ("sluicegate", "worker")
 NULL_WORKER: Final = ("benchmarks.null_worker",)
 
 

@@ -38,7 +38,7 @@ def stop_tethered(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 
 def start_worker(
-    environment: Mapping[str, str], log: Path, module: Sequence[str] = ("agents", "worker")
+    environment: Mapping[str, str], log: Path, module: Sequence[str] = ("sluicegate", "worker")
 ) -> subprocess.Popen[bytes]:
     """Start ``sluice worker``, or what stands in for it, with `environment` on top of ours; `stop_tethered` ends it."""
     given = (f"{name}={value}" for name, value in environment.items())

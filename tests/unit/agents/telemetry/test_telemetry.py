@@ -286,10 +286,10 @@ def test_a_collector_that_is_down_harms_no_event_and_does_not_hold_up_the_end(
         telemetry = start(f"http://127.0.0.1:{unused.getsockname()[1]}")
         run_event(telemetry, SAMPLED)
         began = time.monotonic()
-        with caplog.at_level(logging.WARNING, "agents"):
+        with caplog.at_level(logging.WARNING, "sluicegate"):
             telemetry.shutdown(0.5)
         assert time.monotonic() - began < 2
-    assert [record.name for record in caplog.records if record.name.startswith("agents")] == [
+    assert [record.name for record in caplog.records if record.name.startswith("sluicegate")] == [
         "sluicegate.agents.telemetry.otlp_export"
     ] * 2
 
