@@ -42,13 +42,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from benchmarks.process_memory import memory_bytes
 from sluicegate.agents.deciding.micro_batcher import MicroBatcher
 from sluicegate.agents.process.allocator import BEST
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.data.products import product_query
 from sluicegate.models.inference import prompts
-from sluicegate.models.inference.engine import Device, Engine, Judgement
+from sluicegate.models.inference.engine import Device, Engine, ModelResult
 from sluicegate.models.inference.labels import LABELS_VERSION, Category
-from sluicegate.models.inference.prompts import profile_for
+from sluicegate.models.inference.prompts import prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.events import Threshold
 from tests.support.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
@@ -60,11 +60,11 @@ _BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
 _BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
 _WORKS: Final = ("gate", "gate and rewrite")
 _LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
-PROMPTS: Final[dict[str, Profile]] = {"the query alone": "adapted", "behind an instruction": "zero_shot"}
+PROMPTS: Final[dict[str, PromptStyleName]] = {"the query alone": "adapted", "behind an instruction": "zero_shot"}
 Runs = dict[str, list[dict[str, float]]]
 """By work: rate and peak memory of each run."""
 
-System = Callable[[Path, Profile, Sequence[str], bool], float]
+System = Callable[[Path, PromptStyleName, Sequence[str], bool], float]
 """Seconds for all queries: the folder that `build` made, how they are asked, the queries, and whether to rewrite."""
 
 
@@ -122,14 +122,14 @@ def _weights_that_say(tokenizer: Tokenizer, token: str) -> dict[str, NDArray[np.
     return {"model.embed_tokens.weight": embeddings, "model.norm.weight": last_norm}
 
 
-def sluicegate(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+def sluicegate(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
     """The worker's way: its prompts, its batches."""
     thresholds = _BLOCK_NONE if rewrite else _BLOCK_ALL
     engine = Engine(folder / profile, thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS * rewrite)
     encoded = [engine.encode(text) for text in texts]
     engine.judge(encoded[:1])  # the instructions' key-value state is made once and kept
 
-    async def judge_all() -> list[Judgement]:
+    async def judge_all() -> list[ModelResult]:
         deadline = asyncio.get_running_loop().time() + 3600
         async with MicroBatcher(
             engine.judge,
@@ -146,10 +146,10 @@ def sluicegate(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bo
     return time.perf_counter() - started
 
 
-def naive(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+def naive(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
     """What one writes first: the documentation's static prompt, batches as they come."""
     tokenizer = QueryTokenizer(folder / profile)
-    frame = profile_for(profile, tokenizer).gate
+    frame = prompt_style_for(profile, tokenizer).gate
     generator: Any = ctranslate2.Generator(str(folder / profile), device="cpu")
     instruction = (list(frame.static) * 5)[:_LONG_INSTRUCTION]
     batch_prompts = [[*tokenizer.encode(text).tokens, *frame.suffix] for text in texts]
@@ -172,14 +172,14 @@ def naive(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -
     return time.perf_counter() - started
 
 
-def openvino(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+def openvino(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
     """See `benchmarks.peers`."""
     from benchmarks.peers import OpenVino
 
     return _timed_peer(OpenVino(folder / "model.gguf"), folder / profile, profile, texts, rewrite)
 
 
-def llama_cpp(folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+def llama_cpp(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
     """See `benchmarks.peers`."""
     from benchmarks.peers import LlamaCpp
 
@@ -187,9 +187,9 @@ def llama_cpp(folder: Path, profile: Profile, texts: Sequence[str], rewrite: boo
     return _timed_peer(peer, folder / profile, profile, texts, rewrite)
 
 
-def _timed_peer(peer: Any, folder: Path, profile: Profile, texts: Sequence[str], rewrite: bool) -> float:
+def _timed_peer(peer: Any, folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
     tokenizer = QueryTokenizer(folder)
-    frame = profile_for(profile, tokenizer).gate
+    frame = prompt_style_for(profile, tokenizer).gate
     token_ids = [
         [tokenizer.id_of(token) for token in (*frame.static, *tokenizer.encode(text).tokens, *frame.suffix)]
         for text in texts

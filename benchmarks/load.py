@@ -32,9 +32,9 @@ from benchmarks.process_memory import memory_bytes
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
 from sluicegate.agents.kafka.record_log import RecordLog
+from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver
-from sluicegate.agents.local.tethered import start_worker, stop_tethered
 from sluicegate.agents.process.allocator import ensure
 from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.models.data import safe, unsafe
@@ -211,7 +211,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
                 yield bench
             finally:
                 bench.close()
-                stop_tethered(worker, 30)
+                stop_child(worker, 30)
 
 
 WORKER: Final = ("sluicegate", "worker")

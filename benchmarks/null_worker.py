@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from sluicegate.agents.deciding.live_models import Loaded
+from sluicegate.agents.deciding.live_models import LoadedModels
 from sluicegate.agents.process.start import run_worker
 from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.batch_cost import BatchCost
-from sluicegate.models.inference.engine import EncodedQuery, Judgement
+from sluicegate.models.inference.engine import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Intent
-from sluicegate.models.inference.policy import Policy, Ruling, Verdict
+from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 
 _PROBABILITIES = dict.fromkeys(LABELS, 0.0) | {"allow": 1.0}
 _HASH = "0" * 64
@@ -29,12 +29,12 @@ class NullEngine:
         """One token per word."""
         return EncodedQuery(text, tuple(text.split()), truncated=False)
 
-    def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """The same for all."""
-        ruling = Ruling(Verdict.ALLOW, None, 1.0, "below_every_threshold")
+        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, "below_every_threshold")
         return [
-            Judgement(
-                ruling,
+            ModelResult(
+                policy_result,
                 lexical=query.text,
                 semantic=query.text,
                 probabilities=_PROBABILITIES,
@@ -48,9 +48,9 @@ class NullEngine:
         ]
 
 
-def _load(settings: Settings) -> Loaded:
+def _load(settings: Settings) -> LoadedModels:
     served = served_from(settings.model)
-    return Loaded(served, {served.model: NullEngine(settings)})  # type: ignore[dict-item]  # it quacks
+    return LoadedModels(served, {served.model: NullEngine(settings)})  # type: ignore[dict-item]  # it quacks
 
 
 if __name__ == "__main__":

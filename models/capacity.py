@@ -42,7 +42,7 @@ _ARRIVALS: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
+class CapacityReport:
     """The best way found to run a model here."""
 
     compute_type: str
@@ -68,7 +68,9 @@ class Tuned:
         return 1e6 / self.rate_per_core / 3600 * core_hour
 
 
-def measure(start: Start, compute_types: Sequence[str], cores: int, progress: Progress = lambda *_: None) -> Tuned:
+def measure(
+    start: Start, compute_types: Sequence[str], cores: int, progress: Progress = lambda *_: None
+) -> CapacityReport:
     """Measure the model that `start` loads on `cores` cores, in each of `compute_types`."""
     ways = [(kind, threads) for kind in compute_types for threads in _powers_of_two(cores)]
     meter = Meter(len(ways) + len(_MEMBERS) * len(_LENGTHS) * len(_STEPS) + len(_BATCH_SIZES) + 1, progress)
@@ -81,7 +83,7 @@ def measure(start: Start, compute_types: Sequence[str], cores: int, progress: Pr
     kind, threads = _least_that_is_worth_it(rates, effort=lambda way: way[1])
     engine = start(kind, threads, 1)
     answers = engine.judge(queries[:_FIRST_BATCH])
-    cost = _fit(engine, statistics.mean(judgement.output_tokens for judgement in answers), meter)
+    cost = _fit(engine, statistics.mean(model_result.output_tokens for model_result in answers), meter)
     sizes: dict[int, float] = {}
     for size in _BATCH_SIZES:
         smaller = max(sizes.values(), default=0.0)
@@ -98,7 +100,7 @@ def measure(start: Start, compute_types: Sequence[str], cores: int, progress: Pr
     count = _least_that_is_worth_it(replicas, effort=lambda count: count)
     alone = [_best_s(engine.judge, [query]) for query in queries[:_FIRST_BATCH]]
     length = round(statistics.mean(len(query.tokens) for query in queries))
-    return Tuned(
+    return CapacityReport(
         compute_type=kind,
         threads=threads,
         replicas=count,

@@ -182,7 +182,7 @@ class Threshold(Struct, frozen=True, kw_only=True):
             raise ValueError(f"block ({self.block}) must not be below allow ({self.allow})")
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DecisionTrace(Struct, frozen=True, kw_only=True):
     """How the verdict came about."""
 
     verdict: Literal["allow", "block", "review"]
@@ -232,7 +232,7 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     output_hash: Sha256 | None
     tokens: Tokens
     latency_ms: StageLatencies
-    decision: Decision | None
+    decision: DecisionTrace | None
     validation: Annotated[str, Meta(min_length=1, max_length=1024, description="`valid`, or what the input broke.")]
     query: Annotated[str | None, Meta(description="The normalised query, only where SLUICE_LEDGER_TEXT allows it.")] = (
         None

@@ -21,7 +21,7 @@ from sluicegate.models.evaluation.moderation import ModerationScores, score_mode
 from sluicegate.models.evaluation.report import Report, tables, write_html, write_json
 from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
 from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
-from sluicegate.models.inference.engine import Engine, Judgement
+from sluicegate.models.inference.engine import Engine, ModelResult
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
 from sluicegate.schemas.errors import ConfigurationError, ContractError
@@ -34,7 +34,7 @@ def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None)
     systems = {}
     for name, engine in _engines(folders).items():
         judged = _judge(engine, texts)
-        probabilities = np.array([[judgement.probabilities[label] for label in LABELS] for judgement in judged])
+        probabilities = np.array([[model_result.probabilities[label] for label in LABELS] for model_result in judged])
         systems[name] = score_moderation(
             rows, probabilities, engine.policy, served_temperature=engine.manifest.temperature
         )
@@ -68,7 +68,7 @@ def evaluate_intent(file: Path, folders: Sequence[Path], train: Path | None, spl
     expected_intents(rows)
     for name, engine in _engines(folders).items():
         judged = _judge(engine, texts)
-        systems[name] = score_intents(rows, [_intent(judgement) for judgement in judged])
+        systems[name] = score_intents(rows, [_intent(model_result) for model_result in judged])
     if train:
         held_out = set(texts)
         known = [row for row in read_rows(train, IntentRow) if row.split != "test" and row.text not in held_out]
@@ -127,14 +127,14 @@ def _engines(folders: Sequence[Path]) -> dict[str, Engine]:
     }
 
 
-def _judge(engine: Engine, texts: Sequence[str]) -> list[Judgement]:
+def _judge(engine: Engine, texts: Sequence[str]) -> list[ModelResult]:
     with show_progress(engine.manifest.name) as progress:
         return judge_all(engine, texts, progress)
 
 
 def _rewriter(engine: Engine) -> Callable[[Sequence[str]], Sequence[str]]:
-    return lambda queries: [judgement.lexical for judgement in _judge(engine, queries)]
+    return lambda queries: [model_result.lexical for model_result in _judge(engine, queries)]
 
 
-def _intent(judgement: Judgement) -> str | None:
-    return None if judgement.ruling.verdict is Verdict.BLOCK else judgement.intent
+def _intent(model_result: ModelResult) -> str | None:
+    return None if model_result.policy_result.verdict is Verdict.BLOCK else model_result.intent

@@ -114,16 +114,16 @@ def _renamed(fields: Mapping[str, msgspec.Raw]) -> dict[str, orjson.Fragment]:
 
 
 def _answer(decision: Decision) -> dict[str, Any]:
-    judgement = decision.judgement
-    blocked = judgement.ruling.verdict is Verdict.BLOCK
+    model_result = decision.model_result
+    blocked = model_result.policy_result.verdict is Verdict.BLOCK
     ended_ns = decision.batched.ended_ns if decision.batched else decision.normalise_ended_ns
     return {
-        "verdict": judgement.ruling.verdict,
-        "category": judgement.ruling.category,
-        "probabilities": judgement.probabilities,
-        "intent": None if blocked else judgement.intent,
-        "rewrite": None if blocked else judgement.lexical,
-        "semantic": None if blocked else judgement.semantic,
+        "verdict": model_result.policy_result.verdict,
+        "category": model_result.policy_result.category,
+        "probabilities": model_result.probabilities,
+        "intent": None if blocked else model_result.intent,
+        "rewrite": None if blocked else model_result.lexical,
+        "semantic": None if blocked else model_result.semantic,
         "reason_codes": decision.reason_codes,
         "latency_ms": (ended_ns - decision.normalise_started_ns) / 1e6,
     }

@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 
 from sluicegate.agents.cli.model_commands import show_progress
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.data.rows import QueryRow, read_rows
 from sluicegate.models.finetuning.reviewed import ReviewedLine, rows_of
 from sluicegate.schemas.errors import ConfigurationError
@@ -71,7 +71,7 @@ def tune_checkpoint(
     out: Path,
     data: Path,
     text: Path | None,
-    profile: Profile,
+    profile: PromptStyleName,
     epochs: int,
     learning_rate: float,
     rank: int,

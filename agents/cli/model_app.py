@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sluicegate.models.artifacts.manifest import Profile, Quantization
+from sluicegate.models.artifacts.manifest import PromptStyleName, Quantization
 
 models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile, look at, put in service.")
 
@@ -35,7 +35,8 @@ def models_compile(
     destination: Annotated[Path, typer.Argument(help="Folder for the compiled model.")],
     quantization: Annotated[Quantization, typer.Option(help="Type of the compiled weights.")] = "int8_float32",
     profile: Annotated[
-        Profile | None, typer.Option(help="How the model is asked; else as its adapter learnt it, or zero_shot.")
+        PromptStyleName | None,
+        typer.Option(help="How the model is asked; else as its adapter learnt it, or zero_shot."),
     ] = None,
     adapter: Annotated[Path | None, typer.Option(help="Folder of a PEFT LoRA adapter to merge.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; else the source folder's.")] = None,

@@ -11,7 +11,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.artifacts.manifest import MANIFEST_FILE, Manifest, Profile, Quantization
+from sluicegate.models.artifacts.manifest import MANIFEST_FILE, Manifest, PromptStyleName, Quantization
 from sluicegate.models.artifacts.registry import Registry, is_registry
 from sluicegate.models.compiler.compile import Progress, compile_checkpoint
 from sluicegate.models.compiler.lora_merge import read_learnt
@@ -50,7 +50,7 @@ def compile_with_progress(
     source: Path,
     destination: Path,
     quantization: Quantization,
-    profile: Profile | None,
+    profile: PromptStyleName | None,
     adapter: Path | None,
     name: str | None,
 ) -> Manifest:

@@ -14,7 +14,7 @@ from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.capacity import Tuned, measure
+from sluicegate.models.capacity import CapacityReport, measure
 from sluicegate.models.inference.engine import Engine
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -52,7 +52,7 @@ def tune_model(settings: Settings, out: Path, price: float) -> None:
     console.print(f"written to {out}: start the worker with SLUICE_PROFILE={out}", highlight=False)
 
 
-def _table(version: str, tuned: Tuned, price: float) -> Table:
+def _table(version: str, tuned: CapacityReport, price: float) -> Table:
     table = Table("", "", title=f"{version} on this machine", show_header=False)
     median, tail = tuned.half_load_ms
     for name, value in (

@@ -16,28 +16,30 @@ import msgspec
 from cachetools import TTLCache
 
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.models.inference.engine import Judgement
+from sluicegate.models.inference.engine import ModelResult
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
 Source = Literal["model", "cache", "in_flight"]
 
 
-class Answered(msgspec.Struct, frozen=True):
+class AnsweredQuery(msgspec.Struct, frozen=True):
     """A judgement and where it is from; `batched` only where this query itself was put to the model."""
 
-    judgement: Judgement
+    model_result: ModelResult
     source: Source
-    batched: Batched[Judgement] | None = None
+    batched: Batched[ModelResult] | None = None
 
 
 class AnswerCache:
     """Answers by query text, at most `size` of them and each for `ttl_s` seconds; nothing is kept when `size` is 0."""
 
     def __init__(self, size: int, ttl_s: float) -> None:
-        self._kept: TTLCache[str, Judgement] = TTLCache(size, ttl_s)
-        self._in_flight: dict[str, asyncio.Future[Judgement | EngineFailed | None]] = {}
+        self._kept: TTLCache[str, ModelResult] = TTLCache(size, ttl_s)
+        self._in_flight: dict[str, asyncio.Future[ModelResult | EngineFailed | None]] = {}
 
-    async def answer(self, text: str, ask: Callable[[], Awaitable[Batched[Judgement]]], *, deadline: float) -> Answered:
+    async def answer(
+        self, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]], *, deadline: float
+    ) -> AnsweredQuery:
         """The answer for `text`, from `ask` if need be; `deadline` is a time of the event loop's clock.
 
         Raises:
@@ -46,11 +48,11 @@ class AnswerCache:
         """
         if not self._kept.maxsize:
             batched = await ask()
-            return Answered(batched.result, "model", batched)
+            return AnsweredQuery(batched.result, "model", batched)
         while True:
             kept = self._kept.get(text)
             if kept is not None:
-                return Answered(kept, "cache")
+                return AnsweredQuery(kept, "cache")
             flight = self._in_flight.get(text)
             if flight is None:
                 return await self._lead(text, ask)
@@ -62,16 +64,16 @@ class AnswerCache:
             if isinstance(found, EngineFailed):
                 raise found
             if found is not None:
-                return Answered(found, "in_flight")
+                return AnsweredQuery(found, "in_flight")
             # The query that led gave up, at a deadline of its own: one of those who joined it leads now.
 
-    async def _lead(self, text: str, ask: Callable[[], Awaitable[Batched[Judgement]]]) -> Answered:
+    async def _lead(self, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]]) -> AnsweredQuery:
         flight = self._in_flight[text] = asyncio.get_running_loop().create_future()
-        found: Judgement | EngineFailed | None = None
+        found: ModelResult | EngineFailed | None = None
         try:
             batched = await ask()
             found = self._kept[text] = batched.result
-            return Answered(found, "model", batched)
+            return AnsweredQuery(found, "model", batched)
         except EngineFailed as error:
             found = error
             raise

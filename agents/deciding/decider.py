@@ -18,15 +18,15 @@ from sluicegate.agents.deciding.answer_cache import AnswerCache, Source
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.inference.engine import EncodedQuery, Engine, Judgement
-from sluicegate.models.inference.policy import Ruling, Verdict
+from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
+from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import CompiledModelError, ContractError, EngineFailed, EventFailed
 
 logger = logging.getLogger(__name__)
 
 OwnerT = TypeVar("OwnerT")
-BatchObserver = Callable[[Sequence[OwnerT], Sequence[Judgement], int, int], None]
+BatchObserver = Callable[[Sequence[OwnerT], Sequence[ModelResult], int, int], None]
 """Told of every batch: whose queries they were, the answers, when it started and when it ended (`time.time_ns`)."""
 
 _SILENCE_S: Final = 60.0
@@ -41,10 +41,10 @@ class Decision(msgspec.Struct, frozen=True):
 
     text: str
     normalisation: tuple[str, ...]
-    judgement: Judgement
+    model_result: ModelResult
     answered_by: Source | Literal["policy"]
     degraded: str | None
-    batched: Batched[Judgement] | None
+    batched: Batched[ModelResult] | None
     normalise_started_ns: int
     normalise_ended_ns: int
 
@@ -52,7 +52,7 @@ class Decision(msgspec.Struct, frozen=True):
     def reason_codes(self) -> list[str]:
         """Every code, in the order of the stages."""
         degraded = [f"degraded:{self.degraded}"] if self.degraded else []
-        return [*self.normalisation, *degraded, self.judgement.ruling.reason, *self.judgement.codes]
+        return [*self.normalisation, *degraded, self.model_result.policy_result.reason, *self.model_result.codes]
 
 
 def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
@@ -84,7 +84,7 @@ class Decider(Generic[OwnerT]):
     """Decides queries, each on behalf of an owner (an event's span) that the batch observer is told about."""
 
     def __init__(
-        self, engine: Engine, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], Judgement]", settings: Settings
+        self, engine: Engine, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]", settings: Settings
     ) -> None:
         self.engine = engine
         self._batcher = batcher
@@ -105,12 +105,12 @@ class Decider(Generic[OwnerT]):
     ) -> AsyncIterator["Decider[OwnerT]"]:
         """A decider with a running micro-batcher, in whose threads `observe_batch` runs."""
 
-        def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[Judgement]:
+        def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[ModelResult]:
             started_ns = time.time_ns()
-            judgements = engine.judge([query for query, _ in batch])
+            model_results = engine.judge([query for query, _ in batch])
             if observe_batch:
-                observe_batch([owner for _, owner in batch], judgements, started_ns, time.time_ns())
-            return judgements
+                observe_batch([owner for _, owner in batch], model_results, started_ns, time.time_ns())
+            return model_results
 
         async with MicroBatcher(
             judge,
@@ -175,7 +175,7 @@ class Decider(Generic[OwnerT]):
         except EventFailed as error:
             self._say(error)
             return decided(self._degrade(encoded), "policy", type(error).__name__, None, started_ns, ended_ns)
-        return decided(found.judgement, found.source, None, found.batched, started_ns, ended_ns)
+        return decided(found.model_result, found.source, None, found.batched, started_ns, ended_ns)
 
     def _say(self, error: EventFailed) -> None:
         """One line a minute for each kind of failure: a broken model fails on every event."""
@@ -184,7 +184,7 @@ class Decider(Generic[OwnerT]):
             self._silent_until[kind] = now + _SILENCE_S
             logger.error("deciding without the model (fail %s): %s: %s", self._fail, kind, error)
 
-    def _degrade(self, query: EncodedQuery) -> Judgement:
+    def _degrade(self, query: EncodedQuery) -> ModelResult:
         verdict = Verdict.REVIEW if self._fail == "closed" else Verdict.ALLOW
-        ruling = Ruling(verdict, None, 0.0, f"fail_{self._fail}")
-        return Judgement(ruling, lexical=query.text, semantic=query.text, codes=query.codes)
+        policy_result = PolicyResult(verdict, None, 0.0, f"fail_{self._fail}")
+        return ModelResult(policy_result, lexical=query.text, semantic=query.text, codes=query.codes)

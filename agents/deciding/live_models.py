@@ -16,7 +16,7 @@ from typing import Final, Generic, Self
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, OwnerT, load_engine
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Served, is_registry, served_from
+from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, ServedModels, is_registry, served_from
 from sluicegate.models.artifacts.sampling import falls_within
 from sluicegate.models.inference.engine import Engine
 from sluicegate.schemas.errors import CompiledModelError
@@ -27,21 +27,21 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModels:
     """What is to be served, and the engine of each of its folders."""
 
-    served: Served
+    served: ServedModels
     engines: dict[Path, Engine]
 
 
-def load_models(settings: Settings) -> Loaded:
+def load_models(settings: Settings) -> LoadedModels:
     """Load what is served from `settings.model`, a compiled model or a registry.
 
     Raises:
         CompiledModelError: a folder cannot be served.
     """
     served = served_from(settings.model)
-    return Loaded(served, {folder: load_engine(settings, folder) for folder in _folders(served)})
+    return LoadedModels(served, {folder: load_engine(settings, folder) for folder in _folders(served)})
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class _Running(Generic[OwnerT]):
     stack: AsyncExitStack
 
 
-class Serving(Generic[OwnerT]):
+class LiveModels(Generic[OwnerT]):
     """Chooses the decider of each event. Used on one event loop."""
 
     def __init__(
-        self, settings: Settings, served: Served, observe_batch: Callable[[str], BatchObserver[OwnerT]] | None
+        self, settings: Settings, served: ServedModels, observe_batch: Callable[[str], BatchObserver[OwnerT]] | None
     ) -> None:
         self._settings = settings
         self._served = served
@@ -65,22 +65,25 @@ class Serving(Generic[OwnerT]):
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, loaded: Loaded, settings: Settings, observe_batch: Callable[[str], BatchObserver[OwnerT]] | None = None
+        cls,
+        loaded: LoadedModels,
+        settings: Settings,
+        observe_batch: Callable[[str], BatchObserver[OwnerT]] | None = None,
     ) -> AsyncIterator[Self]:
         """Serve `loaded`, then what the registry says; `observe_batch(model_version)` observes a model's batches."""
-        serving = cls(settings, loaded.served, observe_batch)
+        live_models = cls(settings, loaded.served, observe_batch)
         for folder, engine in loaded.engines.items():
-            await serving._start(folder, engine)
-        follower = asyncio.create_task(serving._follow(), name="models") if is_registry(settings.model) else None
+            await live_models._start(folder, engine)
+        follower = asyncio.create_task(live_models._follow(), name="models") if is_registry(settings.model) else None
         try:
-            yield serving
+            yield live_models
         finally:
             if follower:
                 follower.cancel()
-            for task in serving._retiring:
+            for task in live_models._retiring:
                 task.cancel()
-            await asyncio.gather(*filter(None, [follower]), *serving._retiring, return_exceptions=True)
-            for running in serving._running.values():
+            await asyncio.gather(*filter(None, [follower]), *live_models._retiring, return_exceptions=True)
+            for running in live_models._running.values():
                 await running.stack.aclose()
 
     @property
@@ -120,7 +123,7 @@ class Serving(Generic[OwnerT]):
             except (CompiledModelError, OSError) as error:
                 logger.error("serving %s as before: %s", self.in_use.engine.manifest.model_version, error)
 
-    async def _serve(self, served: Served) -> None:
+    async def _serve(self, served: ServedModels) -> None:
         before = {folder: running.decider for folder, running in self._running.items()}
         for folder in _folders(served):
             manifest = await asyncio.to_thread(read_manifest, folder)
@@ -161,5 +164,5 @@ class Serving(Generic[OwnerT]):
         task.add_done_callback(self._retiring.discard)
 
 
-def _folders(served: Served) -> list[Path]:
+def _folders(served: ServedModels) -> list[Path]:
     return [served.model, *([served.candidate] if served.candidate else [])]

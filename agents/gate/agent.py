@@ -15,10 +15,10 @@ from typing import Any, Final
 import faust
 from faust.web import Request, View
 
-from sluicegate.agents.deciding.live_models import Loaded
+from sluicegate.agents.deciding.live_models import LoadedModels
 from sluicegate.agents.gate.pipeline import Pipeline
-from sluicegate.agents.kafka.faust_consumer import consume_safely
-from sluicegate.agents.kafka.offsets import OffsetTracker, Registered
+from sluicegate.agents.kafka.faust_consumer import use_patched_consumer
+from sluicegate.agents.kafka.offsets import InFlightEvent, OffsetTracker
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.kafka.security import faust_credentials
 from sluicegate.agents.settings import Settings
@@ -39,7 +39,7 @@ _COLLECT_EVERY: Final = 10_000
 class Worker:
     """One gate worker: the Faust app with its single agent, and what it works with."""
 
-    def __init__(self, settings: Settings, models: Loaded, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, models: LoadedModels, telemetry: Telemetry) -> None:
         self._settings = settings
         self._models = models
         self._telemetry = telemetry
@@ -79,7 +79,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - Faust would restart the agent past the events in flight
             await self._stop_without_acking(error)
 
-    async def _handle(self, pipeline: Pipeline, registered: Registered[Any]) -> None:
+    async def _handle(self, pipeline: Pipeline, registered: InFlightEvent[Any]) -> None:
         try:
             await pipeline.process(_record(registered.event.message))
         except Exception as error:  # noqa: BLE001 - no outcome: the event must come again, to another process
@@ -201,5 +201,5 @@ def _faust_app(settings: Settings) -> Any:
         web_bind=settings.http_host,
         web_port=settings.http_port,
     )
-    consume_safely(app)
+    use_patched_consumer(app)
     return app

@@ -21,6 +21,7 @@ from sluicegate.schemas.events import (
     Blocked,
     Context,
     DeadLetter,
+    DecisionTrace,
     LedgerRecord,
     OutcomeName,
     OutputEvent,
@@ -35,7 +36,6 @@ from sluicegate.schemas.events import (
     Threshold,
     Tokens,
 )
-from sluicegate.schemas.events import Decision as DecisionTrace
 
 _OUTCOMES: Mapping[Verdict, OutcomeName] = {
     Verdict.ALLOW: "allowed",
@@ -75,12 +75,12 @@ class _OutputFields(TypedDict):
 
 def outcome_of(decision: Decision) -> OutcomeName:
     """The name of the outcome that a decision demands."""
-    return _OUTCOMES[decision.judgement.ruling.verdict]
+    return _OUTCOMES[decision.model_result.policy_result.verdict]
 
 
 def decided(raw: RawQuery, decision: Decision, stamp: Stamp) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
     """The outcome's name and its events, each with the name of its topic."""
-    verdict = decision.judgement.ruling.verdict
+    verdict = decision.model_result.policy_result.verdict
     outcome = outcome_of(decision)
     context = Context(user_id=raw.user_id, session_id=raw.session_id, locale=raw.locale, surface=raw.surface)
     if verdict is Verdict.BLOCK:
@@ -106,14 +106,14 @@ class _UnderstoodFields(TypedDict):
 
 
 def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
-    judgement = decision.judgement
+    model_result = decision.model_result
     return {
         "query": decision.text,
-        "lexical": judgement.lexical,
-        "semantic": judgement.semantic,
-        "intent": judgement.intent,
-        "synonyms": list(judgement.synonyms),
-        "facets": list(judgement.facets),
+        "lexical": model_result.lexical,
+        "semantic": model_result.semantic,
+        "intent": model_result.intent,
+        "synonyms": list(model_result.synonyms),
+        "facets": list(model_result.facets),
         "reason_codes": decision.reason_codes,
         "degraded": decision.degraded is not None,
         "context": context,
@@ -127,8 +127,8 @@ def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
 def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
     return Ranking(
         **stamp.fields(),
-        intent=decision.judgement.intent,
-        allow_probability=decision.judgement.probabilities.get("allow"),
+        intent=decision.model_result.intent,
+        allow_probability=decision.model_result.probabilities.get("allow"),
         scores=scores(decision),
         reason_codes=decision.reason_codes,
         degraded=decision.degraded is not None,
@@ -138,24 +138,24 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
 
 def scores(decision: Decision) -> list[Score]:
     """Light nudges for a ranker, each in [0, 1] with its reason in words."""
-    words = len(decision.judgement.lexical.split())
-    fidelity = round(ratio(decision.text.lower(), decision.judgement.lexical.lower()) / 100, 4)
+    words = len(decision.model_result.lexical.split())
+    fidelity = round(ratio(decision.text.lower(), decision.model_result.lexical.lower()) / 100, 4)
     nudges = [
         Score(name="specificity", value=min(1.0, words / _TELLING_WORDS), reason=f"{words} words of {_TELLING_WORDS}"),
         Score(name="fidelity", value=fidelity, reason="likeness of the lexical query to what the user typed"),
     ]
-    if allow := decision.judgement.probabilities.get("allow"):
+    if allow := decision.model_result.probabilities.get("allow"):
         nudges.append(Score(name="safety", value=allow, reason="the gate's probability of allow"))
     return nudges
 
 
 def _blocked(decision: Decision, stamp: Stamp, context: Context) -> Blocked:
-    ruling = decision.judgement.ruling
+    policy_result = decision.model_result.policy_result
     return Blocked(
         **stamp.fields(),
-        category=ruling.category or "none",
-        probability=ruling.probability,
-        reason=ruling.reason,
+        category=policy_result.category or "none",
+        probability=policy_result.probability,
+        reason=policy_result.reason,
         reason_codes=decision.reason_codes,
         context=context,
     )
@@ -165,9 +165,9 @@ def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
     return Review(
         **stamp.fields(),
         **_understood(decision, context),
-        category=decision.judgement.ruling.category,
-        probabilities=decision.judgement.probabilities,
-        reason=decision.judgement.ruling.reason,
+        category=decision.model_result.policy_result.category,
+        probabilities=decision.model_result.probabilities,
+        reason=decision.model_result.policy_result.reason,
     )
 
 
@@ -200,8 +200,8 @@ def ledger_record(
     shadow: bool,
 ) -> LedgerRecord:
     """The audit record of one event, or of a candidate's `shadow` of it; `with_text` adds the normalised query."""
-    judgement = decision.judgement if decision else None
-    read = decision.judgement if decision and decision.batched else None
+    model_result = decision.model_result if decision else None
+    read = decision.model_result if decision and decision.batched else None
     return LedgerRecord(
         **stamp.fields(),
         source=record.position,
@@ -209,8 +209,8 @@ def ledger_record(
         outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in outputs],
         trace_id=trace_id,
         labels_version=LABELS_VERSION,
-        prompt_hash=judgement.prompt_hash if judgement else None,
-        output_hash=judgement.output_hash if judgement else None,
+        prompt_hash=model_result.prompt_hash if model_result else None,
+        output_hash=model_result.output_hash if model_result else None,
         tokens=Tokens(
             input=read.input_tokens if read else 0,
             output=read.output_tokens if read else 0,
@@ -226,17 +226,17 @@ def ledger_record(
 
 
 def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
-    ruling = decision.judgement.ruling
+    policy_result = decision.model_result.policy_result
     thresholds: dict[str, Threshold] = {str(category): limit for category, limit in policy.thresholds.items()}
     return DecisionTrace(
-        verdict=ruling.verdict.value,
-        category=ruling.category,
-        reason=ruling.reason,
-        probabilities=decision.judgement.probabilities,
+        verdict=policy_result.verdict.value,
+        category=policy_result.category,
+        reason=policy_result.reason,
+        probabilities=decision.model_result.probabilities,
         thresholds=thresholds,
         normalisation=list(decision.normalisation),
         reason_codes=decision.reason_codes,
-        intent=decision.judgement.intent,
+        intent=decision.model_result.intent,
         degraded=decision.degraded is not None,
         answered_by=decision.answered_by,
     )

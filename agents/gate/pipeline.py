@@ -17,7 +17,7 @@ import msgspec
 from opentelemetry.context import Context
 
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, Decision
-from sluicegate.agents.deciding.live_models import Loaded, Serving
+from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.outcomes import Stamp, dead_letter, decided, ledger_record, outcome_of
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
@@ -26,7 +26,7 @@ from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.models.artifacts.manifest import Manifest
-from sluicegate.models.inference.engine import Judgement
+from sluicegate.models.inference.engine import ModelResult
 from sluicegate.schemas.codec import decode_raw_query, encode, event_id_of
 from sluicegate.schemas.errors import ContractError, PublishFailed
 from sluicegate.schemas.events import OutcomeName, OutputEvent, RawQuery, StageLatencies
@@ -58,11 +58,11 @@ class Pipeline:
     """Processes records. Safe for many events at once on one event loop."""
 
     def __init__(
-        self, settings: Settings, serving: Serving[EventSpan], publisher: Publisher, telemetry: Telemetry
+        self, settings: Settings, live_models: LiveModels[EventSpan], publisher: Publisher, telemetry: Telemetry
     ) -> None:
         self._settings = settings
         self._topics = settings.topics
-        self._serving = serving
+        self._serving = live_models
         self._publisher = publisher
         self._telemetry = telemetry
         self._dedup = DedupWindow(settings.dedup_window) if settings.dedup_window else None
@@ -70,20 +70,20 @@ class Pipeline:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, settings: Settings, models: Loaded, telemetry: Telemetry) -> AsyncIterator[Self]:
+    async def running(cls, settings: Settings, models: LoadedModels, telemetry: Telemetry) -> AsyncIterator[Self]:
         """A pipeline with its models and publisher running; leaving it flushes the publisher."""
 
         def observer_of(model: str) -> BatchObserver[EventSpan]:
             def observe_batch(
-                owners: Sequence[EventSpan], judgements: Sequence[Judgement], started_ns: int, ended_ns: int
+                owners: Sequence[EventSpan], model_results: Sequence[ModelResult], started_ns: int, ended_ns: int
             ) -> None:
                 telemetry.record_batch(
                     owners,
                     started_ns,
                     ended_ns,
                     model=model,
-                    input_tokens=sum(judgement.input_tokens for judgement in judgements),
-                    output_tokens=sum(judgement.output_tokens for judgement in judgements),
+                    input_tokens=sum(model_result.input_tokens for model_result in model_results),
+                    output_tokens=sum(model_result.output_tokens for model_result in model_results),
                 )
 
             return observe_batch
@@ -95,8 +95,8 @@ class Pipeline:
         )
         await publisher.start()
         try:
-            async with Serving.running(models, settings, observer_of) as serving:
-                pipeline = cls(settings, serving, publisher, telemetry)
+            async with LiveModels.running(models, settings, observer_of) as live_models:
+                pipeline = cls(settings, live_models, publisher, telemetry)
                 try:
                     yield pipeline
                 finally:
@@ -288,15 +288,15 @@ class Pipeline:
 
     def _report(self, span: EventSpan, attempt: _Attempt) -> None:
         decision = attempt.decision if attempt.error is None else None
-        ruling = decision.judgement.ruling if decision else None
+        policy_result = decision.model_result.policy_result if decision else None
         self._telemetry.record(
             span,
             Outcome(
                 event_id=attempt.stamp.event_id,
                 duration_s=(time.time_ns() - attempt.started_ns) / 1e9,
-                verdict=ruling.verdict if ruling else None,
-                category=ruling.category if ruling else None,
-                intent=decision.judgement.intent if decision else None,
+                verdict=policy_result.verdict if policy_result else None,
+                category=policy_result.category if policy_result else None,
+                intent=decision.model_result.intent if decision else None,
                 reason_codes=decision.reason_codes if decision else (),
                 answered_by=decision.answered_by if decision else None,
                 degraded=decision.degraded if decision else None,

@@ -63,8 +63,8 @@ class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         return consumer
 
 
-class SafeConsumer(aiokafka.Consumer):
-    """What an app that went through `consume_safely` consumes with."""
+class PatchedFaustConsumer(aiokafka.Consumer):
+    """What an app that went through `use_patched_consumer` consumes with."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -151,7 +151,7 @@ class SafeConsumer(aiokafka.Consumer):
             if isinstance(ended, StopIteration):
                 return WaitResults([first], [ended.value], False)
             raise
-        return await super().wait_first(_Begun(first, waits_for), *others, timeout=timeout)
+        return await super().wait_first(_StartedCoroutine(first, waits_for), *others, timeout=timeout)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         while await self.maybe_wait_for_commit_to_finish():
@@ -195,7 +195,7 @@ class SafeConsumer(aiokafka.Consumer):
         return confirmed
 
 
-class _Begun:
+class _StartedCoroutine:
     """The rest of a coroutine that was begun outside a task and then waited for what it yielded, `waits_for`."""
 
     def __init__(self, begun: Coroutine[Any, Any, Any], waits_for: Any) -> None:
@@ -217,13 +217,13 @@ class _Begun:
 
 
 class _Transport(aiokafka.Transport):
-    Consumer = SafeConsumer
+    Consumer = PatchedFaustConsumer
 
 
 # After the fact: Faust gives every class a logger of its module.
-SafeConsumer.logger = _ConsumerThread.logger = aiokafka.logger
+PatchedFaustConsumer.logger = _ConsumerThread.logger = aiokafka.logger
 
 
-def consume_safely(app: faust.App) -> None:
+def use_patched_consumer(app: faust.App) -> None:
     """Make `app`, which has not started yet, consume as above."""
     app.transport = _Transport(app.conf.broker_consumer, app)

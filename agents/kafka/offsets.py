@@ -23,7 +23,7 @@ Partition = tuple[str, int]
 
 
 @dataclass(slots=True, eq=False)
-class Registered(Generic[EventT]):
+class InFlightEvent(Generic[EventT]):
     """An event in flight: its place in its partition's queue."""
 
     event: EventT
@@ -40,7 +40,7 @@ class OffsetTracker(Generic[EventT]):
         """`acknowledge` is called once per event, head first, and never for a partition that was revoked."""
         self._acknowledge = acknowledge
         self._slots = asyncio.Semaphore(window)
-        self._queues: dict[Partition, deque[Registered[EventT]]] = {}
+        self._queues: dict[Partition, deque[InFlightEvent[EventT]]] = {}
         self._newest: dict[Partition, int] = {}
         self._epochs: Counter[Partition] = Counter()
 
@@ -55,7 +55,7 @@ class OffsetTracker(Generic[EventT]):
         heads = [queue[0].since for queue in self._queues.values() if queue]
         return time.monotonic() - min(heads) if heads else 0.0
 
-    async def register(self, event: EventT, partition: Partition, offset: int) -> Registered[EventT]:
+    async def register(self, event: EventT, partition: Partition, offset: int) -> InFlightEvent[EventT]:
         """Take a slot of the window, waiting for one if need be, and queue `event` behind its partition's others.
 
         Call it in the order in which the events arrived, from one task.
@@ -65,14 +65,14 @@ class OffsetTracker(Generic[EventT]):
         self._newest[partition] = offset
         epoch = self._epochs[partition]
         await self._slots.acquire()
-        registered = Registered(event, partition, time.monotonic())
+        registered = InFlightEvent(event, partition, time.monotonic())
         if epoch == self._epochs[partition]:
             self._queues.setdefault(partition, deque()).append(registered)
         else:  # revoked while it waited for its slot
             self._slots.release()
         return registered
 
-    def complete(self, registered: Registered[EventT]) -> None:
+    def complete(self, registered: InFlightEvent[EventT]) -> None:
         """Mark an event as done, and ack whatever prefix of its partition that completes."""
         registered.done = True
         queue = self._queues.get(registered.partition)

@@ -15,7 +15,7 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sluicegate.agents.local.tethered import start_tethered, stop_tethered
+from sluicegate.agents.local.child_process import start_child, stop_child
 from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
 
 START_TIMEOUT_S = 15.0
@@ -41,7 +41,7 @@ class EmbeddedBroker:
         folder = Path(self._folder.name)
         self._log = folder / "broker.log"
         options = ("--host", "127.0.0.1", "--only", "kafka", "--kafka-port", "0", "--data-dir", folder / "data")
-        self._process = start_tethered((binary, "start", *options), self._log)
+        self._process = start_child((binary, "start", *options), self._log)
         try:
             self._await_ready(time.monotonic() + START_TIMEOUT_S)
         except BaseException:
@@ -79,7 +79,7 @@ class EmbeddedBroker:
         )
 
     def _stop(self) -> None:
-        stop_tethered(self._process, STOP_TIMEOUT_S)
+        stop_child(self._process, STOP_TIMEOUT_S)
         self._folder.cleanup()
 
 

@@ -31,9 +31,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
-from sluicegate.agents.local.tethered import start_worker, stop_tethered
 from sluicegate.agents.local.trace_tree import draw
 from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.agents.telemetry.trace_context import inject
@@ -181,7 +181,7 @@ def _worker(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        stop_tethered(process, _STOP_TIMEOUT_S)
+        stop_child(process, _STOP_TIMEOUT_S)
 
 
 def _publish(settings: Settings, receiver: OtlpReceiver, queries: list[_Query]) -> None:

@@ -10,11 +10,11 @@ from typing import Final
 import faust
 import uvloop
 
-from sluicegate.agents.deciding.live_models import Loaded, load_models
+from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
 from sluicegate.agents.kafka.security import librdkafka_security
-from sluicegate.agents.process.watchdog import IDLE_S, StopLimit
+from sluicegate.agents.process.watchdog import IDLE_S, StopWatchdog
 from sluicegate.agents.settings import Settings, unknown_variables
 from sluicegate.agents.telemetry import Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
@@ -29,7 +29,7 @@ _COLLECT_EVERY: Final = 10_000
 """Objects that are alive beyond those that were, before the youngest are searched for cycles; Python's own is 700."""
 
 
-def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_models) -> None:
+def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> None:
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
     Raises:
@@ -63,7 +63,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], Loaded] = load_mod
     try:
         process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)
         process.spinner = None  # it would write terminal codes between our lines of JSON
-        StopLimit(
+        StopWatchdog(
             stopping=lambda: process.should_stop,
             in_flight=lambda: worker.in_flight,
             longest_s=settings.longest_event_s + IDLE_S,

@@ -19,7 +19,7 @@ IDLE_S: Final = 10.0
 _POLL_S: Final = 0.2
 
 
-class StopLimit(threading.Thread):
+class StopWatchdog(threading.Thread):
     """Watches a worker from a thread of its own, since the event loop may be what hangs. Start it with the worker."""
 
     def __init__(

@@ -21,7 +21,7 @@ MANIFEST_FORMAT = 1
 LONGEST_NAME = 180
 """With the hash of the weights it must fit into the `model_version` of every event."""
 
-Profile = Literal["zero_shot", "adapted", "tuned"]
+PromptStyleName = Literal["zero_shot", "adapted", "tuned"]
 Quantization = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
 
 
@@ -34,7 +34,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = MANIFEST_FORMAT
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-    profile: Profile
+    profile: PromptStyleName
     source: str
     revision: str | None = None
     adapter: str | None = None

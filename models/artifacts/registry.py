@@ -41,7 +41,7 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModels:
     """The folders of what is served. Of a registry or, without one, of a single compiled model."""
 
     model: Path
@@ -78,13 +78,13 @@ class Registry:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CompiledModelError(f"{path}: {error}. Correct that field.") from None
 
-    def served(self) -> Served:
+    def served(self) -> ServedModels:
         """The folders of the model in use and of the candidate."""
         deployment = self.deployment()
         candidate = deployment.candidate
         if candidate is None:
-            return Served(self.folder / deployment.versions[-1])
-        return Served(
+            return ServedModels(self.folder / deployment.versions[-1])
+        return ServedModels(
             self.folder / deployment.versions[-1], self.folder / candidate.version, candidate.mode, candidate.share
         )
 
@@ -167,10 +167,10 @@ def is_registry(folder: Path) -> bool:
     return (folder / DEPLOYMENT_FILE).is_file()
 
 
-def served_from(folder: Path) -> Served:
+def served_from(folder: Path) -> ServedModels:
     """What is served from `folder`, a registry or one compiled model.
 
     Raises:
         CompiledModelError: the registry's file is broken.
     """
-    return Registry(folder).served() if is_registry(folder) else Served(folder)
+    return Registry(folder).served() if is_registry(folder) else ServedModels(folder)

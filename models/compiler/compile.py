@@ -24,7 +24,7 @@ from sluicegate.models.artifacts.manifest import (
     MANIFEST_FILE,
     WEIGHTS_FILE,
     Manifest,
-    Profile,
+    PromptStyleName,
     Quantization,
     read_manifest,
     sha256_of,
@@ -32,7 +32,7 @@ from sluicegate.models.artifacts.manifest import (
 )
 from sluicegate.models.compiler import lora_merge
 from sluicegate.models.compiler.checkpoint import Checkpoint, Weight, open_checkpoint
-from sluicegate.models.inference.prompts import profile_for
+from sluicegate.models.inference.prompts import prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
@@ -61,7 +61,7 @@ def compile_checkpoint(
     destination: Path,
     *,
     quantization: Quantization,
-    profile: Profile,
+    profile: PromptStyleName,
     labels_version: str,
     prompt_version: str,
     name: str | None = None,
@@ -119,7 +119,7 @@ def compile_checkpoint(
     return manifest
 
 
-def _check_learnt(adapter: Path, profile: Profile, prompt_version: str) -> None:
+def _check_learnt(adapter: Path, profile: PromptStyleName, prompt_version: str) -> None:
     learnt = lora_merge.read_learnt(adapter)
     if learnt and (learnt.profile, learnt.prompt_version) != (profile, prompt_version):
         raise CheckpointError(
@@ -155,7 +155,7 @@ def verify_compiled(folder: Path) -> None:
         logits = np.array(generator.forward_batch([prompt]))
     except (OSError, RuntimeError, ValueError, msgspec.DecodeError) as error:
         raise CompiledModelError(f"{folder} cannot be loaded: {error}. Compile {manifest.source} again.") from error
-    profile_for(manifest.profile, QueryTokenizer(folder))
+    prompt_style_for(manifest.profile, QueryTokenizer(folder))
     expected = (1, len(prompt), len(tokens))
     if logits.shape != expected:
         raise CompiledModelError(

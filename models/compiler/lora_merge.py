@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.checkpoint import FloatType, Tensor, Weight, read_json, read_safetensors
 from sluicegate.schemas.errors import CheckpointError
 
@@ -52,7 +52,7 @@ class _AdapterConfig(msgspec.Struct):
 class Learnt(msgspec.Struct, frozen=True):
     """Whose prompts an adapter of ours was taught, as written beside it."""
 
-    profile: Profile
+    profile: PromptStyleName
     prompt_version: str
 
 

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from sluicegate.models.compiler.compile import Progress
-from sluicegate.models.inference.engine import EncodedQuery, Engine, Judgement
+from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
 from sluicegate.models.text.normalise import normalise
 
 _BATCH: Final = 64
 
 
-def judge_all(engine: Engine, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[Judgement]:
+def judge_all(engine: Engine, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[ModelResult]:
     """A judgement per text, in order. A text of which nothing is left by normalisation is judged as one space."""
     lanes: dict[int, list[tuple[int, EncodedQuery]]] = defaultdict(list)
     for index, text in enumerate(texts):
         query = engine.encode(normalise(text).text or " ")
         lanes[len(query.tokens)].append((index, query))
-    judged: dict[int, Judgement] = {}
+    judged: dict[int, ModelResult] = {}
     for lane in lanes.values():
         for start in range(0, len(lane), _BATCH):
             batch = lane[start : start + _BATCH]

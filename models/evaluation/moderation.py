@@ -64,9 +64,9 @@ def score_moderation(
     """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`."""
     truth = np.array([LABELS.index(row.gate_label) for row in rows])
     labels = np.array([row.label for row in rows])
-    rulings = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
-    verdicts = np.array([ruling.verdict.value for ruling in rulings])
-    reasons = np.array([ruling.category or ALLOW for ruling in rulings])
+    policy_results = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
+    verdicts = np.array([policy_result.verdict.value for policy_result in policy_results])
+    reasons = np.array([policy_result.category or ALLOW for policy_result in policy_results])
     calibration = calibrate(probabilities, truth, served_temperature)
     fitted = tempered(probabilities, calibration.temperature / served_temperature)
     return ModerationScores(

@@ -17,7 +17,7 @@ import torch
 import transformers
 from tqdm import tqdm
 
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.lora_merge import LEARNT_FILE, Learnt
 from sluicegate.models.finetuning.rows import Lesson, Row, is_held_out, lessons_of, read_folder, text_lessons
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
@@ -44,11 +44,11 @@ class AdapterPlan:
     patience: int = 3
     max_query_tokens: int = 96
     seed: int = 20
-    profile: Profile = "adapted"
+    profile: PromptStyleName = "adapted"
 
 
 @dataclass(frozen=True)
-class Tuned:
+class CapacityReport:
     """What came of it: mean losses per token of the answers held out, before and at the best step."""
 
     lessons: int
@@ -58,7 +58,7 @@ class Tuned:
     best_step: int
 
 
-def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> Tuned:
+def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> CapacityReport:
     """Learn from the rows of `data`, and from raw `texts` of the domain, and write the best adapter to `out`.
 
     Raises:
@@ -111,7 +111,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
                         break
     if not best_step:
         raise ContractError(f"nothing was learnt from {data}: no step did better than the checkpoint itself")
-    return Tuned(len(learnt), len(held_out), before, best, best_step)
+    return CapacityReport(len(learnt), len(held_out), before, best, best_step)
 
 
 def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:

@@ -17,13 +17,13 @@ from typing import Final
 
 import msgspec
 
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.artifacts.sampling import falls_within
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.rows import NONE, Label, check_category, gate_label_of, read_rows
 from sluicegate.models.evaluation.intent import OUT_OF_SCOPE
 from sluicegate.models.inference.labels import LABELS, Intent
-from sluicegate.models.inference.prompts import ALLOW_LETTER, GATE_LETTERS, Frame, PromptProfile, profile_for
+from sluicegate.models.inference.prompts import ALLOW_LETTER, GATE_LETTERS, Frame, PromptStyle, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import ContractError
@@ -97,13 +97,13 @@ def is_held_out(row: Row) -> bool:
 
 
 def lessons_of(
-    rows: Sequence[Row], name: Profile, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
+    rows: Sequence[Row], name: PromptStyleName, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
 ) -> list[Lesson]:
     """What the prompts of the profile called `name` ask about each row, and what should be answered.
 
     Where a row with a domain has no `clean`, its text is taken for right and misspelt, by seed, three times in ten.
     """
-    profile = profile_for(name, tokenizer)
+    profile = prompt_style_for(name, tokenizer)
     ask = _in_one if profile.stops else _in_two
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     return [
@@ -128,7 +128,7 @@ class _Question:
     told: str
 
 
-def _in_two(row: Row, profile: PromptProfile, rng: random.Random) -> Iterator[_Question]:
+def _in_two(row: Row, profile: PromptStyle, rng: random.Random) -> Iterator[_Question]:
     """The verdict and the answer, each behind its own instruction."""
     if row.label is not None:
         yield _Question(profile.gate, row.typed, _letter(row) + profile.end_token)
@@ -137,7 +137,7 @@ def _in_two(row: Row, profile: PromptProfile, rng: random.Random) -> Iterator[_Q
         yield _Question(profile.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + profile.end_token)
 
 
-def _in_one(row: Row, profile: PromptProfile, rng: random.Random) -> Iterator[_Question]:
+def _in_one(row: Row, profile: PromptStyle, rng: random.Random) -> Iterator[_Question]:
     """The verdict and, after `allow`, the answer: in lower case, and without the query where that is right."""
     letter = None if row.label is None else _letter(row)
     if row.domain is None or letter not in (None, ALLOW_LETTER):
@@ -168,7 +168,7 @@ def _answer(row: Row, domain: str, rng: random.Random) -> tuple[str, str, str, s
 
 
 def _lesson(
-    tokenizer: QueryTokenizer, profile: PromptProfile, question: _Question, max_query_tokens: int
+    tokenizer: QueryTokenizer, profile: PromptStyle, question: _Question, max_query_tokens: int
 ) -> Lesson | None:
     query = tokenizer.encode(question.typed).tokens
     if len(query) > max_query_tokens:

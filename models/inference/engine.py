@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from sluicegate.models.artifacts.manifest import read_manifest, verify_weights
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import ALLOW, LABELS, LABELS_VERSION, Category, Intent
-from sluicegate.models.inference.policy import Policy, Ruling, Verdict
-from sluicegate.models.inference.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, profile_for
+from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.models.inference.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 from sluicegate.models.text.rewrite_guard import check_expansions, check_rewrite, semantic_query
@@ -64,13 +64,13 @@ class EncodedQuery:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ModelResult:
     """What the model made of one query; `lexical` and `semantic` are checked, never the model's raw words.
 
     The defaults are those of a query that the model was not asked about.
     """
 
-    ruling: Ruling
+    policy_result: PolicyResult
     lexical: str
     semantic: str
     codes: tuple[str, ...] = ()
@@ -85,14 +85,14 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
+class _Generated:
     """What the model said to one query, and the logits of each step if they were kept."""
 
     ids: list[int]
     logits: Sequence[Any]
 
-    def after_verdict(self) -> "_Spoken":
-        return _Spoken(self.ids[1:], self.logits[1:])
+    def after_verdict(self) -> "_Generated":
+        return _Generated(self.ids[1:], self.logits[1:])
 
 
 class Engine:
@@ -129,7 +129,7 @@ class Engine:
             )
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {})
         self._tokenizer = QueryTokenizer(folder)
-        self._profile = profile_for(profile, self._tokenizer)
+        self._profile = prompt_style_for(profile, self._tokenizer)
         self._allow = self._profile.label_ids[LABELS.index(ALLOW)]
         self._fused = bool(self._profile.stops)
         lexicon = folder / LEXICON_FILE
@@ -171,7 +171,7 @@ class Engine:
             else EncodedQuery(text, tuple(encoding.tokens))
         )
 
-    def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """One judgement per query of `batch`, in order. It costs least when all have the same number of tokens.
 
         Raises:
@@ -180,8 +180,8 @@ class Engine:
         try:
             first = self._first_call(batch)
             probabilities = self._probabilities([spoken.logits[0] for spoken in first])
-            rulings = [self.policy.judge(row) for row in probabilities]
-            passed = [i for i, ruling in enumerate(rulings) if ruling.verdict is not Verdict.BLOCK]
+            policy_results = [self.policy.judge(row) for row in probabilities]
+            passed = [i for i, policy_result in enumerate(policy_results) if policy_result.verdict is not Verdict.BLOCK]
             answers = {i: first[i].after_verdict() for i in passed if self._fused and first[i].ids[0] == self._allow}
             unanswered = [i for i in passed if i not in answers]
             if unanswered:
@@ -191,8 +191,8 @@ class Engine:
             raise EngineFailed(f"the model failed on a batch of {len(batch)}: {error}") from error
         asked_twice = set(unanswered)
         return [
-            self._judgement(query, row, ruling, answers.get(i), weights.get(i, 1.0), twice=i in asked_twice)
-            for i, (query, row, ruling) in enumerate(zip(batch, probabilities, rulings, strict=True))
+            self._model_result(query, row, policy_result, answers.get(i), weights.get(i, 1.0), twice=i in asked_twice)
+            for i, (query, row, policy_result) in enumerate(zip(batch, probabilities, policy_results, strict=True))
         ]
 
     def exercise(self, members: int, length: int, steps: int) -> None:
@@ -205,7 +205,7 @@ class Engine:
             self._generate(batch, self._profile.gate, max_length=1)
             self._generate(batch, self._profile.rewrite, min_length=steps, max_length=steps)
 
-    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Spoken]:
+    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Generated]:
         if not self._fused:
             return self._generate(batch, self._profile.gate, max_length=1, return_logits_vocab=True)
         return self._generate(
@@ -216,7 +216,7 @@ class Engine:
             return_logits_vocab=True,
         )
 
-    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[_Spoken]:
+    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[_Generated]:
         return self._generate(
             batch,
             self._profile.rewrite,
@@ -225,7 +225,7 @@ class Engine:
             return_logits_vocab=self._profile.least_probability > 0,
         )
 
-    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[_Spoken]:
+    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[_Generated]:
         results = self._generator.generate_batch(
             [[*query.tokens, *frame.suffix] for query in batch],
             static_prompt=list(frame.static) or None,
@@ -239,7 +239,7 @@ class Engine:
         for result in results:
             ids = result.sequences_ids[0]
             logits = result.logits[0][-len(ids) :] if result.logits else ()  # before: what the query was still fed by
-            spoken.append(_Spoken(ids, logits))
+            spoken.append(_Generated(ids, logits))
         return spoken
 
     def _probabilities(self, first_logits: Sequence[Any]) -> list[dict[str, float]]:
@@ -249,7 +249,7 @@ class Engine:
             raise EngineFailed(f"the model's logits are not finite for a batch of {len(labels)}")
         return [dict(zip(LABELS, row, strict=True)) for row in _softmax(labels).tolist()]
 
-    def _probability(self, answer: _Spoken) -> float:
+    def _probability(self, answer: _Generated) -> float:
         """Of the rewrite in `answer`; 1 where nobody asks for it."""
         rewrite = self._profile.rewrite_of(answer.ids) if self._profile.least_probability > 0 else ()
         if not rewrite:
@@ -259,16 +259,16 @@ class Engine:
         chosen = steps[np.arange(len(rewrite)), list(rewrite)]
         return float(np.exp((chosen - highest - np.log(np.exp(steps - highest[:, None]).sum(axis=1))).sum()))
 
-    def _judgement(
+    def _model_result(
         self,
         query: EncodedQuery,
         probabilities: dict[str, float],
-        ruling: Ruling,
-        spoken: _Spoken | None,
+        policy_result: PolicyResult,
+        spoken: _Generated | None,
         probability: float,
         *,
         twice: bool,
-    ) -> Judgement:
+    ) -> ModelResult:
         answer_ids = spoken.ids if spoken else []
         answer = self._profile.parse(answer_ids, query.hint) if spoken else Answer(Intent.OTHER, None)
         took_hint = answer.rewrite is not None and answer.rewrite == query.hint
@@ -281,8 +281,8 @@ class Engine:
         synonyms = check_expansions(lexical, answer.synonyms if check.accepted else ())
         facets = check_expansions(lexical, answer.facets if check.accepted else ())
         frames = [self._profile.gate, self._profile.rewrite] if twice else [self._profile.gate]
-        return Judgement(
-            ruling=ruling,
+        return ModelResult(
+            policy_result=policy_result,
             probabilities=probabilities,
             intent=answer.intent,
             lexical=lexical,
@@ -293,7 +293,7 @@ class Engine:
             prompt_hash=_hash(
                 [self._profile.version, *(part for f in frames for part in (*f.static, *query.tokens, *f.suffix))]
             ),
-            output_hash=_hash([ruling.category or "allow", *map(str, answer_ids)]),
+            output_hash=_hash([policy_result.category or "allow", *map(str, answer_ids)]),
             input_tokens=sum(len(f.static) + len(query.tokens) + len(f.suffix) for f in frames),
             output_tokens=1 + len(answer_ids),
         )

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ruling:
+class PolicyResult:
     """A verdict with the category and probability that decided it; an allowed query has no category."""
 
     verdict: Verdict
@@ -59,12 +59,12 @@ class Policy:
             thresholds.update(layer)
         return cls(thresholds)
 
-    def judge(self, probabilities: Mapping[str, float]) -> Ruling:
+    def judge(self, probabilities: Mapping[str, float]) -> PolicyResult:
         """The ruling for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
         suspicious = [category for category in Category if probabilities[category] >= self.thresholds[category].allow]
         blocking = [category for category in suspicious if probabilities[category] >= self.thresholds[category].block]
         for found, verdict in ((blocking, Verdict.BLOCK), (suspicious, Verdict.REVIEW)):
             if found:
                 worst = max(found, key=probabilities.__getitem__)
-                return Ruling(verdict, worst, probabilities[worst], f"{verdict}_threshold:{worst}")
-        return Ruling(Verdict.ALLOW, None, probabilities["allow"], "below_every_threshold")
+                return PolicyResult(verdict, worst, probabilities[worst], f"{verdict}_threshold:{worst}")
+        return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], "below_every_threshold")

@@ -3,7 +3,7 @@
     profile     model                    asked                                     says
     zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
     adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
-    tuned       our own                  query <|gate|> (see `tuned_format`; with a lexicon it reads a hint too)
+    tuned       our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
 
 What a profile says in one generation ends after the verdict if that is not `allow`.
 
@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Final
 
-from sluicegate.models.artifacts.manifest import Profile
-from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
-from sluicegate.models.inference.tokenizer import QueryTokenizer
-from sluicegate.models.inference.tuned_format import (
+from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.inference.embedded_format import (
     CONTROL_TOKENS,
     END,
     FACETS,
@@ -31,8 +29,14 @@ from sluicegate.models.inference.tuned_format import (
     REWRITE,
     SYNONYM,
 )
+from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
+from sluicegate.models.inference.tokenizer import QueryTokenizer
 
-PROMPT_VERSIONS: Final[dict[Profile, str]] = {"tuned": "tuned-3", "adapted": "adapted-1", "zero_shot": "zero-shot-2"}
+PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
+    "tuned": "tuned-3",
+    "adapted": "adapted-1",
+    "zero_shot": "zero-shot-2",
+}
 """Changes with every change of a prompt or of the answer's format; written into manifests and events."""
 
 
@@ -66,7 +70,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class PromptProfile:
+class PromptStyle:
     """One way of asking. `label_ids` are the first tokens of `models.inference.labels.LABELS`, in that order."""
 
     version: str
@@ -97,7 +101,7 @@ class PromptProfile:
         return (*query, *(self.filler,) * (-len(query) % FILLER_WIDTH)) if self.filler else tuple(query)
 
 
-def profile_for(name: Profile, tokenizer: QueryTokenizer) -> PromptProfile:
+def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> PromptStyle:
     """The profile called `name` in the vocabulary of `tokenizer`.
 
     Raises:
@@ -115,7 +119,7 @@ def _unreadable(intent: Intent) -> Answer:
     return Answer(intent, None, codes=(UNREADABLE,))
 
 
-def _tuned(tokenizer: QueryTokenizer) -> PromptProfile:
+def _tuned(tokenizer: QueryTokenizer) -> PromptStyle:
     intents = dict(zip(map(tokenizer.id_of, INTENT_TOKENS), Intent, strict=True))
     end, keep, take, rewrite, synonym = map(tokenizer.id_of, (END, KEEP, HINT, REWRITE, SYNONYM))
     facets = {tokenizer.id_of(token): kind for kind, token in FACETS.items()}
@@ -155,7 +159,7 @@ def _tuned(tokenizer: QueryTokenizer) -> PromptProfile:
         ends = (place for place, token in enumerate(ids) if token in (end, synonym, *facets))
         return ids[1 : next(ends, len(ids))]
 
-    return PromptProfile(
+    return PromptStyle(
         version=PROMPT_VERSIONS["tuned"],
         gate=Frame((), (GATE,)),
         rewrite=Frame((), (GATE, f"<|{ALLOW}|>")),
@@ -213,8 +217,8 @@ def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int], str | No
     return parse
 
 
-def _adapted(tokenizer: QueryTokenizer) -> PromptProfile:
-    return PromptProfile(
+def _adapted(tokenizer: QueryTokenizer) -> PromptStyle:
+    return PromptStyle(
         version=PROMPT_VERSIONS["adapted"],
         gate=Frame((), (_IM_END,)),
         rewrite=Frame((), (_IM_END, ALLOW_LETTER)),
@@ -231,14 +235,14 @@ def _adapted(tokenizer: QueryTokenizer) -> PromptProfile:
     )
 
 
-def _zero_shot(tokenizer: QueryTokenizer) -> PromptProfile:
+def _zero_shot(tokenizer: QueryTokenizer) -> PromptStyle:
     suffix = tuple(tokenizer.encode_template("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"))
 
     def frame(instruction: str) -> Frame:
         static = f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n"
         return Frame(tuple(tokenizer.encode_template(static)), suffix)
 
-    return PromptProfile(
+    return PromptStyle(
         version=PROMPT_VERSIONS["zero_shot"],
         gate=frame(_GATE_INSTRUCTION),
         rewrite=frame(_REWRITE_INSTRUCTION),

@@ -22,8 +22,8 @@ import orjson
 from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.corruption import corrupt, dress
 from sluicegate.models.data.products import product_query
+from sluicegate.models.inference.embedded_format import END, FACETS, HINT, KEEP, REWRITE, SYNONYM
 from sluicegate.models.inference.labels import ALLOW, Category, Intent
-from sluicegate.models.inference.tuned_format import END, FACETS, HINT, KEEP, REWRITE, SYNONYM
 from sluicegate.models.pretraining.vocabulary import english_words
 from sluicegate.models.text.lexicon import Lexicon
 from sluicegate.models.text.normalise import normalise

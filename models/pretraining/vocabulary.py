@@ -14,7 +14,7 @@ from typing import Final
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from sluicegate.models.data.products import catalogue_phrases
-from sluicegate.models.inference.tuned_format import CONTROL_TOKENS
+from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.text.lexicon import Lexicon
 
 VOCABULARY_SIZE: Final = 2048

@@ -2,7 +2,7 @@
 
 A noisy channel (Kernighan, Church and Gale, 1990): among the words within two edits, found by SymSpell (Garbe, 2012),
 the one is suggested that is commonest for how hard the slip is to make. Joined and split words are slips too. The model
-has the last word: a hint is only part of what it reads, see `models.inference.tuned_format`.
+has the last word: a hint is only part of what it reads, see `models.inference.embedded_format`.
 """
 
 import math

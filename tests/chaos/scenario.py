@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 from confluent_kafka import KafkaException
 
-from sluicegate.agents.local.tethered import start_worker, stop_tethered
+from sluicegate.agents.local.child_process import start_worker, stop_child
 from tests.chaos.producer import SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
@@ -114,7 +114,7 @@ class Chaos:
             with suppress(ProcessLookupError):
                 worker.terminate()
         for worker in self.workers:
-            stop_tethered(worker, 40)
+            stop_child(worker, 40)
 
     @property
     def _model_fault(self) -> Path:

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sluicegate.agents.deciding.live_models import Loaded
+from sluicegate.agents.deciding.live_models import LoadedModels
 from sluicegate.agents.process.start import run_worker
 from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.batch_cost import BatchCost
-from sluicegate.models.inference.engine import EncodedQuery, Judgement
+from sluicegate.models.inference.engine import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category
-from sluicegate.models.inference.policy import Policy, Ruling, Verdict
+from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 
 HANG_S: Final = 4.0
 
@@ -40,7 +40,7 @@ class ScriptedEngine:
         """One token per word."""
         return EncodedQuery(text, tuple(text.split()))
 
-    def judge(self, batch: Sequence[EncodedQuery]) -> list[Judgement]:
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """By the first word of each, or not at all."""
         match self._fault.read_text() if self._fault.exists() else "":
             case "raise":
@@ -50,15 +50,15 @@ class ScriptedEngine:
             case "hang":
                 time.sleep(HANG_S)
             case "garbage":
-                return [_judgement(query) for query in batch][1:]
-        return [_judgement(query) for query in batch]
+                return [_model_result(query) for query in batch][1:]
+        return [_model_result(query) for query in batch]
 
 
-def _judgement(query: EncodedQuery) -> Judgement:
+def _model_result(query: EncodedQuery) -> ModelResult:
     verdict = Verdict(query.tokens[0])
     category = None if verdict is Verdict.ALLOW else Category.SPAM
-    return Judgement(
-        Ruling(verdict, category, 1.0, "scripted"),
+    return ModelResult(
+        PolicyResult(verdict, category, 1.0, "scripted"),
         lexical=query.text,
         semantic=query.text,
         probabilities=_PROBABILITIES,
@@ -69,10 +69,10 @@ def _judgement(query: EncodedQuery) -> Judgement:
     )
 
 
-def _load(settings: Settings) -> Loaded:
+def _load(settings: Settings) -> LoadedModels:
     served = served_from(settings.model)
     engine = ScriptedEngine(settings, Path(os.environ["CHAOS_MODEL_FAULT"]))
-    return Loaded(served, {served.model: engine})  # type: ignore[dict-item]  # it quacks
+    return LoadedModels(served, {served.model: engine})  # type: ignore[dict-item]  # it quacks
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from sluicegate.models.artifacts.manifest import Profile, read_manifest, write_manifest
+from sluicegate.models.artifacts.manifest import PromptStyleName, read_manifest, write_manifest
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
@@ -29,7 +29,7 @@ def tuned_tokenizer() -> Tokenizer:
     return train_tokenizer([])
 
 
-def compiled_tiny(folder: Path, profile: Profile) -> Path:
+def compiled_tiny(folder: Path, profile: PromptStyleName) -> Path:
     """A model with random weights: its probabilities differ from query to query, its answers are garbage."""
     return _compiled(folder, profile, TINY, {}, tied=True)
 
@@ -64,7 +64,7 @@ def edit_manifest(folder: Path, **changes: object) -> None:
 
 
 def _compiled(
-    folder: Path, profile: Profile, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
+    folder: Path, profile: PromptStyleName, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
 ) -> Path:
     checkpoint = write_checkpoint(
         folder.with_name(f"{folder.name}-checkpoint"),

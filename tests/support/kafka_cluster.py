@@ -17,7 +17,7 @@ from typing import Final, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sluicegate.agents.local.tethered import start_tethered, stop_tethered
+from sluicegate.agents.local.child_process import start_child, stop_child
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -185,13 +185,13 @@ class ApacheKafka:
         return Path(self._folder.name) / f"kafka-{number}.log"
 
     def _started(self, number: int) -> subprocess.Popen[bytes]:
-        return start_tethered([*self._java, "kafka.Kafka", self._properties(number)], self._log(number))
+        return start_child([*self._java, "kafka.Kafka", self._properties(number)], self._log(number))
 
     def _stop(self) -> None:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            stop_tethered(process, STOP_TIMEOUT_S)
+            stop_child(process, STOP_TIMEOUT_S)
         self._folder.cleanup()
 
 

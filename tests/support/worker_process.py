@@ -17,7 +17,7 @@ import orjson
 from confluent_kafka import Message
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
-from sluicegate.agents.local.tethered import start_worker, stop_tethered
+from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.settings import load_settings
 from tests.integration.conftest import Broker, TopicMaker
 from tests.support.kafka_client import Record, committed_offsets, consume_all, end_offsets, produce_all
@@ -174,7 +174,7 @@ def run_worker(stream: Stream, folder: Path, **settings: object) -> Iterator[Wor
         wait_for(worker.healthy, 60, "the worker does not answer on /healthz")
         yield worker
     finally:
-        stop_tethered(process, 0.1)
+        stop_child(process, 0.1)
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:

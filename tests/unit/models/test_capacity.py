@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.models import capacity
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.engine import Engine
 from tests.support.compiled import compiled_tiny
@@ -16,7 +16,7 @@ COST = BatchCost(call=1, token=0.1, step=1, member=0.1, answer=10)
 
 @pytest.mark.parametrize("profile", ["tuned", "adapted", "zero_shot"])
 def test_a_model_is_measured_and_its_batches_cost_what_they_should(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: PromptStyleName
 ) -> None:
     monkeypatch.setattr(capacity, "_ENOUGH_S", 0.01)
     folder = compiled_tiny(tmp_path / "model", profile)
@@ -47,7 +47,7 @@ def test_latency_grows_with_the_load_and_begins_at_what_one_query_costs() -> Non
 
 
 def test_the_price_is_that_of_the_cores_that_are_used() -> None:
-    tuned = capacity.Tuned(
+    tuned = capacity.CapacityReport(
         compute_type="int8", threads=2, replicas=2, batch_size=8, cost=COST, rate=400, alone_ms=1, half_load_ms=(1, 2)
     )
     assert tuned.rate_per_core == 100

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sluicegate.agents.deciding.answer_cache import AnswerCache, Answered
+from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.models.inference.engine import Judgement
-from sluicegate.models.inference.policy import Ruling, Verdict
+from sluicegate.models.inference.engine import ModelResult
+from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
 
@@ -20,19 +20,19 @@ class Model:
         self.may_answer = asyncio.Event()
         self.failure: Exception | None = None
 
-    async def ask(self) -> Batched[Judgement]:
+    async def ask(self) -> Batched[ModelResult]:
         self.asked += 1
         number = self.asked
         await self.may_answer.wait()
         if self.failure:
             raise self.failure
-        ruling = Ruling(Verdict.ALLOW, None, 1.0, "below_every_threshold")
-        return Batched(Judgement(ruling, lexical=f"answer {number}", semantic="shoes"), 1, 0, 0, 0)
+        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, "below_every_threshold")
+        return Batched(ModelResult(policy_result, lexical=f"answer {number}", semantic="shoes"), 1, 0, 0, 0)
 
 
 def asking(
-    cache: AnswerCache, text: str, ask: Callable[[], Awaitable[Batched[Judgement]]], within_s: float = 5
-) -> asyncio.Task[Answered]:
+    cache: AnswerCache, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]], within_s: float = 5
+) -> asyncio.Task[AnsweredQuery]:
     loop = asyncio.get_running_loop()
     return loop.create_task(cache.answer(text, ask, deadline=loop.time() + within_s))
 
@@ -46,7 +46,7 @@ async def test_equal_queries_in_flight_are_judged_once_and_later_ones_not_at_all
     later = await asking(cache, "shoes", model.ask)
     assert model.asked == 1
     assert [answer.source for answer in (first, *joined, later)] == ["model", "in_flight", "in_flight", "cache"]
-    assert {answer.judgement.lexical for answer in (first, *joined, later)} == {"answer 1"}
+    assert {answer.model_result.lexical for answer in (first, *joined, later)} == {"answer 1"}
     assert first.batched
     assert not any(answer.batched for answer in (*joined, later))
 
@@ -96,7 +96,7 @@ async def test_when_the_first_gives_up_another_takes_its_place(gives_up: str) ->
         first = asking(cache, "shoes", model.ask)
     else:
 
-        async def too_late() -> Batched[Judgement]:
+        async def too_late() -> Batched[ModelResult]:
             await asyncio.sleep(0.01)
             raise DeadlineExceeded("too late")
 

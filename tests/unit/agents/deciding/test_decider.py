@@ -44,7 +44,7 @@ async def test_equal_queries_get_equal_decisions_that_say_where_they_came_from(t
         first, joined = await asyncio.gather(*(decider.decide(text, None) for text in texts))
         later = await decider.decide("red shoes", None)
     assert [decision.answered_by for decision in (first, joined, later)] == ["model", "in_flight", "cache"]
-    assert first.judgement == joined.judgement == later.judgement
+    assert first.model_result == joined.model_result == later.model_result
     assert first.normalisation != joined.normalisation
 
 
@@ -55,4 +55,4 @@ async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path
         stale = await decider.decide("blue shoes", None, age_s=0.6)
     assert (fresh.answered_by, fresh.degraded) == ("model", None)
     assert (stale.answered_by, stale.degraded) == ("policy", "DeadlineExceeded")
-    assert stale.judgement.ruling.reason == "fail_open"
+    assert stale.model_result.policy_result.reason == "fail_open"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.deciding.decider import Decision
-from sluicegate.agents.deciding.live_models import Serving, load_models
+from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE
 from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry
@@ -25,8 +25,8 @@ def registry(tmp_path: Path, first: Path) -> Registry:
     return registry
 
 
-def version_of(serving: Serving[None], event_id: str = "x") -> str:
-    return serving.choose(event_id).engine.manifest.model_version
+def version_of(live_models: LiveModels[None], event_id: str = "x") -> str:
+    return live_models.choose(event_id).engine.manifest.model_version
 
 
 async def until(happened: Callable[[], bool]) -> None:
@@ -39,12 +39,12 @@ async def test_models_are_exchanged_under_load_and_every_decision_comes_from_one
     registry: Registry, second: Path
 ) -> None:
     settings = load_settings(model=registry.folder)
-    async with Serving[None].running(load_models(settings), settings) as serving:
-        before = version_of(serving)
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        before = version_of(live_models)
         decided: list[tuple[str, Decision]] = []
 
         async def decide(number: int) -> None:
-            decider = serving.choose(str(number))
+            decider = live_models.choose(str(number))
             decision = await decider.decide(f"query {number}", None)
             decided.append((decider.engine.manifest.model_version, decision))
 
@@ -53,7 +53,7 @@ async def test_models_are_exchanged_under_load_and_every_decision_comes_from_one
                 tasks.create_task(decide(number))
             after = await asyncio.to_thread(registry.use, str(second))
             async with asyncio.timeout(20):
-                while version_of(serving) == before:
+                while version_of(live_models) == before:
                     tasks.create_task(decide(number := number + 1))
                     await asyncio.sleep(0.005)
             for later in range(100):
@@ -61,45 +61,45 @@ async def test_models_are_exchanged_under_load_and_every_decision_comes_from_one
         assert len(decided) == number + 101
         assert {version for version, _ in decided} == {before, after}
         assert not any(decision.degraded for _, decision in decided)
-        await until(lambda: not serving._retiring)
+        await until(lambda: not live_models._retiring)
 
 
 async def test_a_model_that_cannot_be_loaded_changes_nothing_and_is_logged(
     registry: Registry, second: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = load_settings(model=registry.folder)
-    async with Serving[None].running(load_models(settings), settings) as serving:
-        before = version_of(serving)
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        before = version_of(live_models)
         broken = registry.use(str(second))
         (registry.folder / broken / WEIGHTS_FILE).write_bytes(b"damaged")
         await until(lambda: "as before" in caplog.text)
-        assert version_of(serving) == before
-        assert not (await serving.choose("x").decide("still here", None)).degraded
+        assert version_of(live_models) == before
+        assert not (await live_models.choose("x").decide("still here", None)).degraded
 
 
 async def test_changed_thresholds_are_taken_over(registry: Registry) -> None:
     settings = load_settings(model=registry.folder)
-    async with Serving[None].running(load_models(settings), settings) as serving:
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
         edit_manifest(registry.served().model, temperature=2.5)
         os.utime(registry.folder / DEPLOYMENT_FILE, (1, 1))
-        await until(lambda: serving.in_use.engine.manifest.temperature == 2.5)
+        await until(lambda: live_models.in_use.engine.manifest.temperature == 2.5)
 
 
 async def test_a_canary_decides_its_share_and_a_shadow_none(registry: Registry, second: Path) -> None:
     candidate = registry.try_out(str(second), "canary", 0.3)
     settings = load_settings(model=registry.folder)
     events = [str(number) for number in range(2000)]
-    async with Serving[None].running(load_models(settings), settings) as serving:
-        chosen = [event for event in events if version_of(serving, event) == candidate]
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        chosen = [event for event in events if version_of(live_models, event) == candidate]
         assert chosen == [event for event in events if falls_within(event, 0.3)]
         assert 0.25 < len(chosen) / len(events) < 0.35
-        assert not any(serving.shadow(event) for event in events)
+        assert not any(live_models.shadow(event) for event in events)
         registry.try_out(candidate, "shadow", 0.3)
-        await until(lambda: serving.shadow(chosen[0]) is not None)
-        assert [event for event in events if serving.shadow(event)] == chosen
-        assert not any(version_of(serving, event) == candidate for event in events)
+        await until(lambda: live_models.shadow(chosen[0]) is not None)
+        assert [event for event in events if live_models.shadow(event)] == chosen
+        assert not any(version_of(live_models, event) == candidate for event in events)
         registry.roll_back()
-        await until(lambda: serving.shadow(chosen[0]) is None)
+        await until(lambda: live_models.shadow(chosen[0]) is None)
 
 
 @given(st.text(), st.floats(0, 1), st.floats(0, 1))

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sluicegate.agents.deciding.live_models import Serving, load_models
+from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.gate.pipeline import Pipeline
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
@@ -50,8 +50,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def pipeline(model: Path, broker: Broker, **others: object) -> AsyncIterator[Pipeline]:
     settings = load_settings(model=model, **others)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
-    async with Serving[EventSpan].running(load_models(settings), settings) as serving:
-        yield Pipeline(settings, serving, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+    async with LiveModels[EventSpan].running(load_models(settings), settings) as live_models:
+        yield Pipeline(settings, live_models, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
 
 
 def refused(topics: Sequence[str], *, too_large: bool) -> dict[str, list[PublishFailed]]:

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from sluicegate.agents.kafka.offsets import OffsetTracker, Registered
+from sluicegate.agents.kafka.offsets import InFlightEvent, OffsetTracker
 
 WINDOW: Final = 2
 MOST_REBALANCES: Final = 1
@@ -45,9 +45,9 @@ class World:
     following: list[int | None] = field(init=False)
     """The place in its log of what each partition delivers next; None where it is another worker's."""
     generation: int = 1
-    unfinished: list[Registered[Event]] = field(default_factory=list)
+    unfinished: list[InFlightEvent[Event]] = field(default_factory=list)
     done: set[tuple[int, int]] = field(default_factory=set)
-    waiting: tuple[Event, asyncio.Task[Registered[Event]]] | None = None
+    waiting: tuple[Event, asyncio.Task[InFlightEvent[Event]]] | None = None
 
     def __post_init__(self) -> None:
         self.committed = [log[0] for log in self.logs]

@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition  # type: ignore[impo
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
-from sluicegate.agents.kafka.faust_consumer import SafeConsumer, consume_safely
+from sluicegate.agents.kafka.faust_consumer import PatchedFaustConsumer, use_patched_consumer
 
 PARTITION = TP("queries.raw", 0)
 
@@ -71,7 +71,7 @@ async def handed_over(scripted: Scripted) -> list[int]:
 async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
     app: Any, monkeypatch: pytest.MonkeyPatch, committed: int | None
 ) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     offsets = await handed_over(Scripted(app.consumer, monkeypatch, committed))
     assert offsets == [5, *range(committed or 0, 10)]
 
@@ -79,7 +79,7 @@ async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
 async def test_nothing_is_handed_over_until_the_position_of_an_assignment_is_sought(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     Scripted(app.consumer, monkeypatch)
     app.consumer._expected.clear()
     assert [message async for message in app.consumer.getmany(timeout=0)] == []
@@ -110,7 +110,7 @@ def committable(consumer: Any, log: list[int], acked: list[int], committed: int 
     consumer._committed_offset[PARTITION] = committed
     read = committed
     for offset in log:
-        if isinstance(consumer, SafeConsumer):
+        if isinstance(consumer, PatchedFaustConsumer):
             consumer._follow(PARTITION, offset)
         elif read and offset - read > 1:  # as `_drain_messages` does
             asyncio.run(consumer._add_gap(PARTITION, read + 1, offset))
@@ -145,7 +145,7 @@ TRANSACTIONS = [1, 3, 4, 6, 9, 12, 13]
 def test_a_commit_goes_through_every_gap_up_to_the_first_event_in_flight(
     app: Any, monkeypatch: pytest.MonkeyPatch, log: list[int], acked: list[int], committed: int | None, offset: int
 ) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _: True)
     assert committable(app.consumer, log, acked, committed)[0] == offset
 
@@ -181,7 +181,7 @@ async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def test_a_commit_that_had_to_wait_commits_what_was_acked_meanwhile(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     assert await last_commit(app, monkeypatch) == [1, 2]
 
 
@@ -192,7 +192,7 @@ async def test_fausts_own_consumer_leaves_it_out(app: Any, monkeypatch: pytest.M
 async def test_a_commit_that_does_not_come_through_is_noticed_until_one_does(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     consumer, answers = app.consumer, iter([False, True])
 
     async def from_the_cluster(*_: Any) -> bool:
@@ -215,7 +215,7 @@ async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app:
     async def handing_over() -> str:
         return "handed over"
 
-    consume_safely(app)
+    use_patched_consumer(app)
     suspended = asyncio.Event()
     before = asyncio.all_tasks()
     step = app.consumer.wait_first(handing_over(), suspended.wait())
@@ -226,7 +226,7 @@ async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app:
 
 
 async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_some(app: Any) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     room, suspended, seen = asyncio.Event(), asyncio.Event(), []
 
     async def handing_over() -> str:
@@ -246,7 +246,7 @@ async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_som
 
 
 async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
-    consume_safely(app)
+    use_patched_consumer(app)
     suspended, ended = asyncio.Event(), []
 
     async def handing_over() -> None:
@@ -270,7 +270,7 @@ async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int)
             await asyncio.sleep(0)
         raise ValueError("no")
 
-    consume_safely(app)
+    use_patched_consumer(app)
     suspending = asyncio.Event().wait()
     with pytest.raises(ValueError, match="no"):
         await app.consumer.wait_first(handing_over(), suspending)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.agents.kafka.offsets import EventT, OffsetTracker, Partition, Registered
+from sluicegate.agents.kafka.offsets import EventT, InFlightEvent, OffsetTracker, Partition
 
 P0: Partition = ("queries.raw", 0)
 P1: Partition = ("queries.raw", 1)
@@ -25,12 +25,12 @@ async def settle() -> None:
 numbers = count()
 
 
-async def register(tracker: OffsetTracker[EventT], event: EventT, partition: Partition) -> Registered[EventT]:
+async def register(tracker: OffsetTracker[EventT], event: EventT, partition: Partition) -> InFlightEvent[EventT]:
     """At an offset beyond all before."""
     return await tracker.register(event, partition, next(numbers))
 
 
-def registering(tracker: Tracker, event: str, partition: Partition) -> asyncio.Task[Registered[str]]:
+def registering(tracker: Tracker, event: str, partition: Partition) -> asyncio.Task[InFlightEvent[str]]:
     return asyncio.create_task(register(tracker, event, partition), name=event)
 
 
@@ -157,9 +157,9 @@ class World:
         self.window = window
         self.tracker: OffsetTracker[int] = OffsetTracker(self._acknowledged, window)
         self.assignments: dict[Partition, Assignment] = {}
-        self.unfinished: list[Registered[int]] = []
+        self.unfinished: list[InFlightEvent[int]] = []
         self.done: set[int] = set()
-        self.waiting: asyncio.Task[Registered[int]] | None = None
+        self.waiting: asyncio.Task[InFlightEvent[int]] | None = None
         self._waiting_for: Assignment | None = None
         self._numbers = count()
 

@@ -9,7 +9,7 @@ PROGRAM = """
 import time
 from sluicegate.agents.process import watchdog
 watchdog.IDLE_S = {idle}
-watchdog.StopLimit(
+watchdog.StopWatchdog(
     stopping=lambda: {stopping}, in_flight=lambda: {in_flight}, longest_s={longest},
     flush=lambda: print("flushed", flush=True), exit_code=lambda: 3,
 ).start()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE, read_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry, Served, served_from
+from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry, ServedModels, served_from
 from sluicegate.schemas.errors import CompiledModelError, ContractError
 
 
@@ -18,12 +18,12 @@ def registry(tmp_path: Path) -> Registry:
 def test_a_model_put_in_use_is_copied_and_served(registry: Registry, first: Path) -> None:
     version = registry.use(str(first))
     assert version == read_manifest(first).model_version
-    assert served_from(registry.folder) == Served(registry.folder / version)
+    assert served_from(registry.folder) == ServedModels(registry.folder / version)
     assert (registry.folder / version / WEIGHTS_FILE).read_bytes() == (first / WEIGHTS_FILE).read_bytes()
 
 
 def test_a_compiled_model_alone_is_served_as_it_is(first: Path) -> None:
-    assert served_from(first) == Served(first)
+    assert served_from(first) == ServedModels(first)
 
 
 def test_rolling_back_goes_to_the_version_before_and_no_farther(registry: Registry, first: Path, second: Path) -> None:
@@ -43,12 +43,12 @@ def test_using_an_old_version_again_makes_it_the_last(registry: Registry, first:
 def test_a_trial_ends_by_rolling_back_or_by_use(registry: Registry, first: Path, second: Path) -> None:
     in_use = registry.use(str(first))
     candidate = registry.try_out(str(second), "canary", 0.25)
-    assert registry.served() == Served(registry.folder / in_use, registry.folder / candidate, "canary", 0.25)
+    assert registry.served() == ServedModels(registry.folder / in_use, registry.folder / candidate, "canary", 0.25)
     assert registry.roll_back() == in_use
-    assert registry.served() == Served(registry.folder / in_use)
+    assert registry.served() == ServedModels(registry.folder / in_use)
     registry.try_out(candidate, "shadow", 1)
     registry.use(candidate)
-    assert registry.served() == Served(registry.folder / candidate)
+    assert registry.served() == ServedModels(registry.folder / candidate)
 
 
 def test_the_model_in_use_is_not_tried_beside_itself(registry: Registry, first: Path) -> None:

@@ -13,7 +13,7 @@ from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.corruption import EMOJI, corrupt, dress, is_spellable
 from sluicegate.models.data.products import AISLES, product_query
 from sluicegate.models.inference.labels import LABELS, Category, Intent
-from sluicegate.models.inference.prompts import profile_for
+from sluicegate.models.inference.prompts import prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.pretraining.dataset import Example, Mixture, answer, with_hint
 from sluicegate.models.pretraining.vocabulary import build_lexicon, train_tokenizer
@@ -83,7 +83,7 @@ def test_answers_are_read_back_by_the_parser_of_the_profile(tmp_path: Path, mixt
     drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(500, "a") if example.label == "allow"]
     tokenizer = train_tokenizer(example.text for example in drawn)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    parse = profile_for("tuned", QueryTokenizer(tmp_path)).parse
+    parse = prompt_style_for("tuned", QueryTokenizer(tmp_path)).parse
     for example in drawn:
         after_verdict = tokenizer.encode(answer(example)).ids[1:]
         read = parse(after_verdict, example.hint)

@@ -10,13 +10,13 @@ import orjson
 import pytest
 from aiohttp import web
 
-from sluicegate.models.artifacts.manifest import Profile
+from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.data.rows import IntentRow, ModerationRow, QueryRow, read_rows
 from sluicegate.models.finetuning.reviewed import rows_of
 from sluicegate.models.finetuning.rows import Row, TaughtRow, is_held_out, lessons_of, read_folder, text_lessons
 from sluicegate.models.finetuning.teacher import Bill, label
 from sluicegate.models.inference.labels import ALLOW, LABELS, Category, Intent
-from sluicegate.models.inference.prompts import Answer, profile_for
+from sluicegate.models.inference.prompts import Answer, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import ConfigurationError, ContractError
 from sluicegate.schemas.events import Context, Review, Reviewed
@@ -32,14 +32,16 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> QueryTokenizer:
     return QueryTokenizer(folder)
 
 
-def lessons(tokenizer: QueryTokenizer, *rows: Row, profile: Profile = "zero_shot") -> list[tuple[list[int], list[int]]]:
+def lessons(
+    tokenizer: QueryTokenizer, *rows: Row, profile: PromptStyleName = "zero_shot"
+) -> list[tuple[list[int], list[int]]]:
     """Each lesson as what is asked and what should be said."""
     found = lessons_of(rows, profile, tokenizer, seed=1, max_query_tokens=96)
     return [(list(lesson.ids[: lesson.answer_from]), list(lesson.ids[lesson.answer_from :])) for lesson in found]
 
 
 def test_a_lesson_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer: QueryTokenizer) -> None:
-    profile = profile_for("zero_shot", tokenizer)
+    profile = prompt_style_for("zero_shot", tokenizer)
     row = Row(text="red shos", label="block", category="spam", domain="travel", clean="red shoes", synonyms=["pumps"])
     gate, rewrite = lessons(tokenizer, row)
     query = profile.filled(tokenizer.encode("red shos").tokens)
@@ -52,7 +54,7 @@ def test_a_lesson_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer:
 
 
 def test_an_adapted_model_says_verdict_and_answer_in_one_breath(tokenizer: QueryTokenizer) -> None:
-    profile = profile_for("adapted", tokenizer)
+    profile = prompt_style_for("adapted", tokenizer)
     row = Row(text="Red Shos", label="allow", domain="travel", clean="Red Shoes", synonyms=["Pumps"])
     ((asked, (verdict, *told)),) = lessons(tokenizer, row, profile="adapted")
     query = tokenizer.encode("Red Shos").tokens
@@ -74,7 +76,7 @@ def test_an_adapted_model_says_verdict_and_answer_in_one_breath(tokenizer: Query
 def test_an_adapted_model_repeats_no_query_that_is_right(
     tokenizer: QueryTokenizer, row: Row, rewrite: str | None, synonyms: tuple[str, ...]
 ) -> None:
-    profile = profile_for("adapted", tokenizer)
+    profile = prompt_style_for("adapted", tokenizer)
     ((asked, told),) = lessons(tokenizer, row, profile="adapted")
     assert asked[-2:] == [tokenizer.id_of(token) for token in profile.rewrite.suffix]
     assert profile.parse(told, None) == Answer(Intent.TRAVEL, rewrite, synonyms)
@@ -82,7 +84,7 @@ def test_an_adapted_model_repeats_no_query_that_is_right(
 
 
 def test_an_adapted_model_is_taught_to_end_only_where_the_answer_is_known(tokenizer: QueryTokenizer) -> None:
-    profile = profile_for("adapted", tokenizer)
+    profile = prompt_style_for("adapted", tokenizer)
     blocked = Row(text="a", label="block", category="spam", domain="travel")
     for row, verdict in ((blocked, Category.SPAM), (Row(text="a", label="allow"), ALLOW)):
         ((_, told),) = lessons(tokenizer, row, profile="adapted")

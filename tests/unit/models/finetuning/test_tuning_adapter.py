@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sluicegate.models.artifacts.manifest import Manifest, Profile
+from sluicegate.models.artifacts.manifest import Manifest, PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.labels import LABELS_VERSION
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: Profile) -> Manifest:
+def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: PromptStyleName) -> Manifest:
     return compile_checkpoint(
         checkpoint,
         out,
@@ -66,7 +66,7 @@ def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: Profile
 
 
 @pytest.mark.parametrize("profile", ["adapted", "zero_shot"])
-def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, profile: Profile) -> None:
+def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, profile: PromptStyleName) -> None:
     from sluicegate.models.finetuning.adapter import AdapterPlan, tune
 
     checkpoint = tmp_path / "checkpoint"

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from sluicegate.models.artifacts.manifest import Profile
-from sluicegate.models.inference.engine import EncodedQuery, Engine, Judgement
+from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.inference.embedded_format import END, FACETS, GATE, HINT, KEEP, REWRITE, SYNONYM
+from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.inference.prompts import CUT, UNREADABLE, UNSURE
 from sluicegate.models.inference.tokenizer import QueryTokenizer
-from sluicegate.models.inference.tuned_format import END, FACETS, GATE, HINT, KEEP, REWRITE, SYNONYM
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 from sluicegate.models.text.rewrite_guard import RewriteCode
 from sluicegate.schemas.errors import CompiledModelError, EngineFailed
@@ -25,7 +25,7 @@ from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
 NEVER_BLOCK = dict.fromkeys(Category, Threshold(allow=1, block=2))
 ALWAYS_BLOCK = dict.fromkeys(Category, Threshold(allow=0, block=0))
 
-Folders = Mapping[Profile, Path]
+Folders = Mapping[PromptStyleName, Path]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def encoded(engine: Engine, *letters: str) -> list[EncodedQuery]:
     return [engine.encode(letter * 4) for letter in letters]
 
 
-def judged(engine: Engine, text: str) -> Judgement:
-    (judgement,) = engine.judge([engine.encode(text)])
-    return judgement
+def judged(engine: Engine, text: str) -> ModelResult:
+    (model_result,) = engine.judge([engine.encode(text)])
+    return model_result
 
 
 def label_logits(folder: Path, prompt: list[str], label_tokens: list[str]) -> list[float]:
@@ -103,8 +103,8 @@ def test_zero_shot_probabilities_are_the_softmax_of_the_letters_after_the_chat_t
     ]
     logits = label_logits(folders["zero_shot"], prompt, list("ABCDEFGHIJ"))
     expected = np.exp(logits) / np.exp(logits).sum()
-    judgement = judged(engine, "cheap flights")
-    np.testing.assert_allclose(list(judgement.probabilities.values()), expected, rtol=1e-3)
+    model_result = judged(engine, "cheap flights")
+    np.testing.assert_allclose(list(model_result.probabilities.values()), expected, rtol=1e-3)
 
 
 def test_adapted_probabilities_are_the_softmax_of_the_letters_right_after_the_query(folders: Folders) -> None:
@@ -113,9 +113,9 @@ def test_adapted_probabilities_are_the_softmax_of_the_letters_right_after_the_qu
     assert query.tokens == tuple(QueryTokenizer(folders["adapted"]).encode("cheap flights").tokens)
     logits = label_logits(folders["adapted"], [*query.tokens, "<|im_end|>"], list("ABCDEFGHIJ"))
     expected = np.exp(logits) / np.exp(logits).sum()
-    judgement = judged(engine, "cheap flights")
-    np.testing.assert_allclose(list(judgement.probabilities.values()), expected, rtol=1e-3)
-    assert judgement.input_tokens in (len(query.tokens) + 1, 2 * len(query.tokens) + 3)
+    model_result = judged(engine, "cheap flights")
+    np.testing.assert_allclose(list(model_result.probabilities.values()), expected, rtol=1e-3)
+    assert model_result.input_tokens in (len(query.tokens) + 1, 2 * len(query.tokens) + 3)
 
 
 def test_the_temperature_of_the_manifest_flattens_the_probabilities(tmp_path: Path) -> None:
@@ -140,25 +140,29 @@ def test_a_batch_is_judged_as_its_queries_are_one_by_one(folder: Path) -> None:
 
 
 def test_a_blocked_query_costs_one_token_and_no_answer(folder: Path) -> None:
-    for judgement in (engine := Engine(folder, thresholds=ALWAYS_BLOCK)).judge(encoded(engine, "a", "e")):
-        assert judgement.ruling.verdict is Verdict.BLOCK
-        assert judgement.output_tokens == 1
-        assert (judgement.intent, judgement.lexical, judgement.synonyms) == (Intent.OTHER, judgement.semantic, ())
-        assert judgement.codes == ()
+    for model_result in (engine := Engine(folder, thresholds=ALWAYS_BLOCK)).judge(encoded(engine, "a", "e")):
+        assert model_result.policy_result.verdict is Verdict.BLOCK
+        assert model_result.output_tokens == 1
+        assert (model_result.intent, model_result.lexical, model_result.synonyms) == (
+            Intent.OTHER,
+            model_result.semantic,
+            (),
+        )
+        assert model_result.codes == ()
 
 
 def test_only_the_queries_that_pass_are_answered_and_each_keeps_its_own_answer(folders: Folders) -> None:
     probe = Engine(folders["tuned"], thresholds=NEVER_BLOCK)
     free = probe.judge(encoded(probe, "a", "e", "g", "k"))
-    spam = sorted(judgement.probabilities["spam"] for judgement in free)
+    spam = sorted(model_result.probabilities["spam"] for model_result in free)
     cut = Threshold(allow=(spam[1] + spam[2]) / 2, block=(spam[1] + spam[2]) / 2)
     engine = Engine(folders["tuned"], thresholds=NEVER_BLOCK | {Category.SPAM: cut})
-    judgements = engine.judge(encoded(engine, "a", "e", "g", "k"))
-    blocked = [judgement.ruling.verdict is Verdict.BLOCK for judgement in judgements]
+    model_results = engine.judge(encoded(engine, "a", "e", "g", "k"))
+    blocked = [model_result.policy_result.verdict is Verdict.BLOCK for model_result in model_results]
     assert sorted(blocked) == [False, False, True, True]
-    for judgement, before, stopped in zip(judgements, free, blocked, strict=True):
-        assert judgement.output_tokens == (1 if stopped else before.output_tokens)
-        assert stopped or judgement.output_hash == before.output_hash
+    for model_result, before, stopped in zip(model_results, free, blocked, strict=True):
+        assert model_result.output_tokens == (1 if stopped else before.output_tokens)
+        assert stopped or model_result.output_hash == before.output_hash
 
 
 def test_a_misspelt_query_is_read_with_its_hint_which_the_answer_may_take(tmp_path: Path) -> None:
@@ -184,18 +188,18 @@ def test_a_hint_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
 
 def test_a_good_answer_becomes_the_rewrite_with_its_expansions(scripted: Callable[..., Engine]) -> None:
     answer = ("<|intent:travel|>", REWRITE, *"Ġparis", SYNONYM, *"lut", FACETS["category"], *"fo", END)
-    judgement = judged(scripted(*answer), "pariss")
-    assert judgement.intent is Intent.TRAVEL
-    assert (judgement.lexical, judgement.semantic) == ("paris", "paris (lut; category:fo)")
-    assert (judgement.synonyms, judgement.facets) == (("lut",), ("category:fo",))
-    assert judgement.codes == (RewriteCode.REWRITTEN,)
-    assert judgement.output_tokens == 1 + len(answer)
+    model_result = judged(scripted(*answer), "pariss")
+    assert model_result.intent is Intent.TRAVEL
+    assert (model_result.lexical, model_result.semantic) == ("paris", "paris (lut; category:fo)")
+    assert (model_result.synonyms, model_result.facets) == (("lut",), ("category:fo",))
+    assert model_result.codes == (RewriteCode.REWRITTEN,)
+    assert model_result.output_tokens == 1 + len(answer)
 
 
 def test_keep_leaves_the_query_as_it_is(scripted: Callable[..., Engine]) -> None:
-    judgement = judged(scripted("<|intent:travel|>", KEEP, END), "paris hotel")
-    assert (judgement.lexical, judgement.semantic, judgement.codes) == ("paris hotel", "paris hotel", ())
-    assert judgement.output_tokens == 4
+    model_result = judged(scripted("<|intent:travel|>", KEEP, END), "paris hotel")
+    assert (model_result.lexical, model_result.semantic, model_result.codes) == ("paris hotel", "paris hotel", ())
+    assert model_result.output_tokens == 4
 
 
 @pytest.mark.parametrize(
@@ -212,21 +216,21 @@ def test_keep_leaves_the_query_as_it_is(scripted: Callable[..., Engine]) -> None
 def test_a_bad_answer_keeps_the_query_and_says_why(
     scripted: Callable[..., Engine], answer: list[str], codes: tuple[str, ...]
 ) -> None:
-    judgement = judged(scripted(*answer), "pariss")
-    assert (judgement.lexical, judgement.semantic) == ("pariss", "pariss")
-    assert judgement.codes == codes
+    model_result = judged(scripted(*answer), "pariss")
+    assert (model_result.lexical, model_result.semantic) == ("pariss", "pariss")
+    assert model_result.codes == codes
 
 
 def test_garbage_of_a_random_model_keeps_the_query(folder: Path) -> None:
     engine = Engine(folder, thresholds=NEVER_BLOCK)
-    for query, judgement in zip(queries := encoded(engine, "a", "e"), engine.judge(queries), strict=True):
-        assert (judgement.lexical, judgement.semantic) == (query.text, query.text)
-        assert judgement.codes == (UNREADABLE,)
+    for query, model_result in zip(queries := encoded(engine, "a", "e"), engine.judge(queries), strict=True):
+        assert (model_result.lexical, model_result.semantic) == (query.text, query.text)
+        assert model_result.codes == (UNREADABLE,)
 
 
 def test_an_answer_is_never_longer_than_allowed(scripted: Callable[..., Engine]) -> None:
-    judgement = judged(scripted("<|intent:travel|>", REWRITE, *"Ġparis", "p", max_answer_tokens=10), "paris")
-    assert judgement.output_tokens == 11
+    model_result = judged(scripted("<|intent:travel|>", REWRITE, *"Ġparis", "p", max_answer_tokens=10), "paris")
+    assert model_result.output_tokens == 11
 
 
 def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Callable[..., Engine]) -> None:
@@ -235,9 +239,9 @@ def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Cal
     query = engine.encode("pariss hotels")
     assert query.truncated
     assert len(query.tokens) == 8
-    judgement = judged(engine, "pariss hotels")
-    assert judgement.codes == ("truncated_tokens",)
-    assert judgement.lexical == query.text == engine.encode(query.text).text
+    model_result = judged(engine, "pariss hotels")
+    assert model_result.codes == ("truncated_tokens",)
+    assert model_result.lexical == query.text == engine.encode(query.text).text
     assert "pariss hotels".startswith(query.text)
     assert len(query.text) < len("pariss hotels")
 
@@ -246,14 +250,14 @@ def test_an_answer_that_the_model_holds_improbable_is_not_used(tmp_path: Path) -
     tokens = {GATE: "<|allow|>", "<|allow|>": "<|intent:travel|>", "<|intent:travel|>": REWRITE}
     spelt: dict[str, str | dict[str, float]] = {**tokens, REWRITE: {"p": 1.1, "b": 1.0, "c": 1.0, "d": 1.0}, "p": END}
     engine = Engine(compiled_script(tmp_path / "model", spelt))
-    judgement = judged(engine, "x")
-    assert (judgement.intent, judgement.lexical, judgement.codes) == ("travel", "x", (UNSURE,))
+    model_result = judged(engine, "x")
+    assert (model_result.intent, model_result.lexical, model_result.codes) == ("travel", "x", (UNSURE,))
 
 
 def test_what_comes_with_a_refused_rewrite_is_not_used_either(scripted: Callable[..., Engine]) -> None:
-    judgement = judged(scripted("<|intent:travel|>", REWRITE, *"Ġq", FACETS["category"], "z", END), "paris")
-    assert judgement.codes == ("rewrite_invented",)
-    assert (judgement.lexical, judgement.facets) == ("paris", ())
+    model_result = judged(scripted("<|intent:travel|>", REWRITE, *"Ġq", FACETS["category"], "z", END), "paris")
+    assert model_result.codes == ("rewrite_invented",)
+    assert (model_result.lexical, model_result.facets) == ("paris", ())
 
 
 def test_weights_that_are_not_the_manifests_are_refused(tmp_path: Path) -> None:

@@ -38,20 +38,28 @@ def test_a_threshold_belongs_to_the_severer_side(probability: float, verdict: Ve
 
 
 def test_an_allowed_query_carries_the_probability_of_allow_and_no_category() -> None:
-    ruling = POLICY.judge(row(allow=0.9, hate=0.1))
-    assert (ruling.category, ruling.probability, ruling.reason) == (None, 0.9, "below_every_threshold")
+    policy_result = POLICY.judge(row(allow=0.9, hate=0.1))
+    assert (policy_result.category, policy_result.probability, policy_result.reason) == (
+        None,
+        0.9,
+        "below_every_threshold",
+    )
 
 
 def test_the_most_probable_of_the_deciding_categories_is_named() -> None:
-    ruling = POLICY.judge(row(spam=0.3, hate=0.4, violence=0.2))
-    assert (ruling.verdict, ruling.category, ruling.probability) == (Verdict.REVIEW, Category.HATE, 0.4)
-    assert ruling.reason == "review_threshold:hate"
+    policy_result = POLICY.judge(row(spam=0.3, hate=0.4, violence=0.2))
+    assert (policy_result.verdict, policy_result.category, policy_result.probability) == (
+        Verdict.REVIEW,
+        Category.HATE,
+        0.4,
+    )
+    assert policy_result.reason == "review_threshold:hate"
 
 
 def test_a_category_that_blocks_decides_before_a_likelier_one_that_does_not() -> None:
     policy = Policy.layered(POLICY.thresholds, {Category.SPAM: Threshold(allow=0.1, block=1.1)})
-    ruling = policy.judge(row(spam=0.99, hate=0.8))
-    assert (ruling.verdict, ruling.category) == (Verdict.BLOCK, Category.HATE)
+    policy_result = policy.judge(row(spam=0.99, hate=0.8))
+    assert (policy_result.verdict, policy_result.category) == (Verdict.BLOCK, Category.HATE)
 
 
 def test_a_block_threshold_above_one_never_blocks_without_review() -> None:
@@ -75,9 +83,9 @@ def test_a_higher_probability_never_makes_the_verdict_milder(
 
 @given(probabilities)
 def test_the_category_named_is_one_whose_thresholds_say_so(found: dict[str, float]) -> None:
-    ruling = POLICY.judge(found)
-    if ruling.category is None:
+    policy_result = POLICY.judge(found)
+    if policy_result.category is None:
         assert all(found[category] < 0.25 for category in Category)
     else:
-        assert ruling.probability == found[ruling.category]
-        assert ruling.probability >= (0.75 if ruling.verdict is Verdict.BLOCK else 0.25)
+        assert policy_result.probability == found[policy_result.category]
+        assert policy_result.probability >= (0.75 if policy_result.verdict is Verdict.BLOCK else 0.25)

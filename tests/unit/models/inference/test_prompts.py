@@ -6,11 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.models.artifacts.manifest import Profile
-from sluicegate.models.inference.labels import LABELS, Intent
-from sluicegate.models.inference.prompts import CUT, UNREADABLE, Answer, PromptProfile, profile_for
-from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from sluicegate.models.inference.tuned_format import (
+from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.inference.embedded_format import (
     CONTROL_TOKENS,
     END,
     FACETS,
@@ -21,6 +18,9 @@ from sluicegate.models.inference.tuned_format import (
     REWRITE,
     SYNONYM,
 )
+from sluicegate.models.inference.labels import LABELS, Intent
+from sluicegate.models.inference.prompts import CUT, UNREADABLE, Answer, PromptStyle, prompt_style_for
+from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError
 from tests.support.checkpoints import write_tokenizer
 from tests.support.compiled import tuned_tokenizer
@@ -31,7 +31,7 @@ NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
 
 
 @pytest.fixture(scope="module")
-def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[Profile, QueryTokenizer]:
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[PromptStyleName, QueryTokenizer]:
     folder = tmp_path_factory.mktemp("tokenizers")
     (folder / "tuned").mkdir()
     (folder / "qwen3").mkdir()
@@ -41,10 +41,10 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[Profile, QueryT
     return {"tuned": QueryTokenizer(folder / "tuned"), "adapted": qwen3, "zero_shot": qwen3}
 
 
-def parse(tokenizer: QueryTokenizer, profile: Profile, template: str, hint: str | None = None) -> Answer:
+def parse(tokenizer: QueryTokenizer, profile: PromptStyleName, template: str, hint: str | None = None) -> Answer:
     """The answer in `template`, where control tokens are written by their names."""
     ids = [tokenizer.id_of(token) for token in tokenizer.encode_template(template)]
-    return profile_for(profile, tokenizer).parse(ids, hint)
+    return prompt_style_for(profile, tokenizer).parse(ids, hint)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def parse(tokenizer: QueryTokenizer, profile: Profile, template: str, hint: str 
     ],
 )
 def test_an_answer_may_take_the_hint_that_was_read(
-    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+    tokenizers: dict[PromptStyleName, QueryTokenizer], template: str, answer: Answer
 ) -> None:
     assert parse(tokenizers["tuned"], "tuned", template, "cheap flights") == answer
 
@@ -99,7 +99,7 @@ def test_an_answer_may_take_the_hint_that_was_read(
     ],
 )
 def test_the_tuned_grammar_is_read_to_the_letter(
-    tokenizers: dict[Profile, QueryTokenizer], template: str, answer: Answer
+    tokenizers: dict[PromptStyleName, QueryTokenizer], template: str, answer: Answer
 ) -> None:
     assert parse(tokenizers["tuned"], "tuned", template) == answer
 
@@ -130,33 +130,33 @@ def test_the_tuned_grammar_is_read_to_the_letter(
 )
 @pytest.mark.parametrize("name", ["adapted", "zero_shot"])
 def test_the_line_of_a_qwen3_is_read_to_the_letter(
-    tokenizers: dict[Profile, QueryTokenizer], name: Profile, template: str, answer: Answer
+    tokenizers: dict[PromptStyleName, QueryTokenizer], name: PromptStyleName, template: str, answer: Answer
 ) -> None:
     assert parse(tokenizers[name], name, template) == answer
 
 
 @given(data=st.data())
 def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
-    tokenizers: dict[Profile, QueryTokenizer], data: st.DataObject
+    tokenizers: dict[PromptStyleName, QueryTokenizer], data: st.DataObject
 ) -> None:
     tokenizer = tokenizers["tuned"]
     control = st.sampled_from([tokenizer.id_of(token) for token in CONTROL_TOKENS])
     intent = st.sampled_from([tokenizer.id_of(token) for token in INTENT_TOKENS])
     anything = st.lists(st.one_of(control, st.integers(0, 400)), max_size=20)
     ids = data.draw(st.one_of(anything, st.builds(lambda first, rest: [first, *rest], intent, anything)))
-    _check(profile_for("tuned", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
+    _check(prompt_style_for("tuned", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
 
 
 @given(data=st.data())
 def test_no_sequence_of_tokens_makes_the_parser_of_a_line_raise(
-    tokenizers: dict[Profile, QueryTokenizer], data: st.DataObject
+    tokenizers: dict[PromptStyleName, QueryTokenizer], data: st.DataObject
 ) -> None:
     tokenizer = tokenizers["zero_shot"]
     anything = st.lists(st.integers(0, 400), max_size=20)
     hostile = st.lists(
         st.sampled_from(["travel", "|", " ", ",", "\n", "<|im_end|>", "<think>", "É", "\x00"]), max_size=12
     ).map(lambda parts: [tokenizer.id_of(token) for token in tokenizer.encode_template("".join(parts))])
-    _check(profile_for("zero_shot", tokenizer).parse(data.draw(st.one_of(anything, hostile)), None))
+    _check(prompt_style_for("zero_shot", tokenizer).parse(data.draw(st.one_of(anything, hostile)), None))
 
 
 def _check(answer: Answer) -> None:
@@ -167,24 +167,26 @@ def _check(answer: Answer) -> None:
         assert text == text.strip()
 
 
-def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[Profile, QueryTokenizer]) -> None:
+def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[PromptStyleName, QueryTokenizer]) -> None:
     tokenizer = tokenizers["tuned"]
-    profile = profile_for("tuned", tokenizer)
+    profile = prompt_style_for("tuned", tokenizer)
     spelt = [tokenizer.id_of(token) for token in tokenizer.encode(f"shoes{SYNONYM}boots{END}").tokens]
     answer = profile.parse([*map(tokenizer.id_of, (TRAVEL, REWRITE)), *spelt, tokenizer.id_of(END)], None)
     assert answer == Answer(Intent.TRAVEL, f"shoes{SYNONYM}boots{END}")
 
 
 @pytest.mark.parametrize("name", ["tuned", "adapted", "zero_shot"])
-def test_each_label_has_a_first_token_of_its_own(tokenizers: dict[Profile, QueryTokenizer], name: Profile) -> None:
-    profile: PromptProfile = profile_for(name, tokenizers[name])
+def test_each_label_has_a_first_token_of_its_own(
+    tokenizers: dict[PromptStyleName, QueryTokenizer], name: PromptStyleName
+) -> None:
+    profile: PromptStyle = prompt_style_for(name, tokenizers[name])
     assert len(set(profile.label_ids)) == len(LABELS)
 
 
 def test_a_vocabulary_without_the_profiles_tokens_is_refused(
-    tokenizers: dict[Profile, QueryTokenizer], tmp_path: Path
+    tokenizers: dict[PromptStyleName, QueryTokenizer], tmp_path: Path
 ) -> None:
     with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
-        profile_for("tuned", tokenizers["zero_shot"])
+        prompt_style_for("tuned", tokenizers["zero_shot"])
     with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
-        profile_for("zero_shot", tokenizers["tuned"])
+        prompt_style_for("zero_shot", tokenizers["tuned"])

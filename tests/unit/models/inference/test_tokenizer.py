@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from sluicegate.models.inference.tuned_format import CONTROL_TOKENS
 from sluicegate.schemas.errors import CompiledModelError
 from tests.support.checkpoints import SPECIAL_TOKENS, write_tokenizer
 from tests.support.compiled import tuned_tokenizer

@@ -7,18 +7,18 @@ from pathlib import Path
 
 # The shell becomes the command, so the process id is the command's own. What it leaves behind waits for the end of our
 # pipe, which the kernel closes however we die (kill -9 too), and then ends the command.
-_TETHER = 'exec 3<&0; { read -r _; kill $$; } <&3 >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
+_CHILD = 'exec 3<&0; { read -r _; kill $$; } <&3 >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
 
 
-def start_tethered(command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+def start_child(command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
     """Start a child process that cannot outlive this one, its output going to the file `log`.
 
     It runs in a session of its own: Ctrl-C reaches only us, so that whoever uses the child can finish with it first.
-    End it with `stop_tethered`.
+    End it with `stop_child`.
     """
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - the command is ours
-            ["/bin/sh", "-c", _TETHER, "sh", *map(str, command)],
+            ["/bin/sh", "-c", _CHILD, "sh", *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -26,7 +26,7 @@ def start_tethered(command: Sequence[str | Path], log: Path) -> subprocess.Popen
         )
 
 
-def stop_tethered(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+def stop_child(process: subprocess.Popen[bytes], timeout_s: float) -> None:
     """Ask the child to end (SIGTERM, by letting go of its tether) and kill it if it has not within `timeout_s`."""
     if process.stdin is not None:
         process.stdin.close()
@@ -40,6 +40,6 @@ def stop_tethered(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 def start_worker(
     environment: Mapping[str, str], log: Path, module: Sequence[str] = ("sluicegate", "worker")
 ) -> subprocess.Popen[bytes]:
-    """Start ``sluice worker``, or what stands in for it, with `environment` on top of ours; `stop_tethered` ends it."""
+    """Start ``sluice worker``, or what stands in for it, with `environment` on top of ours; `stop_child` ends it."""
     given = (f"{name}={value}" for name, value in environment.items())
-    return start_tethered(["/usr/bin/env", *given, sys.executable, "-m", *module], log)
+    return start_child(["/usr/bin/env", *given, sys.executable, "-m", *module], log)
