@@ -1,0 +1,103 @@
+"""Background tasks that never end in silence.
+
+A task of asyncio that fails keeps its exception to itself, and whatever it did just stops. Work that must go on for as
+long as its owner does (following a file, feeding an engine, reporting) therefore runs as a background task:
+
+    tasks = BackgroundTasks()
+    tasks.start("model follower", self._follow, restart=True)
+    ...
+    await tasks.stop()
+
+Such work has no end of its own, so a return counts as a failure too. Each failure is logged. Then the work is restarted
+after a growing pause, or the failure stays a problem that /healthz reports, and the orchestrator starts a new process.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
+
+class BackgroundTasks:
+    """The background tasks of one owner. Use it on one event loop."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._problems: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
+        self._stopping = False
+
+    def start(self, name: str, work: Work, *, restart: bool) -> None:
+        """Run `work` until `stop`. `name` says what it does, as in "model follower"; it must be unique.
+
+        `restart`: run it again after a failure. Without it, a failure is final, and a problem from then on.
+        """
+        task = asyncio.get_running_loop().create_task(self._supervise(name, work, restart=restart), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def problems(self) -> list[str]:
+        """The tasks that have ended for good, one sentence each: only a new process brings them back."""
+        return list(self._problems.values())
+
+    def warnings(self) -> list[str]:
+        """The tasks that have failed and wait for their restart, one sentence each."""
+        return list(self._warnings.values())
+
+    async def stop(self) -> None:
+        """Cancel every task and wait until all have ended."""
+        self._stopping = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _supervise(self, name: str, work: Work, *, restart: bool) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            started = time.monotonic()
+            failure = await self._failure_of(name, work)
+            if not restart:
+                self._problems[name] = f"the {name} has ended: {failure}"
+                logger.error("the %s has ended for good: %s", name, failure)
+                return
+            if time.monotonic() - started > LONGEST_PAUSE_S:
+                pause_s = FIRST_PAUSE_S
+            self._warnings[name] = f"the {name} has failed and will be restarted: {failure}"
+            logger.error("the %s has failed: %s; restarting it in %g s", name, failure, pause_s)
+            await asyncio.sleep(pause_s)
+            del self._warnings[name]
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _failure_of(self, name: str, work: Work) -> str:
+        """Run `work` until it ends, and say why it did. Raises CancelledError when this task is cancelled."""
+        try:
+            await work()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # the work awaited something that was cancelled
+                return _describe(error)
+            if not self._stopping:
+                self._problems[name] = f"the {name} was cancelled"
+                logger.error("the %s was cancelled", name)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, this is where it is reported
+            return _describe(error)
+        return "it returned"
+
+
+def _describe(error: BaseException) -> str:
+    """The error's type and where it was raised. Not its message: that could quote a query or a password."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
