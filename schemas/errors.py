@@ -1,31 +1,56 @@
-"""Every error that Sluicegate raises on purpose, in one tree.
+"""Every error that Sluicegate raises on purpose, in one tree, and every exit code of its commands.
 
     SluicegateError
-    ├── ConfigurationError      a setting, a model folder or a topic is wrong: refuse to start (exit 78, EX_CONFIG)
+    ├── ConfigurationError      a setting, a model folder or a topic is wrong: refuse to start
     │   ├── CheckpointError     a Hugging Face checkpoint or adapter that cannot be compiled
     │   └── CompiledModelError  a compiled model folder that cannot be served
-    ├── BrokerUnavailable       the Kafka cluster cannot be reached (exit 69, EX_UNAVAILABLE)
+    ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
-        ├── Overloaded          the event's deadline cannot be met: too much waits already
-        └── PublishFailed       the broker refused, or did not acknowledge in time
+        ├── Overloaded          the event's deadline cannot be met: too many events are waiting
+        └── PublishFailed       the broker refused an output, or did not acknowledge it in time
 
-Each message says what happened, where, and what to do about it, in one line.
+Each message is one line that says what happened, where, and what to do about it.
 """
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command ends with: 0 to 2 by convention, 64 to 78 from sysexits.h, 128 + n after signal n."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> "ExitCode":
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    OK = 0, "done"
+    FAILED = 1, "the worker stopped because of an event that got no outcome"
+    USAGE = 2, "wrong usage"
+    DATA = 65, "wrong input"
+    UNAVAILABLE = 69, "Kafka is unavailable"
+    SOFTWARE = 70, "a fault of Sluicegate"
+    IO = 74, "output cannot be written"
+    CONFIG = 78, "wrong configuration"
+    INTERRUPTED = 130, "interrupted by Ctrl-C"
+    TERMINATED = 143, "ended by SIGTERM (the worker ends with 0)"
 
 
 class SluicegateError(Exception):
-    """The root of the tree; `exit_code` is what a command ends with when it escapes (sysexits.h)."""
+    """The root of the tree. A command that it escapes from ends with `exit_code`."""
 
-    exit_code = 70
+    exit_code = ExitCode.SOFTWARE
 
 
 class ConfigurationError(SluicegateError):
     """A setting, a model folder or a topic is wrong."""
 
-    exit_code = 78
+    exit_code = ExitCode.CONFIG
 
 
 class CheckpointError(ConfigurationError):
@@ -39,21 +64,21 @@ class CompiledModelError(ConfigurationError):
 class BrokerUnavailable(SluicegateError):
     """The Kafka cluster cannot be reached."""
 
-    exit_code = 69
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class ContractError(SluicegateError):
     """Bytes that are not the event they claim to be. The message names the field, as in ``$.query``."""
 
-    exit_code = 65
+    exit_code = ExitCode.DATA
 
 
 class EventFailed(SluicegateError):
-    """One event cannot be decided now; the policy says what becomes of it."""
+    """One event cannot be decided now. The policy decides its outcome."""
 
 
 class EngineFailed(EventFailed):
-    """The model raised on the batch that this event was in."""
+    """The model raised on the batch that contained this event."""
 
 
 class DeadlineExceeded(EventFailed):
@@ -61,12 +86,16 @@ class DeadlineExceeded(EventFailed):
 
 
 class Overloaded(EventFailed):
-    """The event's deadline cannot be met: too many others wait for the model already."""
+    """The event's deadline cannot be met: too many events are waiting for the model."""
 
 
 class PublishFailed(EventFailed):
-    """The broker refused an output, or did not acknowledge it in time. `too_large`: a smaller one might be taken."""
+    """The broker refused an output, or did not acknowledge it in time. `too_large`: a smaller one may be accepted."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
     def __init__(self, message: str, *, too_large: bool = False) -> None:
         super().__init__(message)
         self.too_large = too_large
+        if too_large:
+            self.exit_code = ExitCode.DATA

@@ -1,4 +1,4 @@
-"""What commands of several files share."""
+"""Options and checks that several commands share."""
 
 from importlib.util import find_spec
 from typing import Annotated
@@ -8,11 +8,16 @@ import typer
 from sluicegate.schemas.errors import ConfigurationError
 
 Brokers = Annotated[
-    str | None, typer.Option("--brokers", help="Kafka brokers, host:port[,…]; else SLUICE_BOOTSTRAP_SERVERS.")
+    str | None,
+    typer.Option(
+        "--brokers", metavar="HOST:PORT,…", help="Kafka brokers. Default: SLUICE_BOOTSTRAP_SERVERS, localhost:9092."
+    ),
 ]
 
 
 def require_extra(command: str, extra: str, *modules: str) -> None:
-    """Raises ConfigurationError, which names the extra to install, when one of `modules` is missing."""
+    """Raise ConfigurationError, which names the extra to install, if one of `modules` is missing."""
     if any(find_spec(module) is None for module in modules):
-        raise ConfigurationError(f"`sluice {command}` needs the extra `{extra}`: pip install 'sluicegate[{extra}]'")
+        raise ConfigurationError(
+            f"`sluice {command}` needs the extra `{extra}`. In a clone: pip install --editable '.[{extra}]'"
+        )

@@ -1,0 +1,22 @@
+"""``sluice schemas``: the contracts of the events as files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+schemas = typer.Typer(no_args_is_help=True, help="The contracts of the events.")
+
+
+@schemas.command("export")
+def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write into.")]) -> None:
+    """Write one JSON Schema file per event and the AsyncAPI document.
+
+    Example: `sluice schemas export contracts/`
+    """
+    from rich.console import Console
+
+    from sluicegate.schemas.export import export
+
+    for path in export(folder):
+        Console().print(str(path), highlight=False)

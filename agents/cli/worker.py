@@ -1,0 +1,16 @@
+"""``sluice worker``: the gate agent as a process."""
+
+from sluicegate.agents.cli.options import Brokers
+
+
+def worker(brokers: Brokers = None) -> None:
+    """Run the gate worker until SIGTERM or Ctrl-C. Either one finishes and commits the events in flight.
+
+    Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
+    """
+    from sluicegate.agents.process.allocator import ensure
+    from sluicegate.agents.process.start import run_worker
+    from sluicegate.agents.settings import load_settings
+
+    ensure()
+    run_worker(load_settings(bootstrap_servers=brokers))

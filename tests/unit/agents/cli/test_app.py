@@ -1,0 +1,99 @@
+"""The command line as a whole: every command is documented, and help stays quick."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from sluicegate.agents.cli.app import app
+from sluicegate.schemas import errors
+from sluicegate.schemas.errors import ExitCode
+
+HEAVY = ("faust", "ctranslate2", "confluent_kafka", "numpy", "opentelemetry", "pydantic", "sklearn", "torch")
+
+
+def every_command() -> Iterator[tuple[list[str], Any]]:
+    def walk(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
+        yield path, command
+        for name, child in getattr(command, "commands", {}).items():
+            yield from walk(child, [*path, name])
+
+    return walk(typer.main.get_command(app), [])
+
+
+COMMANDS = list(every_command())
+
+
+@pytest.mark.parametrize("path", [path for path, _ in COMMANDS], ids=" ".join)
+def test_every_command_has_help(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+GROUPS_WITH_A_GUIDE = ("models", "eval", "learn", "replay")
+"""Their examples are whole procedures, in docs/."""
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        (path, command)
+        for path, command in COMMANDS
+        if path and path[0] not in GROUPS_WITH_A_GUIDE and not hasattr(command, "commands")
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_help_of_every_command_has_an_example(path: list[str], command: Any) -> None:
+    assert f"sluice {' '.join(path)}".replace("tune", "calibrate") in command.help
+
+
+def test_help_loads_no_kafka_client_no_engine_and_no_settings() -> None:
+    program = (
+        "import sys\n"
+        "from sluicegate.agents.cli import main\n"
+        "sys.argv = ['sluice', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Usage" in finished.stdout
+    assert finished.stderr.strip() == "[]"
+
+
+def test_tune_is_a_hidden_alias_of_calibrate() -> None:
+    commands = {" ".join(path): command for path, command in COMMANDS}
+    assert commands["tune"].hidden
+    assert commands["tune"].callback.__wrapped__ is commands["calibrate"].callback.__wrapped__
+    assert "tune" not in CliRunner().invoke(app, ["--help"]).stdout
+
+
+def test_the_shell_can_complete_a_command() -> None:
+    sluice = Path(sys.executable).with_name("sluice")
+    finished = subprocess.run(
+        [sluice],
+        env={**os.environ, "_SLUICE_COMPLETE": "complete_bash", "COMP_WORDS": "sluice to", "COMP_CWORD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.stdout.split() == ["topics"]
+
+
+def test_every_error_ends_a_command_with_a_documented_exit_code() -> None:
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SluicegateError)
+    ]
+    assert len(kinds) > 5
+    assert all(isinstance(kind.exit_code, ExitCode) for kind in kinds)
+
+
+def test_help_lists_every_exit_code() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"], terminal_width=200).stdout.split())
+    assert all(code.meaning in shown for code in ExitCode)
