@@ -31,6 +31,7 @@ from rich.table import Table
 from benchmarks.process_memory import memory_bytes
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record_log import RecordLog
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
@@ -194,13 +195,13 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
     """
     with _broker() as broker, tempfile.TemporaryDirectory() as folder:
         settings = load_settings(bootstrap_servers=broker.bootstrap_servers)
-        create_topics(settings.bootstrap_servers, topic_configs(settings.topics), _PARTITIONS, 1)
+        create_topics(Connection.of(settings), topic_configs(settings.topics), _PARTITIONS, 1)
         given = {
             "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
             "SLUICE_HTTP_PORT": str(_HTTP_PORT),
             **environment,
         }
-        with RecordLog(broker.bootstrap_servers) as log:
+        with RecordLog(Connection.plaintext(broker.bootstrap_servers)) as log:
             worker = start_worker(given, Path(folder) / "worker.log", module)
             bench = Bench(settings, worker.pid, log, live=live)
             try:

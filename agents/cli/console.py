@@ -8,9 +8,9 @@ import orjson
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 from sluicegate.agents.cli.streams import raw_queries
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.publisher import Publisher
-from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry.trace_context import inject, new_root, trace_id_of
 from sluicegate.schemas.errors import ConfigurationError
@@ -21,25 +21,19 @@ _OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 
 def produce_records(settings: Settings, queries: Sequence[str] | None) -> None:
     """Publish `queries`, or the lines of standard input as they are when there are none."""
-    require_topics(settings.bootstrap_servers, [settings.topic_raw], _TOPICS_TIMEOUT_S, librdkafka_security(settings))
+    connection = Connection.of(settings)
+    require_topics(connection, [settings.topic_raw], _TOPICS_TIMEOUT_S)
     values: Iterable[bytes] = sys.stdin.buffer if queries is None else raw_queries(queries)
-    asyncio.run(_produce(settings, (value.rstrip(b"\r\n") for value in values)))
+    asyncio.run(_produce(connection, settings, (value.rstrip(b"\r\n") for value in values)))
 
 
-async def _produce(settings: Settings, values: Iterable[bytes]) -> None:
-    publisher = Publisher(
-        settings.bootstrap_servers,
-        delivery_timeout_s=settings.publish_timeout_ms / 1000,
-        extra=librdkafka_security(settings),
-    )
-    await publisher.start()
-    try:
+async def _produce(connection: Connection, settings: Settings, values: Iterable[bytes]) -> None:
+    timeout_s = settings.publish_timeout_ms / 1000
+    async with Publisher(connection, delivery_timeout_s=timeout_s, flush_timeout_s=timeout_s) as publisher:
         for value in values:
             context = new_root(sampled=True)
             at = await publisher.publish(settings.topic_raw, value, key=None, headers=inject(context))
             sys.stdout.write(f"{at.topic}-{at.partition}-{at.offset}  trace {trace_id_of(context)}\n")
-    finally:
-        await publisher.flush_and_close(settings.publish_timeout_ms / 1000)
 
 
 def tail_topics(settings: Settings, names: Sequence[str] | None, *, from_beginning: bool) -> None:
@@ -48,22 +42,21 @@ def tail_topics(settings: Settings, names: Sequence[str] | None, *, from_beginni
     if unknown:
         raise ConfigurationError(f"no event is called {', '.join(sorted(unknown))}: use {', '.join(settings.topics)}")
     topics = [settings.topics[name] for name in names or _OUTPUTS]
-    security = librdkafka_security(settings)
-    require_topics(settings.bootstrap_servers, topics, _TOPICS_TIMEOUT_S, security)
+    connection = Connection.of(settings)
+    require_topics(connection, topics, _TOPICS_TIMEOUT_S)
 
     def tell(error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            sys.stderr.write(f"sluice: {settings.bootstrap_servers} does not answer; waiting for it\n")
+            sys.stderr.write(f"sluice: {connection.servers} does not answer; waiting for it\n")
 
     start = OFFSET_BEGINNING if from_beginning else OFFSET_END
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **connection.librdkafka(),
             "group.id": "sluice-tail",
             "enable.auto.commit": False,
             "log_level": 0,
             "error_cb": tell,
-            **security,
         }
     )
     metadata = consumer.list_topics(timeout=_TOPICS_TIMEOUT_S)

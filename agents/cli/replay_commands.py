@@ -13,9 +13,9 @@ from rich.table import Column, Table
 
 from sluicegate.agents.cli.model_commands import show_progress
 from sluicegate.agents.cli.streams import exit_on_sigterm
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.record_log import RecordLog, Span
-from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.replay.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import BrokerUnavailable, ContractError, PublishFailed
@@ -56,14 +56,14 @@ def replay_events(
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise typer.BadParameter("--since must be before --until")
     topic = source.topic if isinstance(source, Span) else settings.topics[source]
-    security = librdkafka_security(settings)
-    require_topics(settings.bootstrap_servers, {settings.topic_raw, topic}, _TOPICS_TIMEOUT_S, security)
-    with RecordLog(settings.bootstrap_servers, security) as log:
+    connection = Connection.of(settings)
+    require_topics(connection, {settings.topic_raw, topic}, _TOPICS_TIMEOUT_S)
+    with RecordLog(connection) as log:
         plan = _plan(log, settings, source, wanted)
         if dry_run:
             _show(plan, log, settings)
         else:
-            _carry_out(plan, log, settings, rate)
+            _carry_out(plan, log, connection, settings, rate)
 
 
 def _plan(
@@ -118,12 +118,14 @@ class _Met:
             yield event
 
 
-def _carry_out(plan: Sequence[Recorded], log: RecordLog, settings: Settings, rate: float) -> None:
+def _carry_out(
+    plan: Sequence[Recorded], log: RecordLog, connection: Connection, settings: Settings, rate: float
+) -> None:
     tally = Tally()
     exit_on_sigterm()
     try:
         with show_progress("replaying") as progress:
-            asyncio.run(publish_again(settings, log, plan, tally, rate=rate, progress=progress))
+            asyncio.run(publish_again(connection, settings, log, plan, tally, rate=rate, progress=progress))
     except PublishFailed as error:
         raise BrokerUnavailable(f"{error}; mend it, then go on with the same command and the times as above") from error
     finally:

@@ -22,16 +22,15 @@ def topics_create(
     from rich.console import Console
 
     from sluicegate.agents.kafka.admin import create_topics, topic_configs
-    from sluicegate.agents.kafka.security import librdkafka_security
+    from sluicegate.agents.kafka.connection import Connection
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     created = create_topics(
-        settings.bootstrap_servers,
+        Connection.of(settings),
         topic_configs(settings.topics),
         partitions,
         replication,
-        librdkafka_security(settings),
     )
     for name in settings.topics.values():
         Console().print(f"{name}  [green]created[/]" if name in created else f"{name}  [dim]exists[/]")
@@ -47,13 +46,12 @@ def topics_describe(brokers: Brokers = None) -> None:
     from rich.table import Table
 
     from sluicegate.agents.kafka.admin import describe_topics
-    from sluicegate.agents.kafka.security import librdkafka_security
+    from sluicegate.agents.kafka.connection import Connection
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     table = Table("topic", "partitions", "replicas", "records", "lag of " + settings.group_id)
-    security = librdkafka_security(settings)
-    for topic in describe_topics(settings.bootstrap_servers, settings.topics.values(), settings.group_id, security):
+    for topic in describe_topics(Connection.of(settings), settings.topics.values(), settings.group_id):
         records = sum(partition.end - partition.beginning for partition in topic.partitions)
         lag = str(topic.lag) if topic.name == settings.topic_raw else "–"
         table.add_row(topic.name, str(len(topic.partitions)), str(topic.replication), str(records), lag)

@@ -20,9 +20,9 @@ from sluicegate.agents.deciding.decider import BatchObserver, Decider, Decision
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.outcomes import Stamp, dead_letter, decided, ledger_record, outcome_of
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record import Record
-from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.models.artifacts.manifest import Manifest
@@ -34,7 +34,7 @@ from sluicegate.schemas.headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_TIMEOUT_S = 10.0
+_FLUSH_TIMEOUT_S = 10.0
 
 Outputs = list[tuple[str, bytes]]
 """Topics' names (keys of `Settings.topics`) and encoded events."""
@@ -88,21 +88,19 @@ class Pipeline:
 
             return observe_batch
 
-        publisher = Publisher(
-            settings.bootstrap_servers,
-            delivery_timeout_s=settings.publish_timeout_ms / 1000,
-            extra=librdkafka_security(settings),
-        )
-        await publisher.start()
-        try:
-            async with LiveModels.running(models, settings, observer_of) as live_models:
-                pipeline = cls(settings, live_models, publisher, telemetry)
-                try:
-                    yield pipeline
-                finally:
-                    await pipeline.drop_shadows()
-        finally:
-            await publisher.flush_and_close(_CLOSE_TIMEOUT_S)
+        async with (
+            Publisher(
+                Connection.of(settings),
+                delivery_timeout_s=settings.publish_timeout_ms / 1000,
+                flush_timeout_s=_FLUSH_TIMEOUT_S,
+            ) as publisher,
+            LiveModels.running(models, settings, observer_of) as live_models,
+        ):
+            pipeline = cls(settings, live_models, publisher, telemetry)
+            try:
+                yield pipeline
+            finally:
+                await pipeline.drop_shadows()
 
     async def drop_shadows(self) -> None:
         """Give up the shadows under way: nobody waits for them."""

@@ -8,7 +8,8 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined] # the stubs forget to export it
 
-from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, NO_SECURITY, Cluster, Security, kafka_error
+from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, Cluster, kafka_error
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import MAX_MESSAGE_BYTES
 from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
 
@@ -57,18 +58,14 @@ def topic_configs(topics: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def create_topics(
-    bootstrap_servers: str,
-    topics: Mapping[str, Mapping[str, str]],
-    partitions: int,
-    replication_factor: int,
-    security: Security = NO_SECURITY,
+    connection: Connection, topics: Mapping[str, Mapping[str, str]], partitions: int, replication_factor: int
 ) -> list[str]:
     """Create the topics that do not exist yet, each with its own configuration, and return their names.
 
     Those that exist are left as they are. On return, clients can use the new ones. Raises BrokerUnavailable, or
     ConfigurationError with the cluster's reason for the first topic that it refuses.
     """
-    cluster = Cluster(bootstrap_servers, security)
+    cluster = Cluster(connection)
     existing = cluster.metadata(ADMIN_TIMEOUT_S).topics
     new = [
         NewTopic(name, num_partitions=partitions, replication_factor=replication_factor, config=dict(config))
@@ -91,19 +88,17 @@ def create_topics(
     return created
 
 
-def describe_topics(
-    bootstrap_servers: str, names: Iterable[str], group_id: str, security: Security = NO_SECURITY
-) -> list[TopicDescription]:
+def describe_topics(connection: Connection, names: Iterable[str], group_id: str) -> list[TopicDescription]:
     """Describe the topics in the order given: partitions, replication, offsets, and the lag of the group.
 
     Raises BrokerUnavailable, or ConfigurationError when a topic is missing.
     """
     names = list(names)
-    cluster = Cluster(bootstrap_servers, security)
+    cluster = Cluster(connection)
     metadata = cluster.metadata(ADMIN_TIMEOUT_S)
     cluster.refuse_missing(metadata, names)
     # Asking as the group is not joining it: that takes a subscription.
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group_id, "log_level": 0, **security})
+    consumer = Consumer({**connection.librdkafka(), "group.id": group_id, "log_level": 0})
     try:
         return [
             TopicDescription(
@@ -117,7 +112,7 @@ def describe_topics(
         ]
     except KafkaException as error:
         raise BrokerUnavailable(
-            f"Kafka at {bootstrap_servers} did not tell the offsets: {kafka_error(error).str()}; try again"
+            f"Kafka at {connection.servers} did not tell the offsets: {kafka_error(error).str()}; try again"
         ) from error
     finally:
         consumer.close()

@@ -1,10 +1,9 @@
 """Asking a Kafka cluster what it has. Every function blocks: call it off the event loop."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from difflib import get_close_matches
-from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
@@ -12,14 +11,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ClusterMetadata,
 )
 
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
 
 ADMIN_TIMEOUT_S = 15.0
-
-Security: TypeAlias = Mapping[str, str]
-"""What `agents.kafka.security.librdkafka_security` says."""
-
-NO_SECURITY: Final[Security] = MappingProxyType({})
 
 _ASK_AGAIN_S: Final = 1.0
 _NEAR: Final = 0.85
@@ -31,18 +26,16 @@ _TOKENLESS: Final = "Failed to acquire SASL OAUTHBEARER token: "
 class Cluster:
     """Asks a cluster, and tells one that refuses us from one that is away."""
 
-    def __init__(self, bootstrap_servers: str, security: Security) -> None:
-        self._bootstrap_servers = bootstrap_servers
-        self._secured = bool(security)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._refusals: list[str] = []
         self._trouble = "no answer"
         self.admin = AdminClient(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **connection.librdkafka(),
                 "client.id": "sluicegate-admin",
                 "log_level": 0,  # the library writes to stderr by itself; what matters is in our exceptions
                 "error_cb": self._note,  # type: ignore[dict-item]  # the stubs forget callbacks
-                **security,
             }
         )
 
@@ -56,12 +49,12 @@ class Cluster:
                 self.admin.poll(0)
                 if self._refusals:
                     raise ConfigurationError(
-                        f"Kafka at {self._bootstrap_servers} refuses us: {self._refusals[0]}: check "
+                        f"Kafka at {self._connection.servers} refuses us: {self._refusals[0]}: check "
                         "SLUICE_SECURITY_PROTOCOL, SLUICE_SSL_… and SLUICE_SASL_…"
                     ) from error
                 if time.monotonic() > give_up:
                     raise BrokerUnavailable(
-                        f"cannot reach Kafka at {self._bootstrap_servers} within {timeout_s:g} s: {self._trouble}; "
+                        f"cannot reach Kafka at {self._connection.servers} within {timeout_s:g} s: {self._trouble}; "
                         "start it, correct SLUICE_BOOTSTRAP_SERVERS or SLUICE_SECURITY_PROTOCOL, or try everything "
                         "locally with `sluice up`"
                     ) from error
@@ -74,8 +67,8 @@ class Cluster:
         others = set(metadata.topics).difference(names)
         meant = sorted({other for name in missing for other in get_close_matches(name, others, 1, _NEAR)})
         raise ConfigurationError(
-            f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}"
-            f"{', or does not let us see it' if self._secured else ''}: create with `sluice topics create`"
+            f"Kafka at {self._connection.servers} has no topic {', '.join(missing)}"
+            f"{', or does not let us see it' if self._connection.secured else ''}: create with `sluice topics create`"
             f"{', unless you meant ' if meant else ''}{', '.join(meant)}"
         )
 

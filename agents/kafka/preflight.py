@@ -7,32 +7,29 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined] # the stubs forget to export it
 
-from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, NO_SECURITY, Cluster, Security, kafka_error
+from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, Cluster, kafka_error
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.schemas.errors import ConfigurationError
 
 _UNAUTHORISED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
-def require_topics(
-    bootstrap_servers: str, names: Collection[str], timeout_s: float, security: Security = NO_SECURITY
-) -> None:
+def require_topics(connection: Connection, names: Collection[str], timeout_s: float) -> None:
     """Return if the cluster answers within `timeout_s` and has every topic; what a worker asks before it starts.
 
     Raises BrokerUnavailable or ConfigurationError. It asks for all topics, not for these: some brokers create a topic
     when they are asked for it by name.
     """
-    cluster = Cluster(bootstrap_servers, security)
+    cluster = Cluster(connection)
     cluster.refuse_missing(cluster.metadata(timeout_s), names)
 
 
-def require_rights(
-    bootstrap_servers: str, *, read: str, write: Iterable[str], group_id: str, security: Security = NO_SECURITY
-) -> None:
+def require_rights(connection: Connection, *, read: str, write: Iterable[str], group_id: str) -> None:
     """Return if we may read the topic `read` as the group and write the others, as far as the cluster says.
 
     Raises ConfigurationError with every right that is lacking.
     """
-    admin = Cluster(bootstrap_servers, security).admin
+    admin = Cluster(connection).admin
     needed = {read: AclOperation.READ, **dict.fromkeys(write, AclOperation.WRITE)}
     asking: dict[str, Any] = {"include_authorized_operations": True, "request_timeout": ADMIN_TIMEOUT_S}
     topics = admin.describe_topics(TopicCollection(list(needed)), **asking)
@@ -45,7 +42,9 @@ def require_rights(
     if not _allows(group, AclOperation.READ):
         lacking.append(f"Read on group {group_id}")
     if lacking:
-        raise ConfigurationError(f"Kafka at {bootstrap_servers} does not let us {', '.join(lacking)}: grant it by ACLs")
+        raise ConfigurationError(
+            f"Kafka at {connection.servers} does not let us {', '.join(lacking)}: grant it by ACLs"
+        )
 
 
 def _allows(described: Future[Any], operation: AclOperation) -> bool:

@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.schemas.errors import PublishFailed
 
 logger = logging.getLogger(__name__)
@@ -67,24 +68,31 @@ class Publisher:
     """An idempotent producer whose every publish can be awaited.
 
     Records leave in the order of the calls to `publish`, also when they had to wait for room; those with one key go to
-    one partition, the same that Java clients choose. Use it on one event loop, between `start` and `flush_and_close`.
+    one partition, the same that Java clients choose. Use it on one event loop, in an `async with` block: leaving the
+    block flushes what is still out.
     """
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        connection: Connection,
         *,
         delivery_timeout_s: float,
+        flush_timeout_s: float,
         client_id: str = "sluicegate",
         extra: Mapping[str, str | float] | None = None,
     ) -> None:
-        """`delivery_timeout_s`: from `publish` to its failure, retries included. `extra`: more librdkafka settings."""
+        """Make a publisher; the `async with` block starts it.
+
+        `delivery_timeout_s`: from `publish` to its failure, retries included. `flush_timeout_s`: how long the end of
+        the block waits for acknowledgements. `extra`: more librdkafka settings.
+        """
         self.fatal: Exception | None = None
         """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
-        self._bootstrap_servers = bootstrap_servers
+        self._servers = connection.servers
         self._delivery_timeout_s = delivery_timeout_s
+        self._flush_timeout_s = flush_timeout_s
         self._settings: dict[str, str | float] = {
-            "bootstrap.servers": bootstrap_servers,
+            **connection.librdkafka(),
             "client.id": client_id,
             "enable.idempotence": "true",
             "acks": "all",
@@ -109,12 +117,26 @@ class Publisher:
         """Records handed over and not yet acknowledged or given up."""
         return len(self._pending)
 
-    async def start(self) -> None:
-        """Start the polling thread. Does not wait for the broker: records wait for it, each up to its time-out."""
+    async def __aenter__(self) -> Self:
+        """Start the polling thread. Does not wait for the broker: records wait for it, each up to its timeout."""
         self._loop = asyncio.get_running_loop()
         self._producer = Producer(self._settings, logger=logger)
         self._thread = threading.Thread(target=self._poll_until_closed, name="sluicegate-publisher", daemon=True)
         self._thread.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait for the acknowledgements still out, up to `flush_timeout_s`; then fail the rest with PublishFailed.
+
+        Publishes that wait for space in the queue, and later ones, fail at once. No caller is left waiting.
+        """
+        self._close_at = time.monotonic() + self._flush_timeout_s
+        self._room.set()
+        await asyncio.to_thread(self._thread.join)
+        for future in self._pending:
+            if not future.done():
+                future.set_exception(PublishFailed("the publisher closed before the broker acknowledged"))
+        self._pending.clear()
 
     def publish(
         self, topic: str, value: bytes | None, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
@@ -156,19 +178,6 @@ class Publisher:
         self._pending.add(future)
         return future
 
-    async def flush_and_close(self, timeout_s: float) -> None:
-        """Wait up to `timeout_s` for the acknowledgements still out, then give up on the rest with PublishFailed.
-
-        Publishes that wait for room, and later ones, fail at once. No caller is left waiting.
-        """
-        self._close_at = time.monotonic() + timeout_s
-        self._room.set()
-        await asyncio.to_thread(self._thread.join)
-        for future in self._pending:
-            if not future.done():
-                future.set_exception(PublishFailed("the publisher closed before the broker acknowledged"))
-        self._pending.clear()
-
     def _reported(
         self, future: asyncio.Future[Delivered], size: int, error: KafkaError | None, message: Message
     ) -> None:
@@ -209,7 +218,7 @@ class Publisher:
     def _failure(self, topic: str, size: int, error: KafkaError | None) -> PublishFailed:
         code, reason = (error.code(), error.str()) if error else (None, "no acknowledgement")
         if code == KafkaError._MSG_TIMED_OUT:
-            reason = f"{self._bootstrap_servers} did not acknowledge within {self._delivery_timeout_s:g} s"
+            reason = f"{self._servers} did not acknowledge within {self._delivery_timeout_s:g} s"
         remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
         too_large = code == KafkaError.MSG_SIZE_TOO_LARGE
         return PublishFailed(f"cannot publish {size} bytes to {topic}: {reason}{remedy}", too_large=too_large)

@@ -12,7 +12,8 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, NO_SECURITY, Security
+from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.schemas.errors import BrokerUnavailable
 from sluicegate.schemas.events import Position
 
@@ -35,17 +36,16 @@ class RecordLog:
     Making one, and every method, raises BrokerUnavailable when the brokers do not answer, or refuse.
     """
 
-    def __init__(self, bootstrap_servers: str, security: Security = NO_SECURITY) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **connection.librdkafka(),
                 "group.id": "sluice-replay",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",  # where retention overtakes the reading
                 "enable.partition.eof": True,
                 "log_level": 0,
-                **security,
             }
         )
         try:
@@ -134,7 +134,7 @@ class RecordLog:
 
     def _unavailable(self, reason: object) -> BrokerUnavailable:
         said = reason.str() if isinstance(reason, KafkaError) else reason
-        return BrokerUnavailable(f"cannot read from Kafka at {self._bootstrap_servers}: {said}; try again")
+        return BrokerUnavailable(f"cannot read from Kafka at {self._connection.servers}: {said}; try again")
 
 
 def position_of(message: Message) -> Position:

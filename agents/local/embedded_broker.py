@@ -26,7 +26,7 @@ class EmbeddedBroker:
     """An empty broker on a free loopback port, for as long as the `with` block lasts.
 
         with EmbeddedBroker() as broker:
-            create_topics(broker.bootstrap_servers, ...)
+            create_topics(Connection.plaintext(broker.bootstrap_servers), ...)
 
     Entering blocks until the broker answers, a fraction of a second. Raises ConfigurationError when the package is not
     installed and BrokerUnavailable, with the last line of the broker's log, when it does not answer.

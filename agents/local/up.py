@@ -31,6 +31,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
@@ -83,7 +84,7 @@ def show(console: Console, *, keep: bool) -> None:
         settings = load_settings(
             bootstrap_servers=broker.bootstrap_servers, otlp_endpoint=receiver.endpoint, http_port=_free_port()
         )
-        create_topics(settings.bootstrap_servers, topic_configs(settings.topics), partitions=4, replication_factor=1)
+        create_topics(Connection.of(settings), topic_configs(settings.topics), partitions=4, replication_factor=1)
         console.print(f"broker {settings.bootstrap_servers}, {len(settings.topics)} topics; starting the worker …")
         log = Path(folder) / "worker.log"
         queries = _read_sample()

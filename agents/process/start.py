@@ -12,8 +12,8 @@ import uvloop
 
 from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
-from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.process.watchdog import IDLE_S, StopWatchdog
 from sluicegate.agents.settings import Settings, unknown_variables
 from sluicegate.agents.telemetry import Telemetry
@@ -40,14 +40,13 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     models = load(settings)
     _require_free_port(settings)
-    security = librdkafka_security(settings)
-    require_topics(settings.bootstrap_servers, settings.topics.values(), _TOPICS_TIMEOUT_S, security)
+    connection = Connection.of(settings)
+    require_topics(connection, settings.topics.values(), _TOPICS_TIMEOUT_S)
     require_rights(
-        settings.bootstrap_servers,
+        connection,
         read=settings.topic_raw,
         write=[topic for name, topic in settings.topics.items() if name not in ("raw", "reviewed")],
         group_id=settings.group_id,
-        security=security,
     )
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,

@@ -19,9 +19,9 @@ from typing import Final, TypeVar
 import msgspec
 from confluent_kafka import Message
 
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record_log import RecordLog, position_of
-from sluicegate.agents.kafka.security import librdkafka_security
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import event_id_of, value_hash
 from sluicegate.schemas.errors import PublishFailed
@@ -167,6 +167,7 @@ class Tally:
 
 
 async def publish_again(
+    connection: Connection,
     settings: Settings,
     log: RecordLog,
     plan: Sequence[Recorded],
@@ -187,36 +188,36 @@ async def publish_again(
     timeout_s = settings.publish_timeout_ms / 1000
     pace = _Pace(rate)
     publisher = Publisher(
-        settings.bootstrap_servers,
+        connection,
         delivery_timeout_s=timeout_s,
+        flush_timeout_s=timeout_s,
         client_id="sluicegate-replay",
-        extra={"log_level": 0, **librdkafka_security(settings)},  # what matters is in our exceptions
+        extra={"log_level": 0},  # what matters is in our exceptions
     )
-    await publisher.start()
     sent: list[asyncio.Future[Delivered]] = []
     try:
-        for start in range(0, len(plan), size):
-            batch = plan[start : start + size]
-            tally.resume = batch[0].time
-            found = await asyncio.to_thread(log.fetch, [event.at for event in batch])
-            for event in batch:
-                original = _original(event, found.get(event.at))
-                if original is None:
-                    tally.gone += 1
-                else:
-                    await pace.turn()
-                    sent.append(
-                        publisher.publish(
-                            settings.topic_raw, original.value, key=original.key, headers=original.headers
+        async with publisher:
+            for start in range(0, len(plan), size):
+                batch = plan[start : start + size]
+                tally.resume = batch[0].time
+                found = await asyncio.to_thread(log.fetch, [event.at for event in batch])
+                for event in batch:
+                    original = _original(event, found.get(event.at))
+                    if original is None:
+                        tally.gone += 1
+                    else:
+                        await pace.turn()
+                        sent.append(
+                            publisher.publish(
+                                settings.topic_raw, original.value, key=original.key, headers=original.headers
+                            )
                         )
-                    )
-            if sent:
-                await asyncio.wait(sent)
-            _settle(sent, tally)
-            progress(tally.handled, len(plan))
-        tally.resume = None
+                if sent:
+                    await asyncio.wait(sent)
+                _settle(sent, tally)
+                progress(tally.handled, len(plan))
+            tally.resume = None
     finally:
-        await publisher.flush_and_close(timeout_s)
         _settle(sent, tally)
 
 

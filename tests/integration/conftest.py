@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.support.kafka_cluster import ApacheKafka, available
 
@@ -24,6 +25,11 @@ class Broker:
 
     bootstrap_servers: str
     kind: str
+
+    @property
+    def connection(self) -> Connection:
+        """For our own clients."""
+        return Connection.plaintext(self.bootstrap_servers)
 
 
 @pytest.fixture(scope="session", params=["embedded", "apache"])
@@ -52,7 +58,7 @@ def topics(broker: Broker) -> Iterator[TopicMaker]:
 
     def make(name: str, *, partitions: int = 4, config: dict[str, str] | None = None) -> str:
         topic = f"{prefix}.{name}"
-        made.extend(create_topics(broker.bootstrap_servers, {topic: config or {}}, partitions, 1))
+        made.extend(create_topics(broker.connection, {topic: config or {}}, partitions, 1))
         return topic
 
     yield make

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.settings import Settings, load_settings
 from tests.integration.conftest import Broker, TopicMaker
@@ -289,7 +290,7 @@ def test_tail_says_that_the_broker_has_gone() -> None:
     with ExitStack() as stack:
         with EmbeddedBroker() as broker:
             environment = {**os.environ, "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
-            create_topics(broker.bootstrap_servers, {"queries.raw": {}}, 1, 1)
+            create_topics(Connection.plaintext(broker.bootstrap_servers), {"queries.raw": {}}, 1, 1)
             assert sluice("produce", "red shoes", environment=environment).returncode == 0
             command = [sys.executable, "-m", "sluicegate", "tail", "raw", "--from-beginning"]
             tail = stack.enter_context(

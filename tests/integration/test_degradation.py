@@ -12,6 +12,7 @@ from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.kafka.admin import create_topics
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.integration.conftest import Broker, TopicMaker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
@@ -129,7 +130,7 @@ def test_a_ledger_topic_deleted_in_mid_run_stops_the_worker_and_nothing_is_lost(
         assert worker.exit_code(30) != 0
     assert stream.committed() == committed
 
-    create_topics(broker.bootstrap_servers, {ledger: {}}, 4, 1)
+    create_topics(Connection.plaintext(broker.bootstrap_servers), {ledger: {}}, 4, 1)
     with run_worker(stream, tmp_path, session_timeout_ms=SESSION_MS) as worker:
         stream.await_commits()
         worker.stop()

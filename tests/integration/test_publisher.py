@@ -2,12 +2,14 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import pytest
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped] # it ships no types
 
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import MAX_MESSAGE_BYTES, Delivered, Publisher
 from sluicegate.schemas.errors import PublishFailed
 from tests.integration.conftest import Broker, TopicMaker
@@ -15,24 +17,36 @@ from tests.support.kafka_client import consume_all, end_offsets
 
 NOBODY = "127.0.0.1:1"
 
+Librdkafka: TypeAlias = Mapping[str, str | float] | None
 Start: TypeAlias = Callable[..., Awaitable[Publisher]]
+
+
+def publisher_to(
+    servers: str,
+    librdkafka: Librdkafka = None,
+    *,
+    delivery_timeout_s: float = 15,
+    flush_timeout_s: float = 1,
+) -> Publisher:
+    return Publisher(
+        Connection.plaintext(servers),
+        delivery_timeout_s=delivery_timeout_s,
+        flush_timeout_s=flush_timeout_s,
+        extra=librdkafka,
+    )
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     """Starts publishers, with librdkafka settings if need be, and closes them after the test."""
-    started: list[Publisher] = []
+    async with AsyncExitStack() as running:
 
-    async def start(bootstrap_servers: str, delivery_timeout_s: float = 15, **settings: str | int) -> Publisher:
-        extra = {name.replace("_", "."): value for name, value in settings.items()}
-        publisher = Publisher(bootstrap_servers, delivery_timeout_s=delivery_timeout_s, extra=extra)
-        await publisher.start()
-        started.append(publisher)
-        return publisher
+        async def start(
+            servers: str, librdkafka: Mapping[str, str | float] | None = None, **options: float
+        ) -> Publisher:
+            return await running.enter_async_context(publisher_to(servers, librdkafka, **options))
 
-    yield start
-    for publisher in started:
-        await publisher.flush_and_close(1)
+        yield start
 
 
 async def test_5000_publishes_are_acknowledged_where_the_records_are_and_in_order(
@@ -111,7 +125,7 @@ async def test_publishes_wait_for_room_in_a_full_queue_first_come_first_served(
     broker: Broker, topics: TopicMaker, start: Start
 ) -> None:
     topic = topics("narrow", partitions=1)
-    publisher = await start(broker.bootstrap_servers, queue_buffering_max_messages=10)
+    publisher = await start(broker.bootstrap_servers, {"queue.buffering.max.messages": 10})
 
     async def twice() -> tuple[int, int]:
         first = await publisher.publish(topic, b"v", key=None, headers=[])
@@ -129,7 +143,7 @@ async def test_publishes_wait_for_room_in_a_full_queue_first_come_first_served(
 
 async def test_a_cancelled_publish_disturbs_no_other(broker: Broker, topics: TopicMaker, start: Start) -> None:
     topic = topics("cancelled", partitions=1)
-    publisher = await start(broker.bootstrap_servers, queue_buffering_max_messages=10)
+    publisher = await start(broker.bootstrap_servers, {"queue.buffering.max.messages": 10})
     publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(60)]
     await asyncio.sleep(0)
 
@@ -143,13 +157,10 @@ async def test_a_cancelled_publish_disturbs_no_other(broker: Broker, topics: Top
     assert ends == {0: 44}  # 40, and the 4 that were handed over before they were cancelled
 
 
-async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker, start: Start) -> None:
+async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker) -> None:
     topic = topics("flushed")
-    publisher = await start(broker.bootstrap_servers, linger_ms=200)
-    publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(100)]
-    await asyncio.sleep(0)
-
-    await publisher.flush_and_close(10)
+    async with publisher_to(broker.bootstrap_servers, {"linger.ms": 200}, flush_timeout_s=10) as publisher:
+        publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(100)]
 
     assert publisher.outstanding == 0
     assert {type(outcome) for outcome in await asyncio.gather(*publishes)} == {Delivered}
@@ -157,13 +168,11 @@ async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker, s
         await publisher.publish(topic, b"v", key=None, headers=[])
 
 
-async def test_closing_fails_whatever_the_broker_has_not_acknowledged(start: Start) -> None:
-    publisher = await start(NOBODY, queue_buffering_max_messages=10)
-    publishes = [publisher.publish("any", b"v", key=None, headers=[]) for _ in range(30)]
-    await asyncio.sleep(0)
-
-    started = time.monotonic()
-    await publisher.flush_and_close(0.2)
+async def test_closing_fails_whatever_the_broker_has_not_acknowledged() -> None:
+    async with publisher_to(NOBODY, {"queue.buffering.max.messages": 10}, flush_timeout_s=0.2) as publisher:
+        publishes = [publisher.publish("any", b"v", key=None, headers=[]) for _ in range(30)]
+        await asyncio.sleep(0)
+        started = time.monotonic()
 
     assert time.monotonic() - started < 3
     async with asyncio.timeout(5):
@@ -183,7 +192,7 @@ async def test_without_a_broker_a_publish_fails_at_the_delivery_timeout(start: S
 async def test_a_fatal_error_is_kept_for_the_worker_to_see(broker: Broker, topics: TopicMaker, start: Start) -> None:
     topic = topics("gapless", partitions=1, config={"max.message.bytes": "2000"})
     # With this setting any gap in the sequence is fatal; there is no gentler way to a real fatal error.
-    publisher = await start(broker.bootstrap_servers, enable_gapless_guarantee="true")
+    publisher = await start(broker.bootstrap_servers, {"enable.gapless.guarantee": "true"})
 
     with pytest.raises(PublishFailed):
         await publisher.publish(topic, os.urandom(5_000), key=None, headers=[])

@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
 from sluicegate.agents.cli.app import app
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record_log import RecordLog, position_of
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.schemas.codec import encode, value_hash
@@ -286,7 +287,7 @@ def test_what_retention_has_deleted_is_counted(broker: Broker, topics: TopicMake
 
 def inputs_left(stream: Stream) -> list[Message]:
     """The input records that have not been deleted, of a stream with one partition."""
-    with RecordLog(stream.bootstrap_servers) as log:
+    with RecordLog(Connection.plaintext(stream.bootstrap_servers)) as log:
         return list(log.read(log.spans(stream.topics["raw"], None)))
 
 

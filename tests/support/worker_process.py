@@ -17,6 +17,7 @@ import orjson
 from confluent_kafka import Message
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
+from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.settings import load_settings
 from tests.integration.conftest import Broker, TopicMaker
@@ -99,7 +100,7 @@ def fresh_stream(
     prefix = f"{name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
     events = {event: f"{prefix}.{event}" for event in load_settings().topics}
     configs = {topic: {**given, **config} for topic, given in topic_configs(events).items()}
-    create_topics(bootstrap_servers, configs, partitions, replication)
+    create_topics(Connection.plaintext(bootstrap_servers), configs, partitions, replication)
     return Stream(bootstrap_servers, events, f"{prefix}.group")
 
 
