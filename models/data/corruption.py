@@ -1,7 +1,7 @@
 """Seeded corruption: what fingers, ears and pages do to a clean query, so that (corrupted, clean) trains a rewrite.
 
-Every function takes a `random.Random` and is a pure function of it. Words with digits are never touched: a model number
-that is "corrected" is another product.
+Every function takes a `random.Random` and is a pure function of it. Words with digits stay as they are: a model number
+with another digit is another product.
 """
 
 import random
@@ -13,13 +13,16 @@ from sluicegate.models.text.keyboard import NEIGHBOURS
 _VOWELS: Final = "aeiou"
 
 _PHONETIC: Final = (
-    ("ph", "f"), ("ck", "k"), ("ie", "ei"), ("ei", "ie"), ("tion", "shun"), ("tion", "sion"), ("sion", "tion"), ("qu", "kw"),
-    ("wh", "w"), ("kn", "n"), ("wr", "r"), ("gh", "g"), ("gh", ""), ("mb", "m"), ("x", "ks"), ("cks", "x"), ("ou", "u"),
-    ("ea", "ee"), ("ee", "ea"), ("ai", "ay"), ("ay", "ai"), ("oo", "u"), ("ce", "se"), ("se", "ce"), ("ci", "si"), ("ca", "ka"),
-    ("co", "ko"), ("c", "k"), ("k", "c"), ("s", "z"), ("z", "s"), ("y", "ie"), ("ies", "ys"), ("ence", "ance"), ("ance", "ence"),
-    ("ent", "ant"), ("ant", "ent"), ("able", "ible"), ("ible", "able"), ("er", "or"), ("or", "er"), ("ar", "er"), ("le", "el"),
-    ("el", "le"), ("ough", "uff"), ("j", "g"), ("g", "j"), ("v", "w"), ("th", "t"), ("sh", "s"), ("ch", "sh"), ("i", "y"), ("e", "i"), ("a", "e"),
+    ("ph", "f"), ("ck", "k"), ("ie", "ei"), ("ei", "ie"), ("tion", "shun"), ("tion", "sion"), ("sion", "tion"),
+    ("qu", "kw"), ("wh", "w"), ("kn", "n"), ("wr", "r"), ("gh", "g"), ("gh", ""), ("mb", "m"), ("x", "ks"),
+    ("cks", "x"), ("ou", "u"), ("ea", "ee"), ("ee", "ea"), ("ai", "ay"), ("ay", "ai"), ("oo", "u"), ("ce", "se"),
+    ("se", "ce"), ("ci", "si"), ("ca", "ka"), ("co", "ko"), ("c", "k"), ("k", "c"), ("s", "z"), ("z", "s"),
+    ("y", "ie"), ("ies", "ys"), ("ence", "ance"), ("ance", "ence"), ("ent", "ant"), ("ant", "ent"),
+    ("able", "ible"), ("ible", "able"), ("er", "or"), ("or", "er"), ("ar", "er"), ("le", "el"), ("el", "le"),
+    ("ough", "uff"), ("j", "g"), ("g", "j"), ("v", "w"), ("th", "t"), ("sh", "s"), ("ch", "sh"), ("i", "y"),
+    ("e", "i"), ("a", "e"),
 )  # fmt: skip
+"""How a sound is spelt, and how else it may be."""
 
 
 def _near_key(word: str, i: int, rng: random.Random) -> str:
@@ -61,8 +64,9 @@ def _as_it_sounds(word: str, _: int, rng: random.Random) -> str:
 
 
 _SLIPS: Final[tuple[Callable[[str, int, random.Random], str], ...]] = (
-    _near_key, _extra_key, _dropped, _dropped, _doubled, _swapped, _swapped, _undoubled, _wrong_vowel, _as_it_sounds, _as_it_sounds,
-)  # fmt: skip
+    *(_near_key, _extra_key, _dropped, _dropped, _doubled, _swapped, _swapped),
+    *(_undoubled, _wrong_vowel, _as_it_sounds, _as_it_sounds),
+)
 
 
 def is_spellable(word: str) -> bool:
@@ -71,7 +75,7 @@ def is_spellable(word: str) -> bool:
 
 
 def misspell(word: str, rng: random.Random) -> str:
-    """`word` with one slip, two if it is long; the first letter is mostly kept, as typists do. May return `word` itself."""
+    """`word` with one slip, or two if it is long; mostly not in the first letter. May return `word` itself."""
     for _ in range(2 if len(word) >= 8 and rng.random() < 0.25 else 1):
         start = 0 if rng.random() < 0.12 else 1
         word = rng.choice(_SLIPS)(word, rng.randrange(start, len(word)), rng)

@@ -1,10 +1,9 @@
 """What the embedded model is trained on: seeded, permitted, and in the format that the engine parses."""
 
+import hashlib
 import random
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,39 +17,7 @@ from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.pretraining.dataset import Example, Mixture, answer, with_hint
 from sluicegate.models.pretraining.vocabulary import build_lexicon, train_tokenizer
 from sluicegate.models.text.normalise import normalise
-
-SOURCES: dict[str, list[dict[str, Any]]] = {
-    "moderation_train.jsonl": [
-        *(
-            {"text": f"bad text {n}", "label": "review", "category": "harassment", "source": "davidson-2017"}
-            for n in range(3)
-        ),
-        {"text": "worse", "label": "block", "category": "hate", "source": "davidson-2017"},
-        {"text": "illegal", "label": "block", "category": "illicit", "source": "advbench"},
-        {"text": "fine", "label": "allow", "category": "none", "source": "davidson-2017"},
-        {"text": "long and fine", "label": "allow", "category": "none", "source": "openai-moderation-eval"},
-        *(
-            {"text": f"{category} text", "label": "block", "category": category, "source": "openai-moderation-eval"}
-            for category in list(Category)[:5]
-        ),
-        {"text": "FORBIDDEN", "label": "block", "category": "illicit", "source": "advbench", "licence": "CC-BY-NC-4.0"},
-    ],
-    "intents.jsonl": [
-        {"text": "book a flight", "domain": "travel", "split": "train", "source": "clinc150"},
-        {"text": "FORBIDDEN", "domain": "travel", "split": "test", "source": "clinc150"},
-        {"text": "my card is lost", "domain": "banking_support", "split": "train", "source": "banking77"},
-    ],
-    "queries.jsonl": [
-        {"query": "blue sofa", "facets": ["Sofas"], "source": "wands"},
-        {"query": "FORBIDDEN", "facets": [], "source": "wands", "licence": "see repository"},
-    ],
-}
-
-
-def write_sources(folder: Path, sources: dict[str, list[dict[str, Any]]]) -> None:
-    """Write each file of `sources` into `folder`."""
-    for name, rows in sources.items():
-        (folder / name).write_bytes(b"\n".join(orjson.dumps({"licence": "MIT", **row}) for row in rows))
+from tests.support.training_sources import SOURCES, write_sources
 
 
 @pytest.fixture
@@ -140,6 +107,21 @@ def test_generated_queries_are_clean_text_without_open_slots() -> None:
         for text in texts:
             assert text == normalise(text).text
             assert "{" not in text
+
+
+def test_a_seed_generates_what_the_embedded_model_was_trained_on() -> None:
+    rng = random.Random(20260131)
+    rows = []
+    for _ in range(200):
+        rows += [safe.navigation(rng), safe.support(rng), safe.other(rng), safe.hard_negative(rng)]
+        rows += [
+            "|".join(safe.foreign(rng)),
+            corrupt(product_query(rng).text, rng),
+            dress(product_query(rng).text, rng),
+        ]
+        rows += [unsafe.unsafe(category, rng) for category in Category]
+    digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    assert digest == "3ba4c4c3a77a247e9bbfe55894c4bdbe109e2cb3dd89826d6d55cea205d7f854"
 
 
 @pytest.mark.parametrize("category", list(Category))

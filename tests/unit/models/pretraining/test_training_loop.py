@@ -8,7 +8,7 @@ from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
-from tests.unit.models.data.test_training_data import SOURCES, write_sources
+from tests.support.training_sources import SOURCES, write_sources
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
