@@ -19,8 +19,8 @@ from rich.progress import track
 from rich.table import Table
 
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
-from tests.integration.test_hostile import HEADERS, KEYS, VALID, VALUES, mutated
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.hostile_values import HEADERS, KEYS, VALID, VALUES, mutated
 from tests.support.kafka_client import Record
 from tests.support.worker_process import fresh_stream, run_worker
 

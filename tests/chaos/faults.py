@@ -23,7 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
 )
 
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
-from tests.support.worker_process import free_port
+from tests.support.ports import free_port
 
 _A_WHILE_S: Final = 6.0
 _DEGRADED: Final = frozenset({"review"})

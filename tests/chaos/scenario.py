@@ -20,7 +20,8 @@ from tests.chaos.producer import SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
 from tests.support.kafka_cluster import ApacheKafka
-from tests.support.worker_process import Stream, free_port, fresh_stream, wait_for
+from tests.support.ports import free_port
+from tests.support.worker_process import Stream, fresh_stream, wait_for
 
 SESSION_MS: Final = 6_000
 PARTITIONS: Final = 6

@@ -1,53 +1,46 @@
-"""A broker of each kind, once per session, and topics of one's own for each test."""
+"""A broker of each kind for the whole run, and topics that no other test has."""
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.kafka.admin import create_topics
-from sluicegate.agents.kafka.connection import Connection
-from sluicegate.agents.local.embedded_broker import EmbeddedBroker
-from tests.support.kafka_cluster import ApacheKafka, available
-
-TopicMaker: TypeAlias = Callable[..., str]
-"""`topics("recall", partitions=4, config={})` makes a topic and returns its name, which no other test has."""
+from tests.support.brokers import Broker, NoBroker, TopicMaker, shared_broker
 
 
-@dataclass(frozen=True)
-class Broker:
-    """A running broker; `kind` is "embedded" or "apache"."""
-
-    bootstrap_servers: str
-    kind: str
-
-    @property
-    def connection(self) -> Connection:
-        """For our own clients."""
-        return Connection.plaintext(self.bootstrap_servers)
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-@pytest.fixture(scope="session", params=["embedded", "apache"])
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Each test that asks for it runs against both; choose one with `-k embedded` or `-k apache`."""
-    kind = request.param
-    reason = available() if kind == "apache" else None
-    if reason is not None:
-        pytest.skip(f"no real Kafka: {reason}")
-    cluster: EmbeddedBroker | ApacheKafka = EmbeddedBroker() if kind == "embedded" else ApacheKafka()
+@pytest.fixture(scope="session")
+def embedded_broker(run_folder: Path) -> Iterator[Broker]:
+    with shared_broker("embedded", run_folder) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def apache_broker(run_folder: Path) -> Iterator[Broker]:
     with ExitStack() as stack:
         try:
-            stack.enter_context(cluster)
-        except (RuntimeError, OSError) as error:
-            if "CI" in os.environ or os.environ.get("REQUIRE_APACHE_KAFKA") == "1":
-                raise
-            pytest.skip(f"no real Kafka: {error}")
-        yield Broker(cluster.bootstrap_servers, kind)
+            broker = stack.enter_context(shared_broker("apache", run_folder))
+        except NoBroker as reason:
+            pytest.skip(f"no real Kafka: {reason}")
+        yield broker
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each test that asks for it runs against both; choose one with `-k embedded` or `-k apache`."""
+    found: Broker = request.getfixturevalue(f"{request.param}_broker")
+    return found
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,29 +14,10 @@ from sluicegate.agents.kafka.admin import create_topics
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.settings import Settings, load_settings
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
+from tests.support.command import NOBODY, rows, sluice
 from tests.support.compiled import compiled_tiny
-from tests.support.worker_process import Stream, free_port, make_stream
-
-NOBODY = {"SLUICE_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-
-
-def sluice(
-    *arguments: str | Path, given: bytes = b"", environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run one command to its end, `given` on its standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "sluicegate", *arguments],
-        input=given,
-        env={**os.environ, "COLUMNS": "200", "SLUICE_HTTP_PORT": str(free_port()), **(environment or {})},
-        capture_output=True,
-        timeout=90,
-        check=False,
-    )
-
-
-def rows(finished: subprocess.CompletedProcess[bytes]) -> list[dict[str, object]]:
-    return [orjson.loads(line) for line in finished.stdout.splitlines()]
+from tests.support.worker_process import Stream, make_stream
 
 
 @pytest.fixture

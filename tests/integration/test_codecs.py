@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 from confluent_kafka import Producer
 
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.worker_process import make_stream, run_worker
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")

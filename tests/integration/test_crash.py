@@ -5,8 +5,8 @@ import orjson
 import pytest
 
 from sluicegate.models.data.products import product_query
-from tests.integration.conftest import Broker, TopicMaker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record
 from tests.support.worker_process import Stream, make_stream, run_worker, wait_for
 

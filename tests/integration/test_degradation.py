@@ -14,8 +14,8 @@ from confluent_kafka.admin import AdminClient
 from sluicegate.agents.kafka.admin import create_topics
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
-from tests.integration.conftest import Broker, TopicMaker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record
 from tests.support.worker_process import fresh_stream, make_stream, original, run_worker, wait_for
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import orjson
 
-from tests.integration.conftest import Broker, TopicMaker
 from tests.support.accounts import DEMANDED
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.compiled import compiled_tiny
 from tests.support.kafka_client import Record
 from tests.support.worker_process import make_stream, run_worker

@@ -10,7 +10,7 @@ import pytest
 
 from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.artifacts.manifest import read_manifest
-from tests.integration.test_cli import sluice
+from tests.support.command import sluice
 
 MODERATION: Sequence[dict[str, str]] = (
     {"text": "red running shoes", "label": "allow", "category": "none", "source": "ours"},

@@ -10,8 +10,8 @@ from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
 from sluicegate.models.data.unsafe import unsafe
 from sluicegate.models.inference.labels import Category
-from tests.integration.conftest import Broker, TopicMaker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold, expected_event_id
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record
 from tests.support.worker_process import make_stream, run_worker, wait_for
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.integration.test_cli import rows, sluice
+from tests.support.command import rows, sluice
 
 STAMP = {
     "event_id": "e",

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from sluicegate.models.data.products import product_query
-from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.test_cli import sluice
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.brokers import Broker, TopicMaker
+from tests.support.command import sluice
 from tests.support.compiled import compiled_twins
 from tests.support.kafka_client import Record
 from tests.support.worker_process import make_stream, run_worker, wait_for

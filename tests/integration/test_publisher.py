@@ -12,7 +12,7 @@ from aiokafka.partitioner import murmur2  # type: ignore[import-untyped] # it sh
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import MAX_MESSAGE_BYTES, Delivered, Publisher
 from sluicegate.schemas.errors import PublishFailed
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import consume_all, end_offsets
 
 NOBODY = "127.0.0.1:1"

@@ -25,9 +25,9 @@ from sluicegate.agents.kafka.record_log import RecordLog, position_of
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
-from tests.integration.conftest import Broker, TopicMaker
-from tests.integration.test_cli import NOBODY, sluice
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
+from tests.support.brokers import Broker, TopicMaker
+from tests.support.command import NOBODY, sluice
 from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.support.kafka_client import Record, produce_all
 from tests.support.kafka_cluster import available

@@ -25,7 +25,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
 
 from tests.support.accounts import assert_accounted_for
 from tests.support.kafka_cluster import SecuredKafka, available
-from tests.support.worker_process import Stream, free_port, fresh_stream, run_worker, wait_for
+from tests.support.ports import free_port
+from tests.support.worker_process import Stream, fresh_stream, run_worker, wait_for
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.settings import load_settings
 from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import committed_offsets, end_offsets, produce_all
 
 NOBODY = "127.0.0.1:1"

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedPoint, ReceivedSpan
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record
 from tests.support.worker_process import make_stream, run_worker
 

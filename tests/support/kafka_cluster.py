@@ -5,7 +5,6 @@ It needs java 17+ and, the first time, Maven; no Docker. The jars stay in .cache
 
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.local.child_process import start_child, stop_child
+from tests.support.ports import free_ports
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -107,9 +107,9 @@ class ApacheKafka:
 
     def __init__(self, nodes: int = 1) -> None:
         self._nodes = nodes
-        self.ports = _free_ports(nodes)
-        self.behind_proxy = _free_ports(nodes)
-        self.proxy_ports = _free_ports(nodes)
+        self.ports = free_ports(nodes)
+        self.behind_proxy = free_ports(nodes)
+        self.proxy_ports = free_ports(nodes)
         self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -120,7 +120,7 @@ class ApacheKafka:
     def __enter__(self) -> Self:
         self._java = (*JAVA, "-cp", f"{_fetched_jars()}/*")
         self._folder = tempfile.TemporaryDirectory(prefix="sluicegate-kafka-", ignore_cleanup_errors=True)
-        controllers = _free_ports(self._nodes)
+        controllers = free_ports(self._nodes)
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, 1))
         for number, port in enumerate(self.ports):
             options = self._write_properties(
@@ -205,7 +205,7 @@ class SecuredKafka(ApacheKafka):
 
     def __init__(self) -> None:
         super().__init__()
-        self._secured, self._mutual, self._login = _free_ports(3)
+        self._secured, self._mutual, self._login = free_ports(3)
 
     @property
     def secured_servers(self) -> str:
@@ -290,11 +290,3 @@ def _fetched_jars() -> Path:
             raise RuntimeError(f"Maven could not fetch Kafka's jars:\n{maven.stdout[-2000:]}")
         partial.rename(jars)
     return jars
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

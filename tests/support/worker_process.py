@@ -2,7 +2,6 @@
 
 import base64
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -20,8 +19,9 @@ from sluicegate.agents.kafka.admin import create_topics, topic_configs
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.settings import load_settings
-from tests.integration.conftest import Broker, TopicMaker
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record, committed_offsets, consume_all, end_offsets, produce_all
+from tests.support.ports import free_port
 
 OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 
@@ -184,11 +184,6 @@ def wait_for(condition: Callable[[], bool], timeout_s: float, otherwise: str) ->
     while not condition():
         assert time.monotonic() < deadline, f"{otherwise} after {timeout_s:g} s"
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def original(field: str | None) -> bytes | None:
