@@ -8,7 +8,7 @@ from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.batch_cost import BatchCost
-from sluicegate.models.inference.engine import EncodedQuery, ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 
@@ -17,7 +17,7 @@ _HASH = "0" * 64
 
 
 class NullEngine:
-    """Allows every query unchanged: has the interface of `models.inference.engine.Engine`."""
+    """A judge that allows every query unchanged."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
 
@@ -50,7 +50,7 @@ class NullEngine:
 
 def _load(settings: Settings) -> LoadedModels:
     served = served_from(settings.model)
-    return LoadedModels(served, {served.model: NullEngine(settings)})  # type: ignore[dict-item]  # it quacks
+    return LoadedModels(served, {served.model: NullEngine(settings)})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from sluicegate.models.evaluation.moderation import ModerationScores, score_mode
 from sluicegate.models.evaluation.report import Report, tables, write_html, write_json
 from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
 from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
-from sluicegate.models.inference.engine import Engine, ModelResult
+from sluicegate.models.inference.judge import Judge, ModelResult
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
 from sluicegate.schemas.errors import ConfigurationError, ContractError
@@ -116,7 +116,7 @@ def publish(report: Report, json: Path | None, html: Path | None) -> None:
             raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _engines(folders: Sequence[Path]) -> dict[str, Engine]:
+def _engines(folders: Sequence[Path]) -> dict[str, Judge]:
     """The engines by their versions, and by their folders too where two have the same weights."""
     settings = [load_settings(model=folder) for folder in folders] or [load_settings()]
     engines = [load_engine(each) for each in settings]
@@ -127,12 +127,12 @@ def _engines(folders: Sequence[Path]) -> dict[str, Engine]:
     }
 
 
-def _judge(engine: Engine, texts: Sequence[str]) -> list[ModelResult]:
+def _judge(engine: Judge, texts: Sequence[str]) -> list[ModelResult]:
     with show_progress(engine.manifest.name) as progress:
         return judge_all(engine, texts, progress)
 
 
-def _rewriter(engine: Engine) -> Callable[[Sequence[str]], Sequence[str]]:
+def _rewriter(engine: Judge) -> Callable[[Sequence[str]], Sequence[str]]:
     return lambda queries: [model_result.lexical for model_result in _judge(engine, queries)]
 
 

@@ -18,7 +18,7 @@ from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, ServedModels, is_registry, served_from
 from sluicegate.models.artifacts.sampling import falls_within
-from sluicegate.models.inference.engine import Engine
+from sluicegate.models.inference.judge import Judge
 from sluicegate.schemas.errors import CompiledModelError
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class LoadedModels:
     """What is to be served, and the engine of each of its folders."""
 
     served: ServedModels
-    engines: dict[Path, Engine]
+    engines: dict[Path, Judge]
 
 
 def load_models(settings: Settings) -> LoadedModels:
@@ -143,7 +143,7 @@ class LiveModels(Generic[OwnerT]):
         version = self.in_use.engine.manifest.model_version
         return f"{version}, {served.mode} {served.candidate.name} {served.share:g}" if served.candidate else version
 
-    async def _start(self, folder: Path, engine: Engine) -> None:
+    async def _start(self, folder: Path, engine: Judge) -> None:
         stack = AsyncExitStack()
         observe = self._observe_batch(engine.manifest.model_version) if self._observe_batch else None
         decider = await stack.enter_async_context(Decider.running(engine, self._settings, observe))

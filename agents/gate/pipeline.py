@@ -26,7 +26,7 @@ from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.models.artifacts.manifest import Manifest
-from sluicegate.models.inference.engine import ModelResult
+from sluicegate.models.inference.judge import ModelResult
 from sluicegate.schemas.codec import decode_raw_query, encode, event_id_of
 from sluicegate.schemas.errors import ContractError, PublishFailed
 from sluicegate.schemas.events import OutcomeName, OutputEvent, RawQuery, StageLatencies

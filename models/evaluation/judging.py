@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from sluicegate.models.compiler.compile import Progress
-from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from sluicegate.models.text.normalise import normalise
 
 _BATCH: Final = 64
 
 
-def judge_all(engine: Engine, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[ModelResult]:
+def judge_all(engine: Judge, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[ModelResult]:
     """A judgement per text, in order. A text of which nothing is left by normalisation is judged as one space."""
     lanes: dict[int, list[tuple[int, EncodedQuery]]] = defaultdict(list)
     for index, text in enumerate(texts):

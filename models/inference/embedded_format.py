@@ -1,4 +1,4 @@
-"""The `tuned` profile's language: control tokens that only training and the prompt builder may write.
+"""The language of the `tuned` prompt style: control tokens that only training and the prompt builder write.
 
     query <|gate|>                                                   the prompt
     query <|hint|> query as probably meant <|gate|>                  the prompt where `models.text.lexicon` has a hint
@@ -8,10 +8,10 @@
       … = (<|synonym|> tokens | <|category|> tokens | …)*            expansions, if any: a token per kind of facet
     <|hate|>                                                         an unsafe label: the answer is one token long
 
-The verdict is one token, so one prefill yields every label's probability and a blocked query costs no decoding.
-`<|keep|>` makes the common case, a clean query, cost three decoded tokens instead of a copy of itself, and `<|hint|>`
-the common misspelling.
-The text of a query can never spell one of these: see `models.inference.tokenizer`.
+The verdict is one token, so one prefill gives the probability of every label, and a blocked query costs no decoding.
+Thanks to `<|keep|>`, the common case of a clean query costs three decoded tokens instead of a copy of itself;
+`<|hint|>` does the same for a common misspelling.
+The text of a query can never become one of these tokens: see `models.inference.tokenizer`.
 """
 
 from typing import Final

@@ -1,26 +1,25 @@
-"""The engine: a batch of encoded queries in, a judgement for each out. The only room that calls CTranslate2.
+"""The engine: a batch of encoded queries in, a result for each out. The only module that calls CTranslate2.
 
-Where the profile allows it, a batch is one call: the verdict is the first token, the answer follows it, and a label
-that is not `allow` ends the generation. The probabilities are read from the first step's logits, so the policy decides,
-not the greedy token: what it lets pass although the model said otherwise is asked again, with `allow` given.
-CTranslate2 then keeps the logits of every step: of Qwen3-0.6B 0.6 MB for each token that it writes to each query, in no
-time that could be measured.
+Where the prompt style allows it, a batch is one call: the first token is the verdict, the answer follows it, and a
+label other than `allow` ends the generation. The policy reads the probabilities from the logits of the first step, so
+it does not depend on the token that the model chose. A query that the policy lets pass although the model chose another
+label is asked again, with `allow` given. CTranslate2 then keeps the logits of every step: 0.6 MB for each token that
+Qwen3-0.6B writes to each query; the time for it was too short to measure.
 
-Otherwise it is two calls: one step for the labels, then the answers of those that were not blocked.
+Otherwise it is two calls: one step for the labels, then the answers to the queries that were not blocked.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import ctranslate2
-import numpy as np
-from numpy.typing import NDArray
 
 from sluicegate.models.artifacts.manifest import read_manifest, verify_weights
-from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.batch_cost import INSTRUCTED_COST, LARGE_COST, SMALL_COST, BatchCost
+from sluicegate.models.inference.generation import Generation, label_probabilities, probability_of
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import ALLOW, LABELS, LABELS_VERSION, Category, Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, prompt_style_for
@@ -37,62 +36,6 @@ _SINGLE_THREADED_BELOW: Final = 50_000_000
 
 Measured with the embedded model on 2 cores, one query at a time: 1.9 ms with one thread, 31 ms with two.
 """
-
-_SMALL_COST: Final = BatchCost(call=0.24, token=0.034, step=0.14, member=0.04, answer=10)
-_LARGE_COST: Final = BatchCost(call=90, token=1.6, step=70, member=2.8, answer=10)
-_INSTRUCTED_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
-"""Of the embedded model and of Qwen3-0.6B in int8, bare and behind instructions, on two cores. Only proportions matter:
-see `agents.deciding.micro_batcher`."""
-
-
-@dataclass(frozen=True)
-class EncodedQuery:
-    """A normalised query as the model reads it: `tokens` stand for `text` and, after it, the `hint`.
-
-    `truncated`: it was longer.
-    """
-
-    text: str
-    tokens: tuple[str, ...]
-    truncated: bool = False
-    hint: str | None = None
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """Reason codes of reading it."""
-        return ("truncated_tokens",) if self.truncated else ()
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """What the model made of one query; `lexical` and `semantic` are checked, never the model's raw words.
-
-    The defaults are those of a query that the model was not asked about.
-    """
-
-    policy_result: PolicyResult
-    lexical: str
-    semantic: str
-    codes: tuple[str, ...] = ()
-    probabilities: dict[str, float] = field(default_factory=dict)
-    intent: Intent = Intent.OTHER
-    synonyms: tuple[str, ...] = ()
-    facets: tuple[str, ...] = ()
-    prompt_hash: str | None = None
-    output_hash: str | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Generated:
-    """What the model said to one query, and the logits of each step if they were kept."""
-
-    ids: list[int]
-    logits: Sequence[Any]
-
-    def after_verdict(self) -> "_Generated":
-        return _Generated(self.ids[1:], self.logits[1:])
 
 
 class Engine:
@@ -111,33 +54,35 @@ class Engine:
         max_query_tokens: int = 128,
         max_answer_tokens: int = 64,
     ) -> None:
-        """Load the model in `folder`; `thresholds` override those of its manifest; no `intra_threads` means its best.
+        """Load the model in `folder`.
 
-        `replicas` calls of `judge` may run at once, each with threads of its own. `cost` is what batches cost here.
+        `thresholds` override those of its manifest. `intra_threads` of 0 chooses the fastest number for the model's
+        size. Up to `replicas` calls of `judge` run at once, each with its own threads. `cost` is what batches cost on
+        this machine.
 
         Raises:
             CompiledModelError: the folder is incomplete, damaged, or made for other labels or prompts.
         """
         self.manifest = read_manifest(folder)
         verify_weights(folder, self.manifest)
-        profile = self.manifest.profile
-        if self.manifest.labels_version != LABELS_VERSION or self.manifest.prompt_version != PROMPT_VERSIONS[profile]:
+        style = self.manifest.profile
+        if self.manifest.labels_version != LABELS_VERSION or self.manifest.prompt_version != PROMPT_VERSIONS[style]:
             raise CompiledModelError(
                 f"{folder} was compiled for labels {self.manifest.labels_version} and prompt "
-                f"{self.manifest.prompt_version}; this version speaks {LABELS_VERSION} and {PROMPT_VERSIONS[profile]}. "
+                f"{self.manifest.prompt_version}; this version has {LABELS_VERSION} and {PROMPT_VERSIONS[style]}. "
                 "Compile the model again."
             )
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {})
         self._tokenizer = QueryTokenizer(folder)
-        self._profile = prompt_style_for(profile, self._tokenizer)
-        self._allow = self._profile.label_ids[LABELS.index(ALLOW)]
-        self._fused = bool(self._profile.stops)
+        self._style = prompt_style_for(style, self._tokenizer)
+        self._allow = self._style.label_ids[LABELS.index(ALLOW)]
+        self._fused = bool(self._style.stops)
         lexicon = folder / LEXICON_FILE
-        self._lexicon = Lexicon.load(lexicon) if self._profile.hint and lexicon.is_file() else None
+        self._lexicon = Lexicon.load(lexicon) if self._style.hint and lexicon.is_file() else None
         self._max_query_tokens = max_query_tokens
         self._max_answer_tokens = max_answer_tokens
         small = self.manifest.parameters < _SINGLE_THREADED_BELOW
-        self.cost = cost or (_SMALL_COST if small else _LARGE_COST if self._fused else _INSTRUCTED_COST)
+        self.cost = cost or (SMALL_COST if small else LARGE_COST if self._fused else INSTRUCTED_COST)
         if not intra_threads and small:
             intra_threads = 1
         try:
@@ -155,16 +100,19 @@ class Engine:
             ) from None
 
     def encode(self, text: str) -> EncodedQuery:
-        """The normalised query `text` as tokens, cut after `max_query_tokens` of them: nothing goes on unjudged."""
+        """The normalised query `text` as tokens, cut after `max_query_tokens`.
+
+        The text of a query that is cut is cut with it: downstream gets no word that the model did not read.
+        """
         encoding = self._tokenizer.encode(text)
         limit = self._max_query_tokens
         if len(encoding.tokens) > limit:
             text = text[: encoding.offsets[limit - 1][1]].strip()
-            return EncodedQuery(text, self._profile.filled(encoding.tokens[:limit]), truncated=True)
+            return EncodedQuery(text, self._style.filled(encoding.tokens[:limit]), truncated=True)
         hint = self._lexicon.hint(text) if self._lexicon else None
-        if hint is None or self._profile.hint is None:
-            return EncodedQuery(text, self._profile.filled(encoding.tokens))
-        hinted = (*encoding.tokens, self._profile.hint, *self._tokenizer.encode(hint).tokens)
+        if hint is None or self._style.hint is None:
+            return EncodedQuery(text, self._style.filled(encoding.tokens))
+        hinted = (*encoding.tokens, self._style.hint, *self._tokenizer.encode(hint).tokens)
         return (
             EncodedQuery(text, hinted, hint=hint)
             if len(hinted) <= limit
@@ -172,60 +120,60 @@ class Engine:
         )
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
-        """One judgement per query of `batch`, in order. It costs least when all have the same number of tokens.
+        """One result per query of `batch`, in order. It costs least when all have the same number of tokens.
 
         Raises:
             EngineFailed: the model raised, or its logits are not finite.
         """
         try:
             first = self._first_call(batch)
-            probabilities = self._probabilities([spoken.logits[0] for spoken in first])
+            probabilities = label_probabilities(first, self._style.label_ids, self.manifest.temperature)
             policy_results = [self.policy.judge(row) for row in probabilities]
             passed = [i for i, policy_result in enumerate(policy_results) if policy_result.verdict is not Verdict.BLOCK]
             answers = {i: first[i].after_verdict() for i in passed if self._fused and first[i].ids[0] == self._allow}
             unanswered = [i for i in passed if i not in answers]
             if unanswered:
                 answers.update(zip(unanswered, self._answer_call([batch[i] for i in unanswered]), strict=True))
-            weights = {i: self._probability(answer) for i, answer in answers.items()}
+            rewrites = {i: self._rewrite_probability(answer) for i, answer in answers.items()}
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"the model failed on a batch of {len(batch)}: {error}") from error
         asked_twice = set(unanswered)
         return [
-            self._model_result(query, row, policy_result, answers.get(i), weights.get(i, 1.0), twice=i in asked_twice)
+            self._model_result(query, row, policy_result, answers.get(i), rewrites.get(i, 1.0), twice=i in asked_twice)
             for i, (query, row, policy_result) in enumerate(zip(batch, probabilities, policy_results, strict=True))
         ]
 
     def exercise(self, members: int, length: int, steps: int) -> None:
-        """Do the work of a batch of `members` queries of `length` tokens whose answers have `steps`: for measuring."""
+        """Do the work of a batch: `members` queries of `length` tokens, answers of `steps` tokens. For measuring."""
         filler = next(iter(self._tokenizer.encode("a").tokens))
         batch = [EncodedQuery("", (filler,) * length)] * members
         if self._fused:
-            self._generate(batch, self._profile.gate, min_length=1 + steps, max_length=1 + steps)
+            self._generate(batch, self._style.gate, min_length=1 + steps, max_length=1 + steps)
         else:
-            self._generate(batch, self._profile.gate, max_length=1)
-            self._generate(batch, self._profile.rewrite, min_length=steps, max_length=steps)
+            self._generate(batch, self._style.gate, max_length=1)
+            self._generate(batch, self._style.rewrite, min_length=steps, max_length=steps)
 
-    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Generated]:
+    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[Generation]:
         if not self._fused:
-            return self._generate(batch, self._profile.gate, max_length=1, return_logits_vocab=True)
+            return self._generate(batch, self._style.gate, max_length=1, return_logits_vocab=True)
         return self._generate(
             batch,
-            self._profile.gate,
+            self._style.gate,
             max_length=1 + self._max_answer_tokens,
-            end_token=[self._profile.end_token, *self._profile.stops],
+            end_token=[self._style.end_token, *self._style.stops],
             return_logits_vocab=True,
         )
 
-    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[_Generated]:
+    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[Generation]:
         return self._generate(
             batch,
-            self._profile.rewrite,
+            self._style.rewrite,
             max_length=self._max_answer_tokens,
-            end_token=self._profile.end_token,
-            return_logits_vocab=self._profile.least_probability > 0,
+            end_token=self._style.end_token,
+            return_logits_vocab=self._style.least_probability > 0,
         )
 
-    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[_Generated]:
+    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[Generation]:
         results = self._generator.generate_batch(
             [[*query.tokens, *frame.suffix] for query in batch],
             static_prompt=list(frame.static) or None,
@@ -235,52 +183,41 @@ class Engine:
             sampling_topk=1,
             **options,
         )
-        spoken = []
+        generations = []
         for result in results:
             ids = result.sequences_ids[0]
-            logits = result.logits[0][-len(ids) :] if result.logits else ()  # before: what the query was still fed by
-            spoken.append(_Generated(ids, logits))
-        return spoken
+            # The first rows are those of the query's own tokens where it is longer than the shortest of the batch.
+            logits = result.logits[0][-len(ids) :] if result.logits else ()
+            generations.append(Generation(ids, logits))
+        return generations
 
-    def _probabilities(self, first_logits: Sequence[Any]) -> list[dict[str, float]]:
-        columns = list(self._profile.label_ids)
-        labels = np.stack([_row(row)[columns] for row in first_logits]) / self.manifest.temperature
-        if not np.isfinite(labels).all():
-            raise EngineFailed(f"the model's logits are not finite for a batch of {len(labels)}")
-        return [dict(zip(LABELS, row, strict=True)) for row in _softmax(labels).tolist()]
-
-    def _probability(self, answer: _Generated) -> float:
-        """Of the rewrite in `answer`; 1 where nobody asks for it."""
-        rewrite = self._profile.rewrite_of(answer.ids) if self._profile.least_probability > 0 else ()
-        if not rewrite:
-            return 1.0
-        steps = np.stack([_row(row) for row in answer.logits[1 : 1 + len(rewrite)]])
-        highest = steps.max(axis=1)
-        chosen = steps[np.arange(len(rewrite)), list(rewrite)]
-        return float(np.exp((chosen - highest - np.log(np.exp(steps - highest[:, None]).sum(axis=1))).sum()))
+    def _rewrite_probability(self, answer: Generation) -> float:
+        """The probability of the rewrite in `answer`; 1 where the prompt style sets no bound for it."""
+        rewrite = self._style.rewrite_of(answer.ids) if self._style.least_probability > 0 else ()
+        return probability_of(rewrite, answer.logits[1 : 1 + len(rewrite)]) if rewrite else 1.0
 
     def _model_result(
         self,
         query: EncodedQuery,
         probabilities: dict[str, float],
         policy_result: PolicyResult,
-        spoken: _Generated | None,
-        probability: float,
+        generation: Generation | None,
+        rewrite_probability: float,
         *,
         twice: bool,
     ) -> ModelResult:
-        answer_ids = spoken.ids if spoken else []
-        answer = self._profile.parse(answer_ids, query.hint) if spoken else Answer(Intent.OTHER, None)
+        answer_ids = generation.ids if generation else []
+        answer = self._style.parse(answer_ids, query.hint) if generation else Answer(Intent.OTHER, None)
         took_hint = answer.rewrite is not None and answer.rewrite == query.hint
-        least = self._profile.least_hint_probability if took_hint else self._profile.least_probability
-        if probability < least and not answer.codes:
+        least = self._style.least_hint_probability if took_hint else self._style.least_probability
+        if rewrite_probability < least and not answer.codes:
             answer = Answer(answer.intent, None, codes=(UNSURE,))
         check = check_rewrite(query.text, query.text if answer.rewrite is None else answer.rewrite)
         lexical = check.lexical
-        # An answer that misread the query expands it no better.
+        # A model that misread the query does not expand it well either.
         synonyms = check_expansions(lexical, answer.synonyms if check.accepted else ())
         facets = check_expansions(lexical, answer.facets if check.accepted else ())
-        frames = [self._profile.gate, self._profile.rewrite] if twice else [self._profile.gate]
+        frames = [self._style.gate, self._style.rewrite] if twice else [self._style.gate]
         return ModelResult(
             policy_result=policy_result,
             probabilities=probabilities,
@@ -289,25 +226,14 @@ class Engine:
             semantic=semantic_query(lexical, synonyms, facets),
             synonyms=synonyms,
             facets=facets,
-            codes=(*query.codes, *answer.codes, *check.codes),
+            codes=(*answer.codes, *check.codes),
             prompt_hash=_hash(
-                [self._profile.version, *(part for f in frames for part in (*f.static, *query.tokens, *f.suffix))]
+                [self._style.version, *(part for f in frames for part in (*f.static, *query.tokens, *f.suffix))]
             ),
             output_hash=_hash([policy_result.category or "allow", *map(str, answer_ids)]),
             input_tokens=sum(len(f.static) + len(query.tokens) + len(f.suffix) for f in frames),
             output_tokens=1 + len(answer_ids),
         )
-
-
-def _row(step: Any) -> NDArray[np.float32]:
-    """One step's logits as an array; copies none."""
-    return np.asarray(step, np.float32).reshape(-1)
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def _hash(parts: Sequence[str]) -> str:

@@ -1,14 +1,14 @@
-"""How each profile asks the model and reads its answer. The query's tokens stand between `static` and `suffix`.
+"""How each prompt style asks the model and reads its answer. The query's tokens are between `static` and `suffix`.
 
-    profile     model                    asked                                     says
+    style       model                    asked                                     says
     zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
     adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
     tuned       our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
 
-What a profile says in one generation ends after the verdict if that is not `allow`.
+In a style that answers in one generation, the generation ends after the verdict if that is not `allow`.
 
-`static` is the same for every query, so the engine keeps its key-value state; it is short because that state is copied
-at every decoding step, and a model that learnt its task needs none.
+`static` is the same for every query, so the engine keeps its key-value state. It is short because that state is copied
+at every decoding step; a model that was trained for the task needs none.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,10 +41,10 @@ PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
 
 
 UNREADABLE: Final = "answer_unreadable"
-"""Code of an answer that is not in the profile's format."""
+"""Code of an answer that is not in the format of the prompt style."""
 
 UNSURE: Final = "answer_unsure"
-"""Code of an answer that the model itself holds improbable; it is not used."""
+"""Code of an answer to which the model gives a low probability; it is not used."""
 
 CUT: Final = "answer_cut"
 """Code of an answer that ended before its end token; its last part, which may be half a word, is left out."""
@@ -60,7 +60,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said after the verdict, parsed but not yet believed. `rewrite` is None for "keep the query"."""
+    """What the model wrote after the verdict, parsed but not yet checked. `rewrite` is None for "keep the query"."""
 
     intent: Intent
     rewrite: str | None
@@ -78,7 +78,7 @@ class PromptStyle:
     rewrite: Frame
     label_ids: tuple[int, ...]
     stops: tuple[str, ...]
-    """The verdicts that an answer does not follow. Empty where none does, and the answer has a prompt of its own."""
+    """The verdicts after which the generation ends. Empty where the answer has its own prompt."""
     end_token: str
     parse: Callable[[Sequence[int], str | None], Answer]
     """The answer of these tokens about a query with this hint."""
@@ -87,32 +87,32 @@ class PromptStyle:
     filler: str | None
     """A token that changes nothing at the end of a query: queries are filled up to a few lengths with it."""
     hint: str | None
-    """The token between a query and its hint; None where the profile reads none."""
+    """The token between a query and its hint; None where the style has no hints."""
     least_hint_probability: float
-    """Of taking the hint, as the model sees it: below, the query is kept and its expansions are not used."""
+    """Below this probability of taking the hint, the query is kept and its expansions are not used."""
     least_probability: float
-    """Of all of `rewrite_of`, as the model sees it: below, rewrite and expansions are not used."""
+    """Below this probability of all of `rewrite_of`, rewrite and expansions are not used."""
 
     def filled(self, query: Sequence[str]) -> tuple[str, ...]:
-        """The tokens of `query`, up to a multiple of `FILLER_WIDTH` where the profile has a filler.
+        """The tokens of `query`, filled up to a multiple of `FILLER_WIDTH` where the style has a filler.
 
-        It depends on the query alone, so that an answer does not depend on who shares its batch.
+        The filling depends on the query alone, so an answer does not depend on the rest of the batch.
         """
         return (*query, *(self.filler,) * (-len(query) % FILLER_WIDTH)) if self.filler else tuple(query)
 
 
 def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> PromptStyle:
-    """The profile called `name` in the vocabulary of `tokenizer`.
+    """The prompt style called `name` in the vocabulary of `tokenizer`.
 
     Raises:
-        CompiledModelError: the vocabulary lacks a token that the profile needs.
+        CompiledModelError: the vocabulary lacks a token that the style needs.
     """
     return {"tuned": _tuned, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
 
 
 FILLER_WIDTH: Final = 4
-"""Of Qwen3-0.6B in int8 on two cores, a token of filler costs a query a third of what a decoding step costs it in a
-batch of 32: full batches of a few lengths are worth it."""
+"""For Qwen3-0.6B in int8 on two cores, in a batch of 32, a filler token costs a query a third of a decoding step. Full
+batches of a few lengths are worth that."""
 
 
 def _unreadable(intent: Intent) -> Answer:
@@ -180,7 +180,7 @@ _IM_END: Final = "<|im_end|>"
 _TOPICS: Final = frozenset(Intent)
 
 GATE_LETTERS: Final = ascii_uppercase[: len(LABELS)]
-"""The labels' names: a byte each, so one token each and all different in any byte-level vocabulary."""
+"""The names of the labels: one byte each, so one token each, and all different, in any byte-level vocabulary."""
 
 ALLOW_LETTER: Final = GATE_LETTERS[LABELS.index(ALLOW)]
 
@@ -223,7 +223,7 @@ def _adapted(tokenizer: QueryTokenizer) -> PromptStyle:
         gate=Frame((), (_IM_END,)),
         rewrite=Frame((), (_IM_END, ALLOW_LETTER)),
         label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
-        # What it learns to write after the verdict is in lower case: these are never part of an answer.
+        # The answer that it learns to write is in lower case, so it never contains these.
         stops=tuple(letter for letter in GATE_LETTERS if letter != ALLOW_LETTER),
         end_token=_IM_END,
         parse=_line_parser(tokenizer),

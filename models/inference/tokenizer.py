@@ -1,8 +1,8 @@
-"""Text to tokens, such that the text of a query can never become a control token.
+"""Text to tokens. The text of a query never becomes a control token.
 
-The normaliser already takes control tokens out of the text; this is the second lock. Every added token is marked
-`special` and encoding treats the names of special tokens as plain text, so that ``<|im_start|>`` or ``<think>`` in a
-query becomes a handful of harmless pieces.
+The normaliser removes control tokens from the text; this is the second line of defence. Every added token is marked
+`special`, and encoding treats the names of special tokens as plain text: ``<|im_start|>`` or ``<think>`` in a query
+becomes a few harmless pieces.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class QueryTokenizer:
     """The tokenizer of a compiled model. Thread-safe: it holds no state between calls."""
 
     def __init__(self, folder: Path) -> None:
-        """Load ``tokenizer.json`` of `folder`; raises CompiledModelError where there is none or it cannot be read."""
+        """Load ``tokenizer.json`` of `folder`; raises CompiledModelError where it is missing or unreadable."""
         path = folder / TOKENIZER_FILE
         try:
             document = orjson.loads(path.read_bytes())
@@ -38,7 +38,7 @@ class QueryTokenizer:
         return self._tokenizer.encode(text, add_special_tokens=False)
 
     def encode_template(self, template: str) -> list[str]:
-        """The tokens of our own `template`, control tokens included."""
+        """The tokens of a trusted `template`, control tokens included."""
         return self._templates.encode(template, add_special_tokens=False).tokens
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -49,5 +49,5 @@ class QueryTokenizer:
         """The id of `token`; raises CompiledModelError if the vocabulary lacks it."""
         found = self._tokenizer.token_to_id(token)
         if found is None:
-            raise CompiledModelError(f"the vocabulary has no {token!r}: compile the model with the other profile.")
+            raise CompiledModelError(f"the vocabulary has no {token!r}: compile the model with another prompt style.")
         return found

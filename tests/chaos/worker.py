@@ -16,7 +16,7 @@ from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.batch_cost import BatchCost
-from sluicegate.models.inference.engine import EncodedQuery, ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 
@@ -72,7 +72,7 @@ def _model_result(query: EncodedQuery) -> ModelResult:
 def _load(settings: Settings) -> LoadedModels:
     served = served_from(settings.model)
     engine = ScriptedEngine(settings, Path(os.environ["CHAOS_MODEL_FAULT"]))
-    return LoadedModels(served, {served.model: engine})  # type: ignore[dict-item]  # it quacks
+    return LoadedModels(served, {served.model: engine})
 
 
 if __name__ == "__main__":

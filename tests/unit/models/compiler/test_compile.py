@@ -444,7 +444,7 @@ def test_an_adapter_that_learnt_other_prompts_is_not_merged(tmp_path: Path, lear
 
 # Verification.
 def test_a_model_that_could_never_be_served_is_not_compiled(tmp_path: Path) -> None:
-    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+    with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
         compile_checkpoint(
             FIXTURE / "checkpoint",
             tmp_path / "model",

@@ -11,7 +11,8 @@ import pytest
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.inference.embedded_format import END, FACETS, GATE, HINT, KEEP, REWRITE, SYNONYM
-from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
+from sluicegate.models.inference.engine import Engine
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.inference.prompts import CUT, UNREADABLE, UNSURE
@@ -239,8 +240,8 @@ def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Cal
     query = engine.encode("pariss hotels")
     assert query.truncated
     assert len(query.tokens) == 8
+    assert query.codes == ("truncated_tokens",)
     model_result = judged(engine, "pariss hotels")
-    assert model_result.codes == ("truncated_tokens",)
     assert model_result.lexical == query.text == engine.encode(query.text).text
     assert "pariss hotels".startswith(query.text)
     assert len(query.text) < len("pariss hotels")

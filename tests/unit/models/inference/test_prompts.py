@@ -186,7 +186,7 @@ def test_each_label_has_a_first_token_of_its_own(
 def test_a_vocabulary_without_the_profiles_tokens_is_refused(
     tokenizers: dict[PromptStyleName, QueryTokenizer], tmp_path: Path
 ) -> None:
-    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+    with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
         prompt_style_for("tuned", tokenizers["zero_shot"])
-    with pytest.raises(CompiledModelError, match="compile the model with the other profile"):
+    with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
         prompt_style_for("zero_shot", tokenizers["tuned"])

@@ -1,0 +1,80 @@
+"""What a judge of queries is: the types that go in and come out, and the protocol that every engine satisfies.
+
+`Judge` is satisfied by the engine, by the engine of a benchmark that takes no time, and by the scripted ones of tests.
+Nothing here loads a model, so whoever only passes results on does not import CTranslate2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sluicegate.models.artifacts.manifest import Manifest
+from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.labels import Intent
+from sluicegate.models.inference.policy import Policy, PolicyResult
+
+
+@dataclass(frozen=True)
+class EncodedQuery:
+    """A normalised query as the model reads it: `tokens` stand for `text` followed by the `hint`, if it has one.
+
+    `truncated`: the query had more tokens than the model may read, and `text` is what is left of it.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    truncated: bool = False
+    hint: str | None = None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Reason codes of the encoding."""
+        return ("truncated_tokens",) if self.truncated else ()
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What the model made of one query; `lexical` and `semantic` were checked, they are never the model's raw words.
+
+    `codes` are those of the model's answer. The codes of the encoding are not among them: queries that are cut to the
+    same text share a result. The defaults are those of a query that the model was not asked about.
+    """
+
+    policy_result: PolicyResult
+    lexical: str
+    semantic: str
+    codes: tuple[str, ...] = ()
+    probabilities: dict[str, float] = field(default_factory=dict)
+    intent: Intent = Intent.OTHER
+    synonyms: tuple[str, ...] = ()
+    facets: tuple[str, ...] = ()
+    prompt_hash: str | None = None
+    output_hash: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Judge(Protocol):
+    """A model ready to judge."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is."""
+
+    @property
+    def policy(self) -> Policy:
+        """The thresholds by which it judges."""
+
+    @property
+    def cost(self) -> BatchCost:
+        """What a batch costs."""
+
+    def encode(self, text: str) -> EncodedQuery:
+        """The normalised query `text` as the model reads it. Fast enough for an event loop."""
+
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
+        """One result per query of `batch`, in order. Blocks: call it in a thread.
+
+        Raises:
+            EngineFailed: the model could not judge the batch.
+        """
