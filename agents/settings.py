@@ -130,7 +130,8 @@ class Settings(BaseSettings):
     )
     fail: Literal["closed", "open"] = Field(
         "closed",
-        description="Without an answer from the model: `closed` sends to review, `open` lets pass, marked degraded.",
+        description="Without an answer from the model: `closed` sends to review, `open` lets pass, marked degraded. "
+        "What is late only by the record's own deadline or timestamp goes to review with either.",
     )
     batch_cost: Annotated[BatchCost | None, NoDecode] = Field(
         None, description="What a batch costs on this machine, as JSON: `sluice tune` measures it."

@@ -36,8 +36,18 @@ class RawQuery(Struct, frozen=True, kw_only=True):
     locale: Label | None = None
     surface: Label | None = None
     event_time: Timestamp | None = None
-    deadline_ms: Annotated[int, Meta(ge=1, le=60_000)] | None = None
-    """How long after the worker received it an answer is still of use."""
+    deadline_ms: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=60_000,
+                description="How long after the worker received it an answer is still of use. "
+                "A query that is late only by this goes to review, even with `SLUICE_FAIL=open`.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Context(Struct, frozen=True, kw_only=True):

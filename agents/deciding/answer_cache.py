@@ -2,10 +2,11 @@
 
     query ──► kept? ──► its answer ("cache")
               in flight? ──► wait for that answer ("in_flight")
-              neither ──► ask the model ("model"), tell those who joined, keep it
+              neither ──► ask the model ("model"), give the answer to those who joined, keep it
 
-A judgement is a pure function of the normalised text, the model, its prompts and its policy. There is one cache per
-engine, which has one of each, so the text alone is the key. Failures are never kept. Lives on one event loop.
+A result is a pure function of the query's text and tokens, the model, its prompts and its policy. There is one cache
+per engine, which has one of each, so text and tokens are the key. The tokens matter because a query that was cut gets
+no hint: its text may equal that of a query that has one. Failures are never kept. Lives on one event loop.
 """
 
 import asyncio
@@ -16,14 +17,16 @@ import msgspec
 from cachetools import TTLCache
 
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.models.inference.engine import ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
 Source = Literal["model", "cache", "in_flight"]
 
+_Key = tuple[str, tuple[str, ...]]
+
 
 class AnsweredQuery(msgspec.Struct, frozen=True):
-    """A judgement and where it is from; `batched` only where this query itself was put to the model."""
+    """A result and its source; `batched` only where the model was asked about this query itself."""
 
     model_result: ModelResult
     source: Source
@@ -31,16 +34,16 @@ class AnsweredQuery(msgspec.Struct, frozen=True):
 
 
 class AnswerCache:
-    """Answers by query text, at most `size` of them and each for `ttl_s` seconds; nothing is kept when `size` is 0."""
+    """Answers by query, at most `size` of them and each for `ttl_s` seconds; nothing is kept when `size` is 0."""
 
     def __init__(self, size: int, ttl_s: float) -> None:
-        self._kept: TTLCache[str, ModelResult] = TTLCache(size, ttl_s)
-        self._in_flight: dict[str, asyncio.Future[ModelResult | EngineFailed | None]] = {}
+        self._kept: TTLCache[_Key, ModelResult] = TTLCache(size, ttl_s)
+        self._in_flight: dict[_Key, asyncio.Future[ModelResult | EngineFailed | None]] = {}
 
     async def answer(
-        self, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]], *, deadline: float
+        self, query: EncodedQuery, ask: Callable[[], Awaitable[Batched[ModelResult]]], *, deadline: float
     ) -> AnsweredQuery:
-        """The answer for `text`, from `ask` if need be; `deadline` is a time of the event loop's clock.
+        """The answer for `query`, from `ask` where it must be; `deadline` is a time of the event loop's clock.
 
         Raises:
             EventFailed: what `ask` raised, for this query or the one that it joined.
@@ -49,13 +52,14 @@ class AnswerCache:
         if not self._kept.maxsize:
             batched = await ask()
             return AnsweredQuery(batched.result, "model", batched)
+        key = (query.text, query.tokens)
         while True:
-            kept = self._kept.get(text)
+            kept = self._kept.get(key)
             if kept is not None:
                 return AnsweredQuery(kept, "cache")
-            flight = self._in_flight.get(text)
+            flight = self._in_flight.get(key)
             if flight is None:
-                return await self._lead(text, ask)
+                return await self._lead(key, ask)
             try:
                 async with asyncio.timeout_at(deadline):
                     found = await asyncio.shield(flight)
@@ -65,18 +69,18 @@ class AnswerCache:
                 raise found
             if found is not None:
                 return AnsweredQuery(found, "in_flight")
-            # The query that led gave up, at a deadline of its own: one of those who joined it leads now.
+            # The first query gave up, at its own deadline: one of those who joined it takes its place.
 
-    async def _lead(self, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]]) -> AnsweredQuery:
-        flight = self._in_flight[text] = asyncio.get_running_loop().create_future()
+    async def _lead(self, key: _Key, ask: Callable[[], Awaitable[Batched[ModelResult]]]) -> AnsweredQuery:
+        flight = self._in_flight[key] = asyncio.get_running_loop().create_future()
         found: ModelResult | EngineFailed | None = None
         try:
             batched = await ask()
-            found = self._kept[text] = batched.result
+            found = self._kept[key] = batched.result
             return AnsweredQuery(found, "model", batched)
         except EngineFailed as error:
             found = error
             raise
         finally:
-            del self._in_flight[text]
+            del self._in_flight[key]
             flight.set_result(found)

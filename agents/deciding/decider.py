@@ -1,6 +1,6 @@
 """One query's decision: normalise, encode, wait for the engine, or degrade by policy. No Kafka here.
 
-The gate agent and ``sluice gate`` decide through the same object, so they cannot differ.
+The gate agent, the Python API and ``sluice gate`` decide through the same object, so they cannot differ.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,29 +18,46 @@ from sluicegate.agents.deciding.answer_cache import AnswerCache, Source
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.inference.engine import EncodedQuery, Engine, ModelResult
+from sluicegate.models.inference.engine import Engine
+from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.models.text.normalise import normalise
-from sluicegate.schemas.errors import CompiledModelError, ContractError, EngineFailed, EventFailed
+from sluicegate.schemas.errors import (
+    CompiledModelError,
+    ContractError,
+    DeadlineExceeded,
+    EngineFailed,
+    EventFailed,
+    Overloaded,
+)
 
 logger = logging.getLogger(__name__)
 
 OwnerT = TypeVar("OwnerT")
 BatchObserver = Callable[[Sequence[OwnerT], Sequence[ModelResult], int, int], None]
-"""Told of every batch: whose queries they were, the answers, when it started and when it ended (`time.time_ns`)."""
+"""Called for every batch: the owners of its queries, the results, when it started and ended (`time.time_ns`)."""
+
+Fail = Literal["closed", "open"]
 
 _SILENCE_S: Final = 60.0
+
+
+class _TimeLeft(NamedTuple):
+    seconds: float
+    by_producer: bool
+    """Whether the producer's deadline or timestamp makes it less than the setting."""
 
 
 class Decision(msgspec.Struct, frozen=True):
     """What was decided about a query, why, and when each stage was (`time.time_ns`).
 
-    `degraded` names the error that kept the model from answering; then the policy judged. `batched` is None unless the
-    model was asked about this very query.
+    `degraded` names the error that kept the model from answering; the policy decided in its place. `batched` is None
+    unless the model was asked about this very query.
     """
 
     text: str
     normalisation: tuple[str, ...]
+    encoding: tuple[str, ...]
     model_result: ModelResult
     answered_by: Source | Literal["policy"]
     degraded: str | None
@@ -52,11 +69,12 @@ class Decision(msgspec.Struct, frozen=True):
     def reason_codes(self) -> list[str]:
         """Every code, in the order of the stages."""
         degraded = [f"degraded:{self.degraded}"] if self.degraded else []
-        return [*self.normalisation, *degraded, self.model_result.policy_result.reason, *self.model_result.codes]
+        reason = self.model_result.policy_result.reason
+        return [*self.normalisation, *degraded, reason, *self.encoding, *self.model_result.codes]
 
 
 def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
-    """The engine of the model in `folder`, else of the one that `settings` serve, once it has judged a first query.
+    """The engine of the model in `folder`, by default of the one in `settings`. It has judged a first query.
 
     Raises:
         CompiledModelError: the model's folder cannot be served.
@@ -81,10 +99,10 @@ def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
 
 
 class Decider(Generic[OwnerT]):
-    """Decides queries, each on behalf of an owner (an event's span) that the batch observer is told about."""
+    """Decides queries, each on behalf of an owner (an event's span) that the batch observer gets."""
 
     def __init__(
-        self, engine: Engine, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]", settings: Settings
+        self, engine: Judge, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]", settings: Settings
     ) -> None:
         self.engine = engine
         self._batcher = batcher
@@ -92,7 +110,7 @@ class Decider(Generic[OwnerT]):
         self._deadline_s = settings.deadline_ms / 1000
         self._shed_after_s = settings.shed_after_ms / 1000
         self._cache = AnswerCache(settings.cache_size, settings.cache_ttl_s)
-        self._fail: Literal["closed", "open"] = settings.fail
+        self._fail: Fail = settings.fail
         self._silent_until: dict[str, float] = {}
         self._deciding = 0
         self._idle = asyncio.Event()
@@ -101,7 +119,7 @@ class Decider(Generic[OwnerT]):
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, engine: Engine, settings: Settings, observe_batch: BatchObserver[OwnerT] | None = None
+        cls, engine: Judge, settings: Settings, observe_batch: BatchObserver[OwnerT] | None = None
     ) -> AsyncIterator["Decider[OwnerT]"]:
         """A decider with a running micro-batcher, in whose threads `observe_batch` runs."""
 
@@ -136,8 +154,10 @@ class Decider(Generic[OwnerT]):
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
-        A query is worth the model only for so long: `age_s`, how long it has waited already, counts against
-        `SLUICE_SHED_AFTER_MS`.
+        `age_s`, how long the query has waited already, counts against `SLUICE_SHED_AFTER_MS`.
+
+        The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. So a query that is late only
+        by them goes to review, even with `SLUICE_FAIL=open`: no producer can pass the gate by being in a hurry.
 
         Raises:
             ContractError: nothing is left of the query once it is normalised.
@@ -145,46 +165,49 @@ class Decider(Generic[OwnerT]):
         self._deciding += 1
         self._idle.clear()
         try:
-            return await self._decide(query, owner, self._time_left_s(deadline_ms, age_s))
+            return await self._decide(query, owner, self._time_left(deadline_ms, age_s))
         finally:
             self._deciding -= 1
             if not self._deciding:
                 self._idle.set()
 
-    def _time_left_s(self, deadline_ms: int | None, age_s: float) -> float:
+    def _time_left(self, deadline_ms: int | None, age_s: float) -> _TimeLeft:
         limits = [self._deadline_s]
         if deadline_ms:
             limits.append(deadline_ms / 1000)
         if self._shed_after_s:
             limits.append(self._shed_after_s - age_s)
-        return min(limits)
+        return _TimeLeft(min(limits), by_producer=min(limits) < self._deadline_s)
 
-    async def _decide(self, query: str, owner: OwnerT, time_left_s: float) -> Decision:
-        deadline = asyncio.get_running_loop().time() + time_left_s
+    async def _decide(self, query: str, owner: OwnerT, time_left: _TimeLeft) -> Decision:
+        deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
         normalised = normalise(query, max_chars=self._max_chars)
         if not normalised.text:
             raise ContractError("nothing is left after normalisation: send words - at `$.query`")
         encoded = self.engine.encode(normalised.text)
         ended_ns = time.time_ns()
-        decided = partial(Decision, encoded.text, tuple(normalised.codes))
+        decided = partial(Decision, encoded.text, tuple(normalised.codes), encoded.codes)
         try:
             found = await self._cache.answer(
-                encoded.text, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
+                encoded, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
             )
         except EventFailed as error:
-            self._say(error)
-            return decided(self._degrade(encoded), "policy", type(error).__name__, None, started_ns, ended_ns)
+            late = isinstance(error, DeadlineExceeded | Overloaded)
+            fail = "closed" if late and time_left.by_producer else self._fail
+            self._log(error, fail)
+            return decided(_degraded(encoded, fail), "policy", type(error).__name__, None, started_ns, ended_ns)
         return decided(found.model_result, found.source, None, found.batched, started_ns, ended_ns)
 
-    def _say(self, error: EventFailed) -> None:
+    def _log(self, error: EventFailed, fail: Fail) -> None:
         """One line a minute for each kind of failure: a broken model fails on every event."""
         now, kind = time.monotonic(), type(error).__name__
         if now >= self._silent_until.get(kind, 0):
             self._silent_until[kind] = now + _SILENCE_S
-            logger.error("deciding without the model (fail %s): %s: %s", self._fail, kind, error)
+            logger.error("deciding without the model (fail %s): %s: %s", fail, kind, error)
 
-    def _degrade(self, query: EncodedQuery) -> ModelResult:
-        verdict = Verdict.REVIEW if self._fail == "closed" else Verdict.ALLOW
-        policy_result = PolicyResult(verdict, None, 0.0, f"fail_{self._fail}")
-        return ModelResult(policy_result, lexical=query.text, semantic=query.text, codes=query.codes)
+
+def _degraded(query: EncodedQuery, fail: Fail) -> ModelResult:
+    verdict = Verdict.REVIEW if fail == "closed" else Verdict.ALLOW
+    policy_result = PolicyResult(verdict, None, 0.0, f"fail_{fail}")
+    return ModelResult(policy_result, lexical=query.text, semantic=query.text)

@@ -27,12 +27,21 @@ def queries(count: int, **fields: object) -> list[Record]:
     return [(None, orjson.dumps({"query": f"red shoes size {n}", **fields}), []) for n in range(count)]
 
 
-@pytest.mark.parametrize("fail", ["closed", "open"])
+@pytest.mark.parametrize(
+    ("fail", "deadline", "outcome"),
+    [("closed", {}, "review"), ("open", {}, "allowed"), ("open", {"deadline_ms": 1}, "review")],
+    ids=["closed", "open", "open, but the record was in a hurry"],
+)
 def test_a_late_model_degrades_by_policy_and_says_so(
-    broker: Broker, topics: TopicMaker, tmp_path: Path, fail: Literal["closed", "open"]
+    broker: Broker,
+    topics: TopicMaker,
+    tmp_path: Path,
+    fail: Literal["closed", "open"],
+    deadline: dict[str, int],
+    outcome: str,
 ) -> None:
     stream = make_stream(broker, topics)
-    stream.produce(queries(300, deadline_ms=1))
+    stream.produce(queries(1000, **deadline))
 
     with run_worker(stream, tmp_path, fail=fail, deadline_ms=10) as worker:
         stream.await_commits()
@@ -44,7 +53,7 @@ def test_a_late_model_degrades_by_policy_and_says_so(
     ledgers = {output.event_id: output.event for output in outputs if output.name == "ledger"}
     degraded = {event_id for event_id, ledger in ledgers.items() if ledger["decision"]["degraded"]}
     assert len(degraded) > 250
-    assert {ledgers[event_id]["outcome"] for event_id in degraded} == {"review" if fail == "closed" else "allowed"}
+    assert {ledgers[event_id]["outcome"] for event_id in degraded} == {outcome}
     for output in outputs:
         if output.event_id in degraded and output.name != "ledger":
             assert output.event["degraded"] is True

@@ -7,7 +7,7 @@ import pytest
 
 from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.models.inference.engine import ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
@@ -34,7 +34,7 @@ def asking(
     cache: AnswerCache, text: str, ask: Callable[[], Awaitable[Batched[ModelResult]]], within_s: float = 5
 ) -> asyncio.Task[AnsweredQuery]:
     loop = asyncio.get_running_loop()
-    return loop.create_task(cache.answer(text, ask, deadline=loop.time() + within_s))
+    return loop.create_task(cache.answer(EncodedQuery(text, (text,)), ask, deadline=loop.time() + within_s))
 
 
 async def test_equal_queries_in_flight_are_judged_once_and_later_ones_not_at_all() -> None:

@@ -1,6 +1,8 @@
 """A model that fails: refused at start where it can be, and else never silently."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from sluicegate.agents.deciding.decider import Decider, load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.inference.engine import Engine
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.schemas.errors import CompiledModelError
 from tests.support.compiled import compiled_tiny, edit_manifest
 
@@ -48,11 +51,62 @@ async def test_equal_queries_get_equal_decisions_that_say_where_they_came_from(t
     assert first.normalisation != joined.normalisation
 
 
+class StuckJudge(Engine):
+    """A real model that answers only when released."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.release = threading.Event()
+
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
+        self.release.wait(30)
+        return super().judge(batch)
+
+
+async def test_only_the_workers_own_deadline_opens_the_gate(tmp_path: Path) -> None:
+    folder = compiled_tiny(tmp_path / "model", "tuned")
+    settings = load_settings(model=folder, deadline_ms=200, shed_after_ms=1_000, fail="open")
+    judge = StuckJudge(folder)
+    async with Decider[None].running(judge, settings) as decider:
+        decisions = await asyncio.gather(
+            decider.decide("red shoes", None),
+            decider.decide("blue shoes", None, deadline_ms=500),
+            decider.decide("green shoes", None, deadline_ms=100),
+            decider.decide("black shoes", None, deadline_ms=1),
+            decider.decide("old shoes", None, age_s=0.9),
+            decider.decide("older shoes", None, age_s=2),
+        )
+        judge.release.set()
+    reasons = [decision.model_result.policy_result.reason for decision in decisions]
+    assert reasons == ["fail_open", "fail_open", *["fail_closed"] * 4]
+    assert {decision.degraded for decision in decisions} == {"DeadlineExceeded"}
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+async def test_a_failing_model_opens_the_gate_whatever_the_deadline(broken: Path) -> None:
+    settings = load_settings(model=broken, fail="open")
+    async with Decider[None].running(Engine(broken), settings) as decider:
+        decision = await decider.decide("red shoes", None, deadline_ms=5_000)
+    assert (decision.degraded, decision.model_result.policy_result.reason) == ("EngineFailed", "fail_open")
+
+
+async def test_the_codes_of_a_cut_query_stay_with_it(tmp_path: Path) -> None:
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), max_query_tokens=8)
+    async with Decider[None].running(load_engine(settings), settings) as decider:
+        cut, joined = await asyncio.gather(*(decider.decide(text, None) for text in ("bookshops", "bookshopping")))
+        whole = await decider.decide(cut.text, None)
+    assert cut.text == joined.text == whole.text == "booksho"
+    assert [decision.answered_by for decision in (cut, joined, whole)] == ["model", "in_flight", "cache"]
+    assert "truncated_tokens" in cut.reason_codes
+    assert "truncated_tokens" in joined.reason_codes
+    assert "truncated_tokens" not in whole.reason_codes
+
+
 async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path: Path) -> None:
-    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), shed_after_ms=500, fail="open")
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), shed_after_ms=500)
     async with Decider[None].running(load_engine(settings), settings) as decider:
         fresh = await decider.decide("red shoes", None, age_s=0.1)
         stale = await decider.decide("blue shoes", None, age_s=0.6)
     assert (fresh.answered_by, fresh.degraded) == ("model", None)
     assert (stale.answered_by, stale.degraded) == ("policy", "DeadlineExceeded")
-    assert stale.model_result.policy_result.reason == "fail_open"
+    assert stale.model_result.policy_result.reason == "fail_closed"

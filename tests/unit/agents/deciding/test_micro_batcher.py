@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher, merged_lanes
+from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 
@@ -254,24 +254,6 @@ milliseconds = st.floats(0.01, 100)
 costs = st.builds(
     BatchCost, call=milliseconds, token=milliseconds, step=milliseconds, member=milliseconds, answer=st.floats(0, 20)
 )
-
-
-@given(st.dictionaries(st.integers(1, 40), st.integers(1, 50), min_size=1), costs, st.integers(1, 64), st.data())
-def test_lanes_share_a_batch_only_where_that_costs_less(
-    waiting: dict[int, int], cost: BatchCost, batch_size: int, data: st.DataObject
-) -> None:
-    urgent = data.draw(st.sampled_from(sorted(waiting)))
-    chosen = merged_lanes(waiting, urgent, batch_size, cost)
-    assert chosen[0] == urgent
-    assert len(set(chosen)) == len(chosen)
-    members = 0
-    for length in chosen:
-        assert members < batch_size
-        members += min(batch_size - members, waiting[length])
-    if sum(waiting[length] for length in chosen) <= batch_size:
-        together = cost.milliseconds(members, min(chosen), max(chosen))
-        apart = sum(cost.milliseconds(waiting[length], length, length) for length in chosen)
-        assert together <= apart * (1 + 1e-9)
 
 
 async def test_neighbours_share_a_batch_where_a_call_costs_more_than_the_difference() -> None:
