@@ -145,6 +145,10 @@ class Decider(Generic[OwnerT]):
         """Queries that wait for the engine."""
         return self._batcher.depth
 
+    def warnings(self) -> list[str]:
+        """What has failed and will be restarted, one sentence each: until then the policy decides."""
+        return self._batcher.warnings()
+
     async def idle(self) -> None:
         """Wait until no decision is under way."""
         await self._idle.wait()

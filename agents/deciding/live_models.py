@@ -91,6 +91,10 @@ class LiveModels(Generic[OwnerT]):
         """Queries that wait for an engine."""
         return sum(running.decider.queue_depth for running in self._running.values())
 
+    def warnings(self) -> list[str]:
+        """What has failed in the models in service and will be restarted, one sentence each."""
+        return [warning for running in self._running.values() for warning in running.decider.warnings()]
+
     @property
     def in_use(self) -> Decider[OwnerT]:
         """The decider of the model in use."""

@@ -11,6 +11,7 @@
 * Deadlines: `submit` raises when the deadline passes, wherever the query then is, and at once when it has passed
   already or cannot be met (`agents.deciding.admission`).
 * Cancelled and expired queries leave their lane and cost the engine nothing.
+* Supervised: a feeder that fails gives its batch an error, is logged and restarted; `warnings` says so meanwhile.
 
 All state belongs to one event loop; only `run_batch` runs elsewhere, in threads of its own.
 """
@@ -20,11 +21,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import msgspec
 
+from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.admission import Admission
 from sluicegate.agents.deciding.lanes import Lanes
 from sluicegate.models.inference.batch_cost import BatchCost
@@ -78,25 +81,26 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         self._free_places = asyncio.BoundedSemaphore(capacity)
         self._arrived = asyncio.Event()
         self._threads = ThreadPoolExecutor(replicas, thread_name_prefix="engine")
-        self._feeders: list[asyncio.Task[None]] = []
+        self._feeders = BackgroundTasks()
 
     @property
     def depth(self) -> int:
         """Queries that wait for the engine."""
         return len(self._lanes)
 
+    def warnings(self) -> list[str]:
+        """The feeders that have failed and wait for their restart, one sentence each."""
+        return self._feeders.warnings()
+
     async def __aenter__(self) -> Self:
-        self._feeders = [
-            asyncio.create_task(self._feed_engine(replica), name="microbatcher") for replica in range(self._replicas)
-        ]
+        for replica in range(self._replicas):
+            self._feeders.start(f"feeder {replica} of the engine", partial(self._feed_engine, replica), restart=True)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for feeder in self._feeders:
-            feeder.cancel()
-        await asyncio.gather(*self._feeders, return_exceptions=True)
+        await self._feeders.stop()
         for entry in self._lanes.drain():
             entry.answer.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -130,15 +134,20 @@ class MicroBatcher(Generic[ItemT, ResultT]):
     async def _feed_engine(self, replica: int) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while batch := self._lanes.next_batch(loop.time()):
-                lengths = [entry.length for entry in batch]
-                self._admission.batch_started(replica, len(batch), min(lengths), max(lengths), loop.time())
-                try:
-                    await self._run(loop, batch)
-                finally:
-                    self._admission.batch_ended(replica, loop.time())
+            batch = self._lanes.next_batch(loop.time())
+            if not batch:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            lengths = [entry.length for entry in batch]
+            self._admission.batch_started(replica, len(batch), min(lengths), max(lengths), loop.time())
+            try:
+                await self._run(loop, batch)
+            finally:
+                self._admission.batch_ended(replica, loop.time())
+                for entry in batch:
+                    if not entry.answer.done():
+                        entry.answer.set_exception(EngineFailed("the task that feeds the engine failed"))
 
     async def _run(self, loop: asyncio.AbstractEventLoop, batch: list[_Entry[ItemT, ResultT]]) -> None:
         """Run `batch` and give every entry its answer, its batch's error or its cancellation."""

@@ -129,7 +129,8 @@ class Worker:
             "the producer cannot go on": self._pipeline is not None and not self._pipeline.can_publish,
             "stopping": self.app.should_stop,
         }
-        return [*self._health(), *(reason for reason, applies in missing.items() if applies)]
+        failed = self._pipeline.warnings() if self._pipeline else []
+        return [*self._health(), *(reason for reason, applies in missing.items() if applies), *failed]
 
     async def tell_when_not_ready(self) -> None:
         """Log why, twice a minute, for as long as no event would be decided; ends with its task."""

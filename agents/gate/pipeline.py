@@ -118,6 +118,10 @@ class Pipeline:
         """Whether the producer has met no error that it cannot get over."""
         return self._publisher.fatal is None
 
+    def warnings(self) -> list[str]:
+        """What has failed and will be restarted, one sentence each: until then queries are decided by the policy."""
+        return self._serving.warnings()
+
     @property
     def models(self) -> str:
         """The versions in service, in a few words."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluicegate.agents import background
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
@@ -241,6 +242,30 @@ async def test_an_engines_own_error_is_passed_on_as_it_is() -> None:
     async with MicroBatcher(run, length=len, cost=APART, batch_size=4, capacity=10) as batcher:
         with pytest.raises(EngineFailed, match=r"^the logits are not finite$"):
             await submitted(batcher, "word")
+
+
+async def test_a_feeder_that_fails_fails_its_batch_is_reported_and_restarted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "FIRST_PAUSE_S", 0.2)
+    async with MicroBatcher[str, str](list, length=len, cost=APART, batch_size=1, capacity=10) as batcher:
+        assert (await submitted(batcher, "before")).result == "before"
+        run = batcher._run
+
+        async def fail_once(*_: object) -> None:
+            monkeypatch.setattr(batcher, "_run", run)
+            raise RuntimeError("a fault of the feeder, with a query in its message")
+
+        monkeypatch.setattr(batcher, "_run", fail_once)
+        in_hand, behind = submitted(batcher, "in hand"), submitted(batcher, "behind")
+        with pytest.raises(EngineFailed, match="feeds the engine"):
+            await in_hand
+        await asyncio.sleep(0)
+        assert len(batcher.warnings()) == 1
+        assert (await behind).result == "behind"
+        assert batcher.warnings() == []
+    assert "the feeder 0 of the engine has failed: RuntimeError" in caplog.text
+    assert "with a query" not in caplog.text
 
 
 Arrival = tuple[int, int, str]
