@@ -227,8 +227,7 @@ def test_every_package_is_built_into_the_image() -> None:
         copied
         == let_in
         == {
-            "pyproject.toml",
-            "README.md",
+            *("pyproject.toml", "uv.lock", "README.md", "LICENSE", "NOTICE"),
             "sluicegate",
             *(link.name for link in (ROOT / "sluicegate").iterdir() if link.is_symlink()),
         }
