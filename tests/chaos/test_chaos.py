@@ -10,6 +10,8 @@ from tests.chaos.proxy import Proxies
 from tests.chaos.scenario import run
 from tests.support.kafka_cluster import ApacheKafka, available
 
+pytestmark = pytest.mark.xdist_group("chaos")  # one cluster of three brokers
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ApacheKafka]:

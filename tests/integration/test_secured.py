@@ -28,6 +28,8 @@ from tests.support.kafka_cluster import SecuredKafka, available
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, fresh_stream, run_worker, wait_for
 
+pytestmark = pytest.mark.xdist_group("secured")  # one broker with TLS and SASL
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[SecuredKafka]:

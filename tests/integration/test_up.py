@@ -8,6 +8,8 @@ from importlib.resources import files
 import orjson
 import pytest
 
+pytestmark = pytest.mark.xdist_group("up")  # one run of `sluice up`
+
 
 @pytest.fixture(scope="module")
 def shown() -> subprocess.CompletedProcess[str]:

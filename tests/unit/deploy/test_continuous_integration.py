@@ -62,9 +62,7 @@ def test_every_command_of_the_makefile_is_phony_and_has_a_line_of_help(command: 
     assert re.search(rf"^{command}:.*## \S", MAKEFILE, re.MULTILINE)
 
 
-def test_the_image_is_built_by_the_uv_that_make_setup_installs() -> None:
-    pinned = re.findall(r"uv==[\d.]+", MAKEFILE) + re.findall(
-        r"uv==[\d.]+", (ROOT / "deploy" / "Dockerfile").read_text()
-    )
-    assert len(pinned) == 2
-    assert len(set(pinned)) == 1
+def test_one_version_of_uv_installs_everywhere() -> None:
+    locked = next(package["version"] for package in LOCKED["package"] if package["name"] == "uv")
+    for text in (MAKEFILE, (ROOT / "deploy" / "Dockerfile").read_text()):
+        assert re.findall(r"uv==([\d.]+)", text) == [locked]
