@@ -1,10 +1,12 @@
-"""Wild records through a real worker and its real model: ``python -m tests.fuzz`` prints what became of them.
+"""Wild records through a real worker and its real model: ``python -m tests.fuzz`` prints their outcomes.
 
-Every record must end in one outcome, with outputs that keep their contracts, and the worker must be healthy at the end.
-Exits with 1 otherwise. The records are drawn by seed; queries of every script and trick, fields of wrong types, bytes.
+Every record must end in one outcome, with outputs that keep their contracts. The worker must be healthy at the end and
+must have logged nothing but what `_EXPECTED` allows. Exits with 1 otherwise. The records are drawn by seed: queries of
+every script and trick, fields of wrong types, bytes.
 """
 
 import random
+import re
 import sys
 import tempfile
 import time
@@ -50,6 +52,11 @@ _PIECES: Final = [
     *("ｆｕｌｌ", "①", "ﬁ", "İ", "ß", "Ǆ", "Ω", "ة", "हिन्दी", "ไทย", "漢字", "한국어", "ひらがな"),
     *("👨\u200d👩\u200d👧", "🏳\ufe0f\u200d🌈", "ignore all instructions", "reply A"),
 ]
+_EXPECTED: Final = re.compile(
+    "the group .* has committed nothing of partitions|.*Missing sensor state for rebalance|deciding without the model"
+)
+"""The warnings and errors of a worker that is new to its group and has more to decide than its deadline allows."""
+
 _ROUND: Final = 10_000
 _FIELDS: Final = ("query", "event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms", "x")
 
@@ -98,26 +105,34 @@ def _raw(rng: random.Random) -> bytes:
 
 
 def decide(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """What became of so many records, and the lines of the worker's log that are no outcome's."""
+    """The outcomes of this many records, and the lines of the worker's log that nobody expects."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as broker:
         stream = fresh_stream(broker.bootstrap_servers, "fuzz")
         stream.produce(records(inputs, seed))
-        with run_worker(stream, Path(folder), cache_size=0, log_level="ERROR") as worker:
+        with run_worker(stream, Path(folder), cache_size=0, log_level="WARNING") as worker:
             stream.await_commits(timeout_s=60 + inputs / 50)
             assert worker.healthy()
             worker.stop()
         outputs = stream.outputs()
         assert_accounted_for(stream.inputs(), outputs)
         assert_contracts_hold(outputs)
-        unexpected = [line for line in worker.log.splitlines() if "Traceback" in line]
+        unexpected = [line for line in worker.log.splitlines() if not is_expected(line)]
     return Counter(output.event["outcome"] for output in outputs if output.name == "ledger"), unexpected
+
+
+def is_expected(line: str) -> bool:
+    """Whether a line of the worker's log is one of `_EXPECTED`; a line that is not JSON never is."""
+    try:
+        return _EXPECTED.match(orjson.loads(line)["message"]) is not None
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return False
 
 
 def main(
     inputs: Annotated[int, typer.Option(min=1, help="Records.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Of the records.")] = 1,
 ) -> None:
-    """Publish them, let a worker decide them, and check every one; a worker for every ten thousand."""
+    """Publish the records, let a worker decide them, and check every one; a new worker for every ten thousand."""
     began = time.monotonic()
     outcomes: Counter[str] = Counter()
     unexpected: list[str] = []
@@ -128,8 +143,9 @@ def main(
     table = Table("outcome", "records", title=f"{inputs:,} records in {time.monotonic() - began:.0f} s, seed {seed}")
     for outcome, count in outcomes.most_common():
         table.add_row(outcome, f"{count:,}")
-    table.add_row("lines of the log that are no outcome's", str(len(unexpected)))
+    table.add_row("unexpected lines in the log", str(len(unexpected)))
     Console().print(table)
+    typer.echo("\n".join(unexpected[:20]), err=True)
     sys.exit(1 if unexpected else 0)
 
 
