@@ -1,8 +1,8 @@
-"""The words that a model knows how to spell, and what an unknown word may have been meant to be: its hint.
+"""The words that a model knows how to spell, and the hint: what an unknown word was probably meant to be.
 
-A noisy channel (Kernighan, Church and Gale, 1990): among the words within two edits, found by SymSpell (Garbe, 2012),
-the one is suggested that is commonest for how hard the slip is to make. Joined and split words are slips too. The model
-has the last word: a hint is only part of what it reads, see `models.inference.embedded_format`.
+A noisy channel (Kernighan, Church and Gale, 1990): of the words within two edits (`models.text.near_words`), the
+hint is the one that is most frequent for how hard the slip is to make. Joined and split words are slips too. The model
+decides: a hint is only part of what it reads, see `models.inference.embedded_format`.
 """
 
 import math
@@ -12,37 +12,33 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from symspellpy import SymSpell, Verbosity
-
 from sluicegate.models.text.keyboard import NEIGHBOURS
+from sluicegate.models.text.near_words import MAX_EDITS, NearWords
 from sluicegate.schemas.errors import CompiledModelError
 
 LEXICON_FILE: Final = "lexicon.txt"
 
-_EDITS: Final = 2
-_SHORT: Final = 4  # letters of a word in which one edit is all that is looked for
-_LEAST: Final = 4  # letters of a word that is looked up at all
+_SHORT: Final = 4  # letters of the longest word for which only one edit is tried
+_LEAST: Final = 4  # letters of the shortest word that is looked up
 _LONGEST: Final = 24
 _MOST_WORDS: Final = 24
 _MOST_UNKNOWN: Final = 4
-"""A query with more unknown words is in another language, or no words at all."""
+"""A query with more unknown words is in another language, or does not consist of words."""
 
 _EDIT_COST: Final = 6.0
 _EASY: Final = 2.0
 _SAME_START: Final = 2.0
-"""In nats. Chosen on corrupted product queries and CLINC150's training rows: of the words that a suggestion could
-restore, the first is the right one for 84 and 83 %, against 81 and 79 % by fewest edits, then frequency."""
+"""In nats. Chosen on corrupted product queries and on CLINC150's training rows. Where a suggestion can restore the
+word, the first one does for 84 and 83 %; ordered by fewest edits, then by frequency, it did for 81 and 79 %."""
 
 
 class Lexicon:
-    """Words with how often each is used, in parts of a thousand million. Thread-safe once made."""
+    """Words and how often each is used, in parts per thousand million. Thread-safe."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         """`counts` of lower-case words, above zero."""
         self.counts: Final = dict(counts)
-        self._index = SymSpell(max_dictionary_edit_distance=_EDITS, prefix_length=6)
-        for word, count in counts.items():
-            self._index.create_dictionary_entry(word, count)
+        self._near = NearWords(list(self.counts))
         self._candidates = lru_cache(maxsize=16_384)(self._look_up)
 
     @classmethod
@@ -61,7 +57,7 @@ class Lexicon:
     def hint(self, query: str, *, hidden: Set[str] = frozenset()) -> str | None:
         """The normalised `query` with its unknown words as they were probably meant; None if that changes nothing.
 
-        `hidden` words are taken for unknown: training hides some, so that the model meets words that no lexicon has.
+        `hidden` words count as unknown: training hides some, so that the model sees words that no lexicon has.
         """
         words = query.lower().split(" ")
         if len(words) > _MOST_WORDS:
@@ -94,10 +90,10 @@ class Lexicon:
 
     def _look_up(self, word: str) -> list[str]:
         """What `word` may have been meant to be, likeliest first: words near it, and ways to split it in two."""
-        near = self._index.lookup(word, Verbosity.ALL, max_edit_distance=1)
-        if not near and len(word) > _SHORT:  # five times as slow, and the right word is rarely farther than another
-            near = self._index.lookup(word, Verbosity.ALL, max_edit_distance=_EDITS)
-        weights = {found.term: _slip(word, found.term, found.distance) + self._weight(found.term) for found in near}
+        near = self._near.within(word, 1)
+        if not near and len(word) > _SHORT:  # slower, and the right word is rarely farther than another
+            near = self._near.within(word, MAX_EDITS)
+        weights = {meant: _slip(word, meant, edits) + self._weight(meant) for meant, edits in near}
         for cut in range(2, len(word) - 1):
             parts = (word[:cut], word[cut:])
             if all(part in self.counts for part in parts):
