@@ -48,7 +48,7 @@ from sluicegate.models.data.products import product_query
 from sluicegate.models.inference import prompts
 from sluicegate.models.inference.engine import Device, Engine
 from sluicegate.models.inference.judge import ModelResult
-from sluicegate.models.inference.labels import LABELS_VERSION, Category
+from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.prompts import prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.events import Threshold
@@ -105,9 +105,7 @@ def build(folder: Path, *, for_peers: bool) -> float:
             checkpoint,
             folder / profile,
             quantization="int8",
-            profile=profile,
-            labels_version=LABELS_VERSION,
-            prompt_version=prompts.PROMPT_VERSIONS[profile],
+            prompt_style=profile,
         )
     return (time.perf_counter() - started) / len(PROMPTS)
 

@@ -14,12 +14,12 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from sluicegate.models.compiler.compile import Meter, Progress
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery
+from sluicegate.models.progress import Meter, Progress
 from sluicegate.models.text.normalise import normalise
 
 Start = Callable[[str, int, int], Engine]

@@ -13,7 +13,7 @@ from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval_app import evaluate
 from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.learn_app import learn
-from sluicegate.agents.cli.model_app import models
+from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay_app import replay
 from sluicegate.agents.cli.schemas import schemas

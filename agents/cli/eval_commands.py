@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.manifest import read_manifest, write_manifest

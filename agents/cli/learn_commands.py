@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.cli.progress import show_progress
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.data.rows import QueryRow, read_rows
 from sluicegate.models.finetuning.reviewed import ReviewedLine, rows_of
@@ -87,7 +87,7 @@ def tune_checkpoint(
         texts = text.read_text("utf-8", errors="replace").splitlines() if text else []
     except OSError as error:
         raise ConfigurationError(f"cannot read {text}: {error.strerror or error}") from None
-    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, profile=profile)
+    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, prompt_style=profile)
     tuned = tune(checkpoint, data, out, plan, texts)
     Console().print(
         f"{tuned.lessons} lessons, {tuned.held_out} held out: loss {tuned.loss_before:.3f} → {tuned.loss_best:.3f} at "

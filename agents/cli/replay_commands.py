@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.cli.streams import exit_on_sigterm
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics

@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from sluicegate.agents.cli.model_commands import show_progress
+from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest

@@ -1,45 +1,58 @@
-"""The manifest of a compiled model: where its weights come from, and how to read what it says.
+"""The manifest of a compiled model: where it comes from, what it consists of, and how to read its probabilities.
 
-A compiled model is a folder. CTranslate2 reads ``model.bin``, ``config.json`` and ``vocabulary.json``; the tokenizer
-reads ``tokenizer.json``; ``manifest.json``, described here, makes a ledger record traceable to exact weights.
+A compiled model is a folder. CTranslate2 reads ``model.bin``, ``config.json`` and ``vocabulary.json``. The tokenizer
+reads ``tokenizer.json``. ``lexicon.txt`` is optional. ``manifest.json``, described here, holds the SHA-256 of each of
+these files, and the policy: temperature and thresholds.
+
+Everything that can change a decision is part of the model's version. Two models with the same version decide alike.
 """
 
 import hashlib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
+from sluicegate.models.artifacts.files import read_json_bytes, write_atomically
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Sha256, Threshold
 
-MANIFEST_FILE = "manifest.json"
-WEIGHTS_FILE = "model.bin"
-MANIFEST_FORMAT = 1
-LONGEST_NAME = 180
-"""With the hash of the weights it must fit into the `model_version` of every event."""
+MANIFEST_FILE: Final = "manifest.json"
+WEIGHTS_FILE: Final = "model.bin"
+_LEXICON: Final = "lexicon.txt"
+MANIFEST_FORMAT: Final = 2
 
-PromptStyleName = Literal["zero_shot", "adapted", "tuned"]
-Quantization = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}$"
+"""A model's name is part of a folder's name and of the `model_version` in each event."""
+
+PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded"]
+Quantization: TypeAlias = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
+DEFAULT_QUANTIZATION: Final[Quantization] = "int8_float32"
+
+ModelFile: TypeAlias = Literal["config.json", "lexicon.txt", "model.bin", "tokenizer.json", "vocabulary.json"]
+"""The files that decide. Others, such as a model card, may be in the folder; nothing reads them."""
+
+MODEL_FILES: Final[tuple[ModelFile, ...]] = get_args(ModelFile)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is written in ``manifest.json``.
+    """The content of ``manifest.json``.
 
-    `source` is a hub id or the name of a folder, never a path; `adapter` is ``name@sha256`` of a merged LoRA adapter;
-    `parameters` counts tied embeddings once. `temperature` divides the label logits before they become probabilities.
+    `source` is a hub id or the name of a folder, never a path. `adapter` is ``name@sha256`` of a merged LoRA adapter.
+    `files` has the SHA-256 of each file. `parameters` counts tied embeddings once. `temperature` divides the label
+    logits before they become probabilities.
     """
 
     format: int = MANIFEST_FORMAT
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-    profile: PromptStyleName
+    name: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+    prompt_style: PromptStyleName
     source: str
     revision: str | None = None
     adapter: str | None = None
     quantization: Quantization
-    weights_sha256: Sha256
+    files: dict[ModelFile, Sha256]
     parameters: Annotated[int, msgspec.Meta(gt=0)]
     labels_version: str
     prompt_version: str
@@ -48,49 +61,72 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     compiler: str
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
+    def __post_init__(self) -> None:
+        missing = {*MODEL_FILES} - {_LEXICON} - self.files.keys()
+        if missing:
+            raise ValueError(f"`files` lacks {', '.join(sorted(missing))}")
+
     @property
     def model_version(self) -> str:
-        """Name and weights in one short string, as events and ledger records carry it."""
-        return f"{self.name}@{self.weights_sha256[:12]}"
+        """The name, and a hash of everything that decides, as events and ledger records carry it."""
+        decides = {
+            "files": self.files,
+            "prompt_style": self.prompt_style,
+            "prompt_version": self.prompt_version,
+            "labels_version": self.labels_version,
+            "temperature": float(self.temperature),
+            "thresholds": {
+                category: {"allow": float(limit.allow), "block": float(limit.block)}
+                for category, limit in self.thresholds.items()
+            },
+        }
+        digest = hashlib.sha256(msgspec.json.encode(decides, order="sorted")).hexdigest()
+        return f"{self.name}@{digest[:12]}"
 
 
 class _Header(msgspec.Struct):
     format: int
 
 
+class _Thresholds(msgspec.Struct):
+    thresholds: dict[str, msgspec.Raw] = {}
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a compiled model.
 
-    Raises CompiledModelError when the folder has none, or names the field that is wrong.
+    Raises:
+        CompiledModelError: the folder has no manifest, or a field of it is wrong; names the field.
     """
     path = folder / MANIFEST_FILE
     try:
-        raw = path.read_bytes()
-    except OSError as error:
+        raw = read_json_bytes(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         raise CompiledModelError(
-            f"{folder} is not a compiled model: cannot read {MANIFEST_FILE} ({error.strerror or error}). "
+            f"{folder} is not a compiled model: cannot read {MANIFEST_FILE} ({_reason(error)}). "
             "Make one with `sluice models compile`."
         ) from error
     try:
         header = msgspec.json.decode(raw, type=_Header)
         if header.format == MANIFEST_FORMAT:
             return msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
-        raise CompiledModelError(f"{path}: {error}. Correct that field or compile the model again.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CompiledModelError(
+            f"{path}: {_name_category(error, raw)}. Correct that field or compile the model again."
+        ) from error
+    if header.format == 1:
+        raise CompiledModelError(
+            f"{path}: format 1 covers the weights only. Run `sluice models revise` on a copy of the folder: it checks "
+            "the weights and records the other files."
+        )
     raise CompiledModelError(
         f"{path}: format is {header.format}, this version reads {MANIFEST_FORMAT}. Compile the model again."
     )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest into `folder`; a reader sees the old one or the new one, never half of one."""
-    path = folder / MANIFEST_FILE
-    unfinished = path.with_suffix(".json.partial")
-    try:
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write the manifest into `folder`. A reader sees the old one or the new one, never a part of one."""
+    write_atomically(folder / MANIFEST_FILE, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
 
 
 def sha256_of(path: Path) -> str:
@@ -99,18 +135,48 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify_weights(folder: Path, manifest: Manifest) -> None:
-    """Compare the weights with the hash in the manifest; about a second per gigabyte.
+def hash_files(folder: Path) -> dict[ModelFile, str]:
+    """The SHA-256 of each file of `folder` that decides."""
+    return {name: sha256_of(folder / name) for name in MODEL_FILES if (folder / name).exists()}
 
-    Raises CompiledModelError when they differ or are not there.
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compare each file that decides with its hash in the manifest. Takes about a second per gigabyte.
+
+    Raises:
+        CompiledModelError: a file is missing, changed or was added; names it.
     """
-    path = folder / WEIGHTS_FILE
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise CompiledModelError(f"cannot read {path} ({error.strerror or error}). Compile the model again.") from error
-    if found != manifest.weights_sha256:
+    for name in MODEL_FILES:
+        path, expected = folder / name, manifest.files.get(name)
+        try:
+            found = sha256_of(path) if path.exists() or expected else None
+        except OSError as error:
+            raise CompiledModelError(
+                f"cannot read {path} ({_reason(error)}). Copy or compile the model again."
+            ) from error
+        if found == expected:
+            continue
+        if name == _LEXICON:
+            raise CompiledModelError(
+                f"{path} was changed. If you changed it on purpose, run `sluice models revise {folder}`: the model "
+                "becomes a new version. If not, copy the model again."
+            )
         raise CompiledModelError(
-            f"{path}: SHA-256 is {found[:12]}…, the manifest says {manifest.weights_sha256[:12]}…: "
-            "the weights are damaged or were exchanged. Compile the model again."
+            f"{path} is damaged, or belongs to another model: its SHA-256 is {found}, the manifest has {expected}. "
+            "Copy or compile the model again."
         )
+
+
+def _name_category(error: Exception, raw: bytes) -> str:
+    """The message of `error`, with the category where msgspec has only ``$.thresholds[...]``."""
+    if "$.thresholds[...]" in str(error):
+        for category, threshold in msgspec.json.decode(raw, type=_Thresholds).thresholds.items():
+            try:
+                msgspec.json.decode(threshold, type=Threshold)
+            except msgspec.DecodeError as wrong:
+                return f"threshold of {category!r}: {wrong}"
+    return str(error)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

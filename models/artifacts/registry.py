@@ -1,165 +1,263 @@
-"""A registry of compiled models on disk: which are there, which is in use, which is tried beside it.
+"""A registry of compiled models on disk: which are there, which one is in use, which one is tried.
 
     registry/
-      deployment.json            the order of service, exchanged whole: a reader sees the old one or the new one
-      qwen3-0.6b@3f2a9c01d4e5/   compiled models, each in the folder of its `model_version`
+      deployment.json            what is served; replaced as a whole
+      qwen3-0.6b@3f2a9c01d4e5/   one compiled model per folder, named by its version; never changed
+      .lock                      held while a command changes the registry
 
 A worker whose ``SLUICE_MODEL`` is such a folder serves the model in use and follows ``deployment.json``.
 """
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from sluicegate.models.artifacts.manifest import MANIFEST_FILE, Manifest, read_manifest, verify_weights
-from sluicegate.schemas.errors import CompiledModelError, ContractError
+from sluicegate.models.artifacts.files import copy_folder, read_json_bytes, write_atomically
+from sluicegate.models.artifacts.manifest import MANIFEST_FILE, NAME_PATTERN, Manifest
+from sluicegate.models.artifacts.servable import check_servable
+from sluicegate.schemas.errors import CompiledModelError, ConfigurationError, ContractError
 
 DEPLOYMENT_FILE: Final = "deployment.json"
 
-CandidateMode = Literal["canary", "shadow"]
+_LOCK_FILE: Final = ".lock"
+
+Version: TypeAlias = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN.removesuffix("$") + "@[0-9a-f]{12}$")]
+"""A `model_version`. The pattern keeps a path, such as ``../other``, out of the registry's folder names."""
+
+CandidateMode: TypeAlias = Literal["canary", "shadow"]
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A version tried on a share of the events, the same ones always.
+    """A version that is tried on a share of the events, always the same ones, since a time.
 
-    `canary` decides them in place of the model in use; `shadow` decides them too, for the ledger only.
+    `canary`: it decides them in place of the model in use. `shadow`: it decides them too, for the ledger only.
     """
 
-    version: str
+    version: Version
     mode: CandidateMode
     share: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    since: datetime | None = None
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is served: `versions` were put in use in this order, the last one is."""
+    """What is served: `versions` were put in use in this order. The last one is in use, since a time."""
 
-    versions: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    versions: Annotated[tuple[Version, ...], msgspec.Meta(min_length=1)]
     candidate: Candidate | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class ServedModels:
-    """The folders of what is served. Of a registry or, without one, of a single compiled model."""
+    """The folders of what is served, from a registry or, without one, from a single compiled model."""
 
     model: Path
     candidate: Path | None = None
     mode: CandidateMode | None = None
     share: float = 0.0
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of the models that must be loaded."""
+        return [self.model, self.candidate] if self.candidate else [self.model]
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of a registry. `problem` says why it cannot be served; then there may be no manifest."""
+
+    version: str
+    manifest: Manifest | None
+    problem: str | None = None
+
 
 class Registry:
-    """The registry in a folder. Every change is one exchange of ``deployment.json``."""
+    """The registry in a folder. Commands that change it run one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def models(self) -> list[Manifest]:
-        """Every model of the registry, oldest first."""
-        manifests = [read_manifest(path.parent) for path in self.folder.glob(f"*/{MANIFEST_FILE}")]
-        return sorted(manifests, key=lambda manifest: manifest.created_at)
+    def models(self) -> list[RegisteredModel]:
+        """All models of the registry, oldest first. Verifies each one."""
+        versions = {path.parent.name for path in self.folder.glob(f"*/{MANIFEST_FILE}") if path.parent.name[0] != "."}
+        if deployment := self._deployment_or_none():
+            versions |= {*deployment.versions, *([deployment.candidate.version] if deployment.candidate else [])}
+        found = []
+        for version in sorted(versions):
+            try:
+                found.append(RegisteredModel(version, self.check(version)))
+            except CompiledModelError as error:
+                found.append(RegisteredModel(version, None, str(error)))
+        oldest = datetime.min.replace(tzinfo=UTC)
+        return sorted(found, key=lambda model: model.manifest.created_at if model.manifest else oldest)
+
+    def check(self, version: str) -> Manifest:
+        """The manifest of a version, once the version is known to be servable and unchanged.
+
+        Raises:
+            CompiledModelError: it is missing, damaged or changed.
+        """
+        manifest = check_servable(self.folder / version)
+        check_folder_name(self.folder / version, manifest)
+        return manifest
 
     def deployment(self) -> Deployment:
         """What is served.
 
         Raises:
-            CompiledModelError: the folder is no registry, or its file is broken; names the field.
+            CompiledModelError: the folder is not a registry, or its file is broken; names the field.
         """
         path = self.folder / DEPLOYMENT_FILE
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Deployment)
+            return msgspec.json.decode(read_json_bytes(path), type=Deployment)
         except OSError as error:
             raise CompiledModelError(
                 f"{self.folder} is not a registry: cannot read {DEPLOYMENT_FILE} ({error.strerror or error}). "
                 "Make one with `sluice models use`."
             ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CompiledModelError(f"{path}: {error}. Correct that field.") from None
 
     def served(self) -> ServedModels:
-        """The folders of the model in use and of the candidate."""
-        deployment = self.deployment()
-        candidate = deployment.candidate
-        if candidate is None:
-            return ServedModels(self.folder / deployment.versions[-1])
-        return ServedModels(
-            self.folder / deployment.versions[-1], self.folder / candidate.version, candidate.mode, candidate.share
-        )
+        """The folders of the model in use and of the candidate.
 
-    def use(self, model: str) -> str:
-        """Put `model`, a version here or a folder to copy here, in use; ends a trial of it. Returns its version.
+        Raises:
+            CompiledModelError: as `deployment`.
+        """
+        deployment = self.deployment()
+        model, candidate = self.folder / deployment.versions[-1], deployment.candidate
+        if candidate is None:
+            return ServedModels(model)
+        return ServedModels(model, self.folder / candidate.version, candidate.mode, candidate.share)
+
+    def add(self, model: str) -> str:
+        """Copy `model`, the folder of a compiled model, into the registry, and return its version.
+
+        `model` may also be a version that is in the registry: then it is only checked.
 
         Raises:
             ContractError: it is neither.
-            CompiledModelError: it is damaged.
+            CompiledModelError: it, or the registry's copy of it, is damaged.
         """
-        version = self._admit(model)
-        before = self._deployment_or_none()
-        versions = before.versions if before else ()
-        candidate = before.candidate if before and before.candidate and before.candidate.version != version else None
-        self._write(Deployment((*(each for each in versions if each != version), version), candidate))
+        source = self._find(model)
+        with self._changing():
+            return self._admit(source)
+
+    def use(self, model: str) -> str:
+        """Put `model`, as for `add`, in use. Ends a trial of it. Returns its version.
+
+        Raises:
+            ContractError, CompiledModelError: as for `add`.
+        """
+        source = self._find(model)
+        with self._changing():
+            version = self._admit(source)
+            before = self._deployment_or_none()
+            if before and before.versions[-1] == version:
+                versions, since = before.versions, before.since
+            else:
+                versions = (*(each for each in (before.versions if before else ()) if each != version), version)
+                since = _now()
+            candidate = before.candidate if before else None
+            if candidate and candidate.version == version:
+                candidate = None
+            self._write(Deployment(versions, candidate, since))
         return version
 
     def try_out(self, model: str, mode: CandidateMode, share: float) -> str:
-        """Try `model`, a version here or a folder to copy here, on a share of the events. Returns its version.
+        """Try `model`, as for `add`, on a share of the events. Returns its version.
 
         Raises:
-            ContractError: it is neither, or it is the one in use.
-            CompiledModelError: it is damaged, or nothing is in use yet.
+            ContractError: as for `add`, or it is the model in use.
+            CompiledModelError: as for `add`, or nothing is in use yet.
         """
-        versions = self.deployment().versions
-        version = self._admit(model)
-        if version == versions[-1]:
-            raise ContractError(f"{version} is in use: try another version beside it")
-        self._write(Deployment(versions, Candidate(version, mode, share)))
+        self.deployment()
+        source = self._find(model)
+        with self._changing():
+            before = self.deployment()
+            version = self._admit(source)
+            if version == before.versions[-1]:
+                raise ContractError(f"{version} is the model in use: try another version")
+            self._write(Deployment(before.versions, Candidate(version, mode, share, _now()), before.since))
         return version
 
     def roll_back(self) -> str:
-        """End the trial, or without one put the version in use before back. Returns the version in use.
+        """End the trial. Without a trial, put the version that was in use before back in use. Returns the one in use.
 
         Raises:
             ContractError: there is nothing to go back to.
-            CompiledModelError: the folder is no registry, or the version before is gone or damaged.
+            CompiledModelError: the folder is not a registry, or the earlier version is missing or damaged.
         """
-        deployment = self.deployment()
-        if deployment.candidate:
-            self._write(Deployment(deployment.versions))
-            return deployment.versions[-1]
-        if len(deployment.versions) < 2:
-            raise ContractError(f"{deployment.versions[-1]} is the only version ever in use: nothing to roll back to")
-        version = self._admit(deployment.versions[-2])
-        self._write(Deployment(deployment.versions[:-1]))
-        return version
+        self.deployment()
+        with self._changing():
+            before = self.deployment()
+            if before.candidate:
+                self._write(Deployment(before.versions, None, before.since))
+                return before.versions[-1]
+            if len(before.versions) < 2:
+                raise ContractError(f"{before.versions[-1]} is the only version that was ever in use")
+            self.check(before.versions[-2])
+            self._write(Deployment(before.versions[:-1], None, _now()))
+            return before.versions[-2]
 
-    def _admit(self, model: str) -> str:
+    def _find(self, model: str) -> Path:
+        """The folder of `model`, checked: of a version of this registry, else a folder elsewhere."""
         here = self.folder / model
-        source = here if (here / MANIFEST_FILE).is_file() else Path(model)
-        if not (source / MANIFEST_FILE).is_file():
+        if here.parent == self.folder and here.is_dir():
+            self.check(model)
+            return here
+        if not (Path(model) / MANIFEST_FILE).is_file():
             raise ContractError(
-                f"{model} is neither a version of {self.folder} nor the folder of a compiled model. "
+                f"{model} is neither a version in {self.folder} nor the folder of a compiled model. "
                 "List the versions with `sluice models list`."
             )
-        manifest = read_manifest(source)
-        verify_weights(source, manifest)
-        version = manifest.model_version
-        if not (self.folder / version / MANIFEST_FILE).is_file():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = self.folder / f".{version}.partial"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(source, unfinished)
-            unfinished.replace(self.folder / version)
+        check_servable(Path(model))
+        return Path(model)
+
+    def _admit(self, source: Path) -> str:
+        """Copy the model in `source` here, unless it is here. Either way, check what is here."""
+        version = check_servable(source).model_version
+        folder = self.folder / version
+        if not folder.exists():
+            try:
+                copy_folder(source, folder)
+                self.check(version)
+            except CompiledModelError:
+                shutil.rmtree(folder, ignore_errors=True)  # the source changed while it was copied
+                raise
+            except OSError as error:
+                raise ConfigurationError(f"cannot copy {source} to {folder}: {error.strerror or error}") from None
+        else:
+            self.check(version)
         return version
 
     def _deployment_or_none(self) -> Deployment | None:
         return self.deployment() if (self.folder / DEPLOYMENT_FILE).exists() else None
 
     def _write(self, deployment: Deployment) -> None:
-        path = self.folder / DEPLOYMENT_FILE
-        unfinished = path.with_suffix(".json.partial")
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(deployment), indent=2) + b"\n")
-        unfinished.replace(path)
+        content = msgspec.json.format(msgspec.json.encode(deployment), indent=2) + b"\n"
+        write_atomically(self.folder / DEPLOYMENT_FILE, content)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the registry's lock: a second command waits, here or on another machine that shares the folder."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / _LOCK_FILE).open("ab")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write in {self.folder}: {error.strerror or error}") from None
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for leftover in self.folder.glob(".*.partial"):  # of a command that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield
 
 
 def is_registry(folder: Path) -> bool:
@@ -174,3 +272,20 @@ def served_from(folder: Path) -> ServedModels:
         CompiledModelError: the registry's file is broken.
     """
     return Registry(folder).served() if is_registry(folder) else ServedModels(folder)
+
+
+def check_folder_name(folder: Path, manifest: Manifest) -> None:
+    """Check that a folder of a registry still holds the version that it is named after.
+
+    Raises:
+        CompiledModelError: its manifest was changed.
+    """
+    if manifest.model_version != folder.name:
+        raise CompiledModelError(
+            f"{folder / MANIFEST_FILE} was changed: the model is now {manifest.model_version}. A version in a registry "
+            "never changes. Undo the change; then copy the folder, change the copy, and use the copy."
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,7 +1,7 @@
 """Merging a PEFT LoRA adapter into a checkpoint's weights, as they are read.
 
 W' = W + (alpha / r) · B · A, or alpha / sqrt(r) with rank-stabilised LoRA (https://arxiv.org/abs/2106.09685,
-https://arxiv.org/abs/2312.03732). The sum is made in float32 and rounded once, by the quantization that follows.
+https://arxiv.org/abs/2312.03732). The sum is computed in float32 and rounded once, by the quantization that follows.
 """
 
 import math
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
-from sluicegate.models.compiler.checkpoint import FloatType, Tensor, Weight, read_json, read_safetensors
+from sluicegate.models.compiler.checkpoint import read_json
+from sluicegate.models.compiler.safetensors import FloatType, Tensor, Weight, read_safetensors
 from sluicegate.schemas.errors import CheckpointError
 
 WEIGHTS_FILE = "adapter_model.safetensors"
-LEARNT_FILE = "sluicegate.json"
-_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+LEARNT_PROMPT_FILE = "sluicegate.json"
+TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _FACTOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight")
 # Other initialisations (PiSSA, OLoRA, CorDA, LoftQ) change the base weights too: the adapter alone cannot be merged.
 _PLAIN_INITIALISATIONS = (True, False, "gaussian", "orthogonal")
@@ -49,20 +50,21 @@ class _AdapterConfig(msgspec.Struct):
     init_lora_weights: bool | str | None = True
 
 
-class Learnt(msgspec.Struct, frozen=True):
-    """Whose prompts an adapter of ours was taught, as written beside it."""
+class LearntPrompt(msgspec.Struct, frozen=True):
+    """The prompt that an adapter of ours learnt, from the file next to it."""
 
-    profile: PromptStyleName
+    prompt_style: PromptStyleName = msgspec.field(name="profile")  # the name in files of earlier versions
     prompt_version: str
 
 
-def read_learnt(folder: Path) -> Learnt | None:
-    """What the adapter in `folder` was taught; None where it does not say, as one that was not learnt here.
+def read_learnt_prompt(folder: Path) -> LearntPrompt | None:
+    """The prompt that the adapter in `folder` learnt. None if it does not say: then it was trained elsewhere.
 
-    Raises CheckpointError when the file cannot be read.
+    Raises:
+        CheckpointError: the file cannot be read.
     """
-    path = folder / LEARNT_FILE
-    return read_json(path, Learnt) if path.exists() else None
+    path = folder / LEARNT_PROMPT_FILE
+    return read_json(path, LearntPrompt) if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,19 @@ class MergedTensor:
 
 
 def merge_adapter(folder: Path, tensors: Mapping[str, Tensor]) -> dict[str, Weight]:
-    """Every tensor of the checkpoint, the adapted ones merged. Reads the adapter now, the checkpoint later.
+    """All tensors of the checkpoint, with the adapter merged. Reads the adapter now and the checkpoint later.
 
-    Raises CheckpointError when the adapter is partial, of another kind, or made for another model.
+    Raises:
+        CheckpointError: the adapter is incomplete, of another kind, or made for another model.
     """
     config = _read_config(folder / "adapter_config.json")
     path = folder / WEIGHTS_FILE
     factors: dict[str, dict[str, Tensor]] = {}
     for key, tensor in read_safetensors(path).items():
         match = _FACTOR.fullmatch(key)
-        if match is None or not match["module"].endswith(_TARGETS):
+        if match is None or not match["module"].endswith(TARGETS):
             raise CheckpointError(
-                f"{path}: {key} cannot be merged: train LoRA on {', '.join(_TARGETS)} only, saving no other module."
+                f"{path}: {key} cannot be merged: train LoRA on {', '.join(TARGETS)} only, saving no other module."
             )
         factors.setdefault(match["module"], {})[match["factor"]] = tensor
     if not factors:

@@ -1,47 +1,69 @@
-"""Fetching a stock checkpoint from the Hugging Face hub and compiling it."""
+"""Fetching a stock Qwen3 checkpoint from the Hugging Face hub and compiling it."""
 
+import re
 from pathlib import Path
+from typing import Final
 
 import httpx  # the hub library's own client: its errors escape from there
 from huggingface_hub import errors, snapshot_download
 
-from sluicegate.models.artifacts.manifest import Manifest, Quantization
-from sluicegate.models.compiler.compile import Progress, check_destination, compile_checkpoint
-from sluicegate.schemas.errors import CheckpointError
+from sluicegate.models.artifacts.manifest import DEFAULT_QUANTIZATION, Manifest, Quantization
+from sluicegate.models.compiler.compile import check_destination, compile_checkpoint
+from sluicegate.models.progress import Progress
+from sluicegate.schemas.errors import CheckpointError, ConfigurationError
 
-DEFAULT_REPO = "Qwen/Qwen3-0.6B"
-_FILES = (
+_SIZES: Final = ("0.6B", "1.7B", "4B", "8B", "14B", "32B")
+
+SHORT_NAMES: Final = {f"qwen3-{size.lower()}": f"Qwen/Qwen3-{size}" for size in _SIZES}
+"""The dense Qwen3 models. Others (mixtures of experts, models for vision or speech) are built differently."""
+
+_HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILES: Final = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
     *("*.safetensors", "model.safetensors.index.json"),
 )
 
 
+def hub_id_of(model: str) -> str:
+    """The hub id that `model` stands for: itself, or that of a short name such as ``qwen3-0.6b``.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if model.lower() in SHORT_NAMES:
+        return SHORT_NAMES[model.lower()]
+    if _HUB_ID.fullmatch(model):
+        return model
+    raise ConfigurationError(
+        f"{model!r} is not a model: give a hub id such as Qwen/Qwen3-0.6B, or one of {', '.join(SHORT_NAMES)}"
+    )
+
+
 def pull(
+    hub_id: str,
     destination: Path,
     *,
-    labels_version: str,
-    prompt_version: str,
-    repo_id: str = DEFAULT_REPO,
     revision: str = "main",
-    quantization: Quantization = "int8",
+    quantization: Quantization = DEFAULT_QUANTIZATION,
     cache: Path | None = None,
     endpoint: str | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Download a Qwen3 checkpoint, with the hub's own progress bars, and compile it for the zero_shot profile.
+    """Download a Qwen3 checkpoint, with the hub's own progress bars, and compile it for the prompt style `zero_shot`.
 
-    The download goes to `cache` (the hub's usual cache by default) and is not fetched again while the hub has nothing
-    new; without a network a complete earlier download is used. The manifest's revision is the commit that `revision`
-    stood for. `endpoint` is the hub's address; by default the library's, HF_ENDPOINT or https://huggingface.co.
+    The download goes to `cache` (by default the hub's usual cache) and is fetched again only if the hub has a newer
+    one. Without a network, a complete earlier download is used. The manifest's revision is the commit that `revision`
+    stood for. `endpoint` is the hub's address; the default is the library's: HF_ENDPOINT or https://huggingface.co.
 
-    Raises CheckpointError when the hub, the network, the disk or the checkpoint is to blame, CompiledModelError as
-    `compile_checkpoint` does.
+    Raises:
+        CheckpointError: the hub, the network, the disk or the checkpoint is at fault.
+        CompiledModelError: as for `compile_checkpoint`.
     """
     check_destination(destination)  # before a gigabyte is fetched
-    where = f"{repo_id} at revision {revision!r}"
+    where = f"{hub_id} at revision {revision!r}"
     try:
         snapshot = snapshot_download(
-            repo_id, revision=revision, allow_patterns=list(_FILES), cache_dir=cache, endpoint=endpoint
+            hub_id, revision=revision, allow_patterns=list(_FILES), cache_dir=cache, endpoint=endpoint
         )
     # The narrowest first: most of the hub's errors are also HTTP errors and OSErrors.
     except errors.GatedRepoError as error:
@@ -59,7 +81,7 @@ def pull(
         ) from error
     except (errors.HfHubHTTPError, httpx.HTTPError) as error:
         raise CheckpointError(
-            f"{where}: the download broke off ({_first_line(error)}). Run it again: it continues where it stopped."
+            f"{where}: the download was interrupted ({_first_line(error)}). Run it again to continue it."
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(
@@ -70,16 +92,14 @@ def pull(
         folder,
         destination,
         quantization=quantization,
-        profile="zero_shot",
-        labels_version=labels_version,
-        prompt_version=prompt_version,
-        name=repo_id.rsplit("/", 1)[-1],
-        origin=repo_id,
+        prompt_style="zero_shot",
+        name=hub_id.rsplit("/", 1)[-1],
+        origin=hub_id,
         revision=folder.name,  # the cache names a snapshot after its commit
         progress=progress,
     )
 
 
 def _first_line(error: Exception) -> str:
-    """The hub's messages go on for several lines."""
+    """The hub's messages have several lines."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

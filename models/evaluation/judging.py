@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from sluicegate.models.compiler.compile import Progress
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
+from sluicegate.models.progress import Progress
 from sluicegate.models.text.normalise import normalise
 
 _BATCH: Final = 64

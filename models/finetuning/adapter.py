@@ -18,13 +18,12 @@ import transformers
 from tqdm import tqdm
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
-from sluicegate.models.compiler.lora_merge import LEARNT_FILE, Learnt
+from sluicegate.models.compiler.lora_merge import LEARNT_PROMPT_FILE, TARGETS, LearntPrompt
 from sluicegate.models.finetuning.rows import Lesson, Row, is_held_out, lessons_of, read_folder, text_lessons
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import CheckpointError, ContractError
 
-_TARGETS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _IGNORED: Final = -100
 _MOST_HELD_OUT: Final = 2000
 
@@ -44,11 +43,11 @@ class AdapterPlan:
     patience: int = 3
     max_query_tokens: int = 96
     seed: int = 20
-    profile: PromptStyleName = "adapted"
+    prompt_style: PromptStyleName = "adapted"
 
 
 @dataclass(frozen=True)
-class CapacityReport:
+class AdapterResult:
     """What came of it: mean losses per token of the answers held out, before and at the best step."""
 
     lessons: int
@@ -58,7 +57,7 @@ class CapacityReport:
     best_step: int
 
 
-def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> CapacityReport:
+def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> AdapterResult:
     """Learn from the rows of `data`, and from raw `texts` of the domain, and write the best adapter to `out`.
 
     Raises:
@@ -70,7 +69,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
         parts[is_held_out(row)].append(row)
     tokenizer = QueryTokenizer(checkpoint)
     learnt, held_out = (
-        lessons_of(parts[held], plan.profile, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
+        lessons_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
         for held in (False, True)
     )
     if not learnt or not held_out:
@@ -82,7 +81,7 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
     torch.manual_seed(plan.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = _with_adapter(checkpoint, plan).to(device)
-    prompts = msgspec.json.encode(Learnt(plan.profile, PROMPT_VERSIONS[plan.profile]))
+    prompts = msgspec.json.encode(LearntPrompt(plan.prompt_style, PROMPT_VERSIONS[plan.prompt_style]))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0)
     steps = plan.epochs * math.ceil(len(learnt) / plan.batch_size)
@@ -104,14 +103,14 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
                 if loss < best:
                     best, best_step, since_best = loss, step, 0
                     model.save_pretrained(out)
-                    (out / LEARNT_FILE).write_bytes(prompts)
+                    (out / LEARNT_PROMPT_FILE).write_bytes(prompts)
                 else:
                     since_best += 1
                     if since_best == plan.patience:
                         break
     if not best_step:
         raise ContractError(f"nothing was learnt from {data}: no step did better than the checkpoint itself")
-    return CapacityReport(len(learnt), len(held_out), before, best, best_step)
+    return AdapterResult(len(learnt), len(held_out), before, best, best_step)
 
 
 def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:
@@ -125,7 +124,7 @@ def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:
         r=plan.rank,
         lora_alpha=plan.alpha,
         lora_dropout=plan.dropout,
-        target_modules=list(_TARGETS),
+        target_modules=list(TARGETS),
     )
     return peft.get_peft_model(base, config)
 

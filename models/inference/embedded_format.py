@@ -1,4 +1,4 @@
-"""The language of the `tuned` prompt style: control tokens that only training and the prompt builder write.
+"""The language of the `embedded` prompt style: control tokens that only training and the prompt builder write.
 
     query <|gate|>                                                   the prompt
     query <|hint|> query as probably meant <|gate|>                  the prompt where `models.text.lexicon` has a hint
@@ -31,4 +31,4 @@ LABEL_TOKENS: Final = tuple(f"<|{label}|>" for label in LABELS)
 INTENT_TOKENS: Final = tuple(f"<|intent:{intent}|>" for intent in Intent)
 
 CONTROL_TOKENS: Final = (END, GATE, HINT, KEEP, REWRITE, SYNONYM, *FACETS.values(), *LABEL_TOKENS, *INTENT_TOKENS)
-"""Every control token, in the order of their ids in a tuned model's vocabulary (0 is `END`)."""
+"""Every control token, in the order of their ids in an embedded model's vocabulary (0 is `END`)."""

@@ -16,13 +16,13 @@ from typing import Any, Final, Literal
 
 import ctranslate2
 
-from sluicegate.models.artifacts.manifest import read_manifest, verify_weights
+from sluicegate.models.artifacts.servable import check_servable
 from sluicegate.models.inference.batch_cost import INSTRUCTED_COST, LARGE_COST, SMALL_COST, BatchCost
 from sluicegate.models.inference.generation import Generation, label_probabilities, probability_of
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
-from sluicegate.models.inference.labels import ALLOW, LABELS, LABELS_VERSION, Category, Intent
+from sluicegate.models.inference.labels import ALLOW, LABELS, Category, Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
-from sluicegate.models.inference.prompts import PROMPT_VERSIONS, UNSURE, Answer, Frame, prompt_style_for
+from sluicegate.models.inference.prompts import UNSURE, Answer, Frame, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 from sluicegate.models.text.rewrite_guard import check_expansions, check_rewrite, semantic_query
@@ -63,18 +63,10 @@ class Engine:
         Raises:
             CompiledModelError: the folder is incomplete, damaged, or made for other labels or prompts.
         """
-        self.manifest = read_manifest(folder)
-        verify_weights(folder, self.manifest)
-        style = self.manifest.profile
-        if self.manifest.labels_version != LABELS_VERSION or self.manifest.prompt_version != PROMPT_VERSIONS[style]:
-            raise CompiledModelError(
-                f"{folder} was compiled for labels {self.manifest.labels_version} and prompt "
-                f"{self.manifest.prompt_version}; this version has {LABELS_VERSION} and {PROMPT_VERSIONS[style]}. "
-                "Compile the model again."
-            )
+        self.manifest = check_servable(folder)
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {})
         self._tokenizer = QueryTokenizer(folder)
-        self._style = prompt_style_for(style, self._tokenizer)
+        self._style = prompt_style_for(self.manifest.prompt_style, self._tokenizer)
         self._allow = self._style.label_ids[LABELS.index(ALLOW)]
         self._fused = bool(self._style.stops)
         lexicon = folder / LEXICON_FILE

@@ -1,7 +1,7 @@
 """The taxonomy: what a query can be judged to be, and what it can want.
 
 `LABELS_VERSION` goes into every compiled model's manifest. Adding, removing or renaming a label is a new version,
-and a `tuned` model of another version is refused at start: its tokens would mean something else.
+and an `embedded` model of another version is refused at start: its tokens would mean something else.
 """
 
 from enum import StrEnum

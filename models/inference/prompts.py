@@ -3,7 +3,7 @@
     style       model                    asked                                     says
     zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
     adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
-    tuned       our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
+    embedded    our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
 
 In a style that answers in one generation, the generation ends after the verdict if that is not `allow`.
 
@@ -33,7 +33,7 @@ from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 
 PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
-    "tuned": "tuned-3",
+    "embedded": "tuned-3",
     "adapted": "adapted-1",
     "zero_shot": "zero-shot-2",
 }
@@ -107,7 +107,7 @@ def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> Prompt
     Raises:
         CompiledModelError: the vocabulary lacks a token that the style needs.
     """
-    return {"tuned": _tuned, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
+    return {"embedded": _embedded, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
 
 
 FILLER_WIDTH: Final = 4
@@ -119,7 +119,7 @@ def _unreadable(intent: Intent) -> Answer:
     return Answer(intent, None, codes=(UNREADABLE,))
 
 
-def _tuned(tokenizer: QueryTokenizer) -> PromptStyle:
+def _embedded(tokenizer: QueryTokenizer) -> PromptStyle:
     intents = dict(zip(map(tokenizer.id_of, INTENT_TOKENS), Intent, strict=True))
     end, keep, take, rewrite, synonym = map(tokenizer.id_of, (END, KEEP, HINT, REWRITE, SYNONYM))
     facets = {tokenizer.id_of(token): kind for kind, token in FACETS.items()}
@@ -160,7 +160,7 @@ def _tuned(tokenizer: QueryTokenizer) -> PromptStyle:
         return ids[1 : next(ends, len(ids))]
 
     return PromptStyle(
-        version=PROMPT_VERSIONS["tuned"],
+        version=PROMPT_VERSIONS["embedded"],
         gate=Frame((), (GATE,)),
         rewrite=Frame((), (GATE, f"<|{ALLOW}|>")),
         label_ids=tuple(map(tokenizer.id_of, LABEL_TOKENS)),

@@ -43,12 +43,23 @@ class Lexicon:
 
     @classmethod
     def load(cls, path: Path) -> "Lexicon":
-        """Read `path`, a word and its count per line; raises CompiledModelError."""
+        """Read `path`, a word and its count per line.
+
+        Raises:
+            CompiledModelError: the file cannot be read, or a line is wrong; names the line.
+        """
+        counts: dict[str, int] = {}
         try:
-            rows = (line.split(" ") for line in path.read_text("utf-8").splitlines())
-            return cls({word: int(count) for word, count in rows})
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                word, space, count = line.partition(" ")
+                if not (word and space and count.isascii() and count.isdecimal() and int(count) > 0):
+                    raise CompiledModelError(
+                        f"{path}, line {number}: {line[:60]!r} must be a word in lower case and a count, as `shoes 9`."
+                    )
+                counts[word] = int(count)
         except (OSError, ValueError) as error:
-            raise CompiledModelError(f"cannot read {path}: {error}. Compile the model again.") from None
+            raise CompiledModelError(f"cannot read {path}: {error}. Copy or compile the model again.") from None
+        return cls(counts)
 
     def save(self, path: Path) -> None:
         """Write it for `load`."""

@@ -286,7 +286,7 @@ def test_tail_says_that_the_broker_has_gone() -> None:
 
 def test_models_info_shows_the_manifest() -> None:
     shown = sluice("models", "info").stdout.decode()
-    assert all(field in shown for field in ("quantization", "int8", "weights_sha256", "prompt_version"))
+    assert all(field in shown for field in ("quantization", "int8", "SHA-256 of model.bin", "prompt_version"))
 
 
 def test_schemas_export_writes_what_is_committed(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_config_show_names_every_setting_in_full() -> None:
 
 
 def test_calibrate_writes_settings_that_the_worker_reads(tmp_path: Path) -> None:
-    model, profile = compiled_tiny(tmp_path / "model", "tuned"), tmp_path / "profile.json"
+    model, profile = compiled_tiny(tmp_path / "model", "embedded"), tmp_path / "profile.json"
     told = sluice("calibrate", "--model", model, "--out", profile, "--price", "0.5")
     assert told.returncode == 0
     assert "events a second per core" in told.stdout.decode()

@@ -18,7 +18,7 @@ def query(text: str, event_id: str | None = None) -> Record:
 def test_a_producers_retries_yield_one_set_of_outputs_and_are_acknowledged(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
-    model = compiled_tiny(tmp_path / "tiny", "tuned")
+    model = compiled_tiny(tmp_path / "tiny", "embedded")
     stream = make_stream(broker, topics)
     once = [query(f"red shoes size {number}", f"event-{number}") for number in range(50)]
     with run_worker(stream, tmp_path, model=model, dedup_window=1000) as worker:

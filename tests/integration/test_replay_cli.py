@@ -51,7 +51,7 @@ def stream(broker: Broker, topics: TopicMaker) -> Stream:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "embedded")
 
 
 def replay(stream: Stream, *arguments: str) -> str:
@@ -139,7 +139,7 @@ def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stre
         finished = sluice("models", command, *arguments, "--registry", tmp_path / "registry")
         assert finished.returncode == 0, finished.stderr
 
-    good, bad = compiled_tiny(tmp_path / "good", "tuned"), compiled_script(tmp_path / "bad", {})
+    good, bad = compiled_tiny(tmp_path / "good", "embedded"), compiled_script(tmp_path / "bad", {})
     edit_manifest(good, name="good")
     edit_manifest(bad, name="bad")
     models("use", good)

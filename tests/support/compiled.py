@@ -15,8 +15,6 @@ from tokenizers import Tokenizer
 
 from sluicegate.models.artifacts.manifest import PromptStyleName, read_manifest, write_manifest
 from sluicegate.models.compiler.compile import compile_checkpoint
-from sluicegate.models.inference.labels import LABELS_VERSION
-from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.models.pretraining.vocabulary import train_tokenizer
 from tests.support.checkpoints import TINY, Shape, write_checkpoint
 
@@ -24,7 +22,7 @@ _CERTAIN = 20.0
 """The logit of the token that a scripted model is told to write; every other token's is 0."""
 
 
-def tuned_tokenizer() -> Tokenizer:
+def embedded_tokenizer() -> Tokenizer:
     """A tokenizer of the tuned profile whose text tokens are single bytes."""
     return train_tokenizer([])
 
@@ -39,7 +37,7 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
 
     Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows what.
     """
-    tokenizer = tuned_tokenizer()
+    tokenizer = embedded_tokenizer()
     size = TINY.vocab_size
     shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
     projection = np.zeros((size, size), np.float32)
@@ -55,7 +53,7 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
         "model.layers.0.mlp.down_proj.weight": np.zeros((size, shape.intermediate_size), "f4"),
         "lm_head.weight": projection,
     }
-    return _compiled(folder, "tuned", shape, given, tied=False)
+    return _compiled(folder, "embedded", shape, given, tied=False)
 
 
 def edit_manifest(folder: Path, **changes: object) -> None:
@@ -71,23 +69,21 @@ def _compiled(
         shape,
         dtype="float32",
         tied=tied,
-        tokenizer=tuned_tokenizer() if profile == "tuned" else None,
+        tokenizer=embedded_tokenizer() if profile == "embedded" else None,
         given=given,
     )
     compile_checkpoint(
         checkpoint,
         folder,
         quantization="float32",
-        profile=profile,
-        labels_version=LABELS_VERSION,
-        prompt_version=PROMPT_VERSIONS[profile],
+        prompt_style=profile,
     )
     return folder
 
 
 def compiled_twins(folder: Path) -> tuple[Path, Path]:
     """Two models in `folder` of the same weights, the second by the name of "second"."""
-    first, second = compiled_tiny(folder / "first", "tuned"), folder / "second"
+    first, second = compiled_tiny(folder / "first", "embedded"), folder / "second"
     shutil.copytree(first, second)
     edit_manifest(second, name="second")
     return first, second

@@ -14,7 +14,7 @@ from tests.support.compiled import compiled_tiny
 COST = BatchCost(call=1, token=0.1, step=1, member=0.1, answer=10)
 
 
-@pytest.mark.parametrize("profile", ["tuned", "adapted", "zero_shot"])
+@pytest.mark.parametrize("profile", ["embedded", "adapted", "zero_shot"])
 def test_a_model_is_measured_and_its_batches_cost_what_they_should(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: PromptStyleName
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.compiled import compiled_tiny, edit_manifest
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     """A model whose every probability is infinite, and which loads all the same."""
-    folder = compiled_tiny(tmp_path / "model", "tuned")
+    folder = compiled_tiny(tmp_path / "model", "embedded")
     edit_manifest(folder, temperature=1e-42)
     return folder
 
@@ -41,7 +41,7 @@ async def test_a_failing_model_is_logged_once_for_many_events(broken: Path, capl
 
 
 async def test_equal_queries_get_equal_decisions_that_say_where_they_came_from(tmp_path: Path) -> None:
-    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"))
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "embedded"))
     async with Decider[None].running(load_engine(settings), settings) as decider:
         texts = ("red shoes", "  red\u200b shoes ")  # equal once they are normalised
         first, joined = await asyncio.gather(*(decider.decide(text, None) for text in texts))
@@ -64,7 +64,7 @@ class StuckJudge(Engine):
 
 
 async def test_only_the_workers_own_deadline_opens_the_gate(tmp_path: Path) -> None:
-    folder = compiled_tiny(tmp_path / "model", "tuned")
+    folder = compiled_tiny(tmp_path / "model", "embedded")
     settings = load_settings(model=folder, deadline_ms=200, shed_after_ms=1_000, fail="open")
     judge = StuckJudge(folder)
     async with Decider[None].running(judge, settings) as decider:
@@ -91,7 +91,7 @@ async def test_a_failing_model_opens_the_gate_whatever_the_deadline(broken: Path
 
 
 async def test_the_codes_of_a_cut_query_stay_with_it(tmp_path: Path) -> None:
-    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), max_query_tokens=8)
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "embedded"), max_query_tokens=8)
     async with Decider[None].running(load_engine(settings), settings) as decider:
         cut, joined = await asyncio.gather(*(decider.decide(text, None) for text in ("bookshops", "bookshopping")))
         whole = await decider.decide(cut.text, None)
@@ -103,7 +103,7 @@ async def test_the_codes_of_a_cut_query_stay_with_it(tmp_path: Path) -> None:
 
 
 async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path: Path) -> None:
-    settings = load_settings(model=compiled_tiny(tmp_path / "model", "tuned"), shed_after_ms=500)
+    settings = load_settings(model=compiled_tiny(tmp_path / "model", "embedded"), shed_after_ms=500)
     async with Decider[None].running(load_engine(settings), settings) as decider:
         fresh = await decider.decide("red shoes", None, age_s=0.1)
         stale = await decider.decide("blue shoes", None, age_s=0.6)

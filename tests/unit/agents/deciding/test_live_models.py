@@ -1,7 +1,6 @@
 """Exchanging models while queries are being decided, and trying one on a share of the events."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from sluicegate.agents.deciding.decider import Decision
 from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry
+from sluicegate.models.artifacts.registry import Registry
+from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.artifacts.sampling import falls_within
-from tests.support.compiled import edit_manifest
 
 
 @pytest.fixture
@@ -77,12 +76,16 @@ async def test_a_model_that_cannot_be_loaded_changes_nothing_and_is_logged(
         assert not (await live_models.choose("x").decide("still here", None)).degraded
 
 
-async def test_changed_thresholds_are_taken_over(registry: Registry) -> None:
+async def test_a_change_of_policy_alone_is_a_version_that_workers_load(
+    registry: Registry, first: Path, tmp_path: Path
+) -> None:
     settings = load_settings(model=registry.folder)
     async with LiveModels[None].running(load_models(settings), settings) as live_models:
-        edit_manifest(registry.served().model, temperature=2.5)
-        os.utime(registry.folder / DEPLOYMENT_FILE, (1, 1))
-        await until(lambda: live_models.in_use.engine.manifest.temperature == 2.5)
+        before = version_of(live_models)
+        copy_with_policy(first, tmp_path / "stricter", 2.5, {})
+        after = await asyncio.to_thread(registry.use, str(tmp_path / "stricter"))
+        await until(lambda: version_of(live_models) == after != before)
+        assert live_models.in_use.engine.manifest.temperature == 2.5
 
 
 async def test_a_canary_decides_its_share_and_a_shadow_none(registry: Registry, second: Path) -> None:

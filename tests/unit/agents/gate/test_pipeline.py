@@ -43,7 +43,7 @@ class Broker:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "tuned")
+    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "embedded")
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sluicegate.models.artifacts.manifest import Manifest, Quantization, read_manifest, verify_weights
+from sluicegate.models.artifacts.manifest import Manifest, Quantization, read_manifest, verify_files
 from sluicegate.models.compiler.compile import compile_checkpoint, verify_compiled
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
 from tests.support.checkpoints import TINY, write_checkpoint
@@ -38,9 +38,7 @@ def compile_to(
         source,
         destination,
         quantization=quantization,
-        profile="zero_shot",
-        labels_version="1",
-        prompt_version="1",
+        prompt_style="zero_shot",
         **more,  # type: ignore[arg-type]  # each test names the options it is about
     )
 
@@ -57,7 +55,7 @@ def test_the_weights_are_byte_for_byte_those_of_the_official_converter(
     tmp_path: Path, quantization: Quantization
 ) -> None:
     manifest = compile_to(tmp_path / "model", quantization=quantization)
-    assert manifest.weights_sha256 == REFERENCE["official_sha256"][quantization]
+    assert manifest.files["model.bin"] == REFERENCE["official_sha256"][quantization]
 
 
 def test_configuration_and_vocabulary_are_those_of_the_official_converter(tmp_path: Path) -> None:
@@ -100,7 +98,7 @@ def test_a_compiled_folder_holds_what_serving_needs_and_a_manifest_that_holds(tm
     }
     assert (folder / "tokenizer.json").read_bytes() == (FIXTURE / "checkpoint" / "tokenizer.json").read_bytes()
     assert read_manifest(folder) == manifest
-    verify_weights(folder, manifest)
+    verify_files(folder, manifest)
     assert (manifest.name, manifest.source, manifest.revision) == ("tiny", "checkpoint", "abc")
     assert manifest.parameters == 106_944
 
@@ -110,7 +108,7 @@ def test_shards_compile_to_the_same_weights_as_one_file(tmp_path: Path, tied: bo
     one = write_checkpoint(tmp_path / "one", tied=tied)
     whole = compile_to(tmp_path / "a", one, "int8")
     blocks = _split_in_two(one, tmp_path / "two")
-    assert compile_to(tmp_path / "b", blocks, "int8").weights_sha256 == whole.weights_sha256
+    assert compile_to(tmp_path / "b", blocks, "int8").files == whole.files
 
 
 def test_float32_checkpoints_and_untied_embeddings_compile(tmp_path: Path) -> None:
@@ -156,7 +154,7 @@ from pathlib import Path
 from sluicegate.models.compiler.compile import compile_checkpoint
 assert "torch" not in tried, "imported"
 compile_checkpoint(Path({str(FIXTURE / "checkpoint")!r}), Path({str(tmp_path / "model")!r}), quantization="bfloat16",
-                   profile="zero_shot", labels_version="1", prompt_version="1")
+                   prompt_style="zero_shot")
 assert "torch" in tried, "ctranslate2.specs no longer looks for torch: this test can be simpler"
 assert "torch" not in sys.modules
 """
@@ -386,7 +384,7 @@ def test_an_interruption_leaves_the_old_model_and_nothing_else(tmp_path: Path, i
     with pytest.raises(type(interruption)):
         compile_to(tmp_path / "model", quantization="int8", progress=interrupt)
     assert read_manifest(tmp_path / "model") == first
-    verify_weights(tmp_path / "model", first)
+    verify_files(tmp_path / "model", first)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -422,7 +420,7 @@ def test_a_checkpoint_is_not_overwritten_by_its_own_compilation(tmp_path: Path) 
     ("learnt", "named"),
     [
         ({"profile": "adapted", "prompt_version": "adapted-0"}, r"adapted-0 \(adapted\).*zero-shot-2 \(zero_shot\)"),
-        ({"profile": "zero_shot", "prompt_version": "zero-shot-1"}, r"learn it again with this version"),
+        ({"profile": "zero_shot", "prompt_version": "zero-shot-1"}, r"again with this version"),
         ({"profile": "chatty", "prompt_version": "1"}, r"sluicegate.json cannot be read: .*\$\.profile"),
     ],
 )
@@ -434,9 +432,7 @@ def test_an_adapter_that_learnt_other_prompts_is_not_merged(tmp_path: Path, lear
             FIXTURE / "checkpoint",
             tmp_path / "model",
             quantization="float32",
-            profile="zero_shot",
-            labels_version="1",
-            prompt_version="zero-shot-2",
+            prompt_style="zero_shot",
             adapter=adapter,
         )
     assert not (tmp_path / "model").exists()
@@ -449,12 +445,11 @@ def test_a_model_that_could_never_be_served_is_not_compiled(tmp_path: Path) -> N
             FIXTURE / "checkpoint",
             tmp_path / "model",
             quantization="float32",
-            profile="tuned",
-            labels_version="1",
-            prompt_version="1",
+            prompt_style="embedded",
         )
-    with pytest.raises(CompiledModelError, match=r"\$.name"):
-        compile_to(tmp_path / "model", name="n" * 181)
+    for name in ("n" * 181, "../../up", "a b", ".hidden"):
+        with pytest.raises(CheckpointError, match="a model cannot be named"):
+            compile_to(tmp_path / "model", name=name)
     assert list(tmp_path.iterdir()) == []
 
 

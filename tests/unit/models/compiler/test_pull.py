@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.models.artifacts.manifest import Manifest, read_manifest, verify_weights
-from sluicegate.models.compiler.pull import pull
-from sluicegate.schemas.errors import CheckpointError, CompiledModelError
+from sluicegate.models.artifacts.manifest import DEFAULT_QUANTIZATION, Manifest, read_manifest, verify_files
+from sluicegate.models.compiler.pull import hub_id_of, pull
+from sluicegate.schemas.errors import CheckpointError, CompiledModelError, ConfigurationError
 from tests.support.checkpoints import write_checkpoint
 
 REPO = "somebody/Qwen3-tiny"
@@ -93,11 +93,9 @@ def hub(tmp_path: Path) -> Iterator[FakeHub]:
 
 def pull_to(destination: Path, endpoint: str, repo_id: str = REPO, revision: str = "main") -> Manifest:
     return pull(
+        repo_id,
         destination,
-        repo_id=repo_id,
         revision=revision,
-        labels_version="1",
-        prompt_version="1",
         cache=destination.parent.parent / "cache",
         endpoint=endpoint,
     )
@@ -113,9 +111,9 @@ def out(tmp_path: Path) -> Path:
 def test_a_pulled_model_is_compiled_and_says_which_commit_it_is(hub: FakeHub, out: Path) -> None:
     manifest = pull_to(out / "model", hub.endpoint)
     assert read_manifest(out / "model") == manifest
-    verify_weights(out / "model", manifest)
+    verify_files(out / "model", manifest)
     assert (manifest.name, manifest.source, manifest.revision) == ("Qwen3-tiny", REPO, COMMIT)
-    assert (manifest.profile, manifest.quantization) == ("zero_shot", "int8")
+    assert (manifest.prompt_style, manifest.quantization) == ("zero_shot", DEFAULT_QUANTIZATION)
     assert [path.name for path in out.iterdir()] == ["model"]
 
 
@@ -130,7 +128,7 @@ def test_only_what_compiling_needs_is_fetched_and_only_once(hub: FakeHub, out: P
 def test_an_earlier_download_serves_when_the_hub_is_gone(hub: FakeHub, out: Path) -> None:
     first = pull_to(out / "model", hub.endpoint)
     again = pull_to(out / "again", "http://127.0.0.1:9")
-    assert (again.weights_sha256, again.revision) == (first.weights_sha256, COMMIT)
+    assert (again.files, again.revision) == (first.files, COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +157,7 @@ def test_no_network_and_no_earlier_download_is_one_clear_line(out: Path) -> None
 
 def test_a_download_that_breaks_off_leaves_nothing_and_can_be_run_again(hub: FakeHub, out: Path) -> None:
     hub.cut = "model-00002-of-00002.safetensors"
-    with pytest.raises(CheckpointError, match="the download broke off") as caught:
+    with pytest.raises(CheckpointError, match="the download was interrupted") as caught:
         pull_to(out / "model", hub.endpoint)
     assert "\n" not in str(caught.value)
     assert list(out.iterdir()) == []
@@ -181,3 +179,23 @@ def test_nothing_is_fetched_when_the_destination_is_taken(hub: FakeHub, out: Pat
     with pytest.raises(CompiledModelError, match="is not a compiled model"):
         pull_to(out / "model", hub.endpoint)
     assert hub.requested == []
+
+
+@pytest.mark.parametrize(
+    ("model", "hub_id"),
+    [
+        ("qwen3-1.7b", "Qwen/Qwen3-1.7B"),
+        ("Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B"),
+        ("somebody/our-qwen3", "somebody/our-qwen3"),
+    ],
+)
+def test_the_model_that_is_named_is_the_one_that_is_fetched(model: str, hub_id: str) -> None:
+    assert hub_id_of(model) == hub_id
+
+
+@pytest.mark.parametrize("model", ["qwen3-2b", "qwen3", "/srv/models/qwen3-0.6b", "../x", "", "a/b/c"])
+def test_what_is_not_a_model_is_refused_by_name(model: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a model: give a hub id") as caught:
+        hub_id_of(model)
+    assert repr(model) in str(caught.value)

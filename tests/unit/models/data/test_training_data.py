@@ -50,7 +50,7 @@ def test_answers_are_read_back_by_the_parser_of_the_profile(tmp_path: Path, mixt
     drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(500, "a") if example.label == "allow"]
     tokenizer = train_tokenizer(example.text for example in drawn)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    parse = prompt_style_for("tuned", QueryTokenizer(tmp_path)).parse
+    parse = prompt_style_for("embedded", QueryTokenizer(tmp_path)).parse
     for example in drawn:
         after_verdict = tokenizer.encode(answer(example)).ids[1:]
         read = parse(after_verdict, example.hint)

@@ -9,8 +9,6 @@ import pytest
 from sluicegate.models.artifacts.manifest import Manifest, PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.engine import Engine
-from sluicegate.models.inference.labels import LABELS_VERSION
-from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.schemas.errors import CheckpointError, ContractError
 from tests.support.checkpoints import write_checkpoint
 
@@ -58,9 +56,7 @@ def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: PromptS
         checkpoint,
         out,
         quantization="float32",
-        profile=profile,
-        labels_version=LABELS_VERSION,
-        prompt_version=PROMPT_VERSIONS[profile],
+        prompt_style=profile,
         adapter=adapter,
     )
 
@@ -71,9 +67,8 @@ def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, prof
 
     checkpoint = tmp_path / "checkpoint"
     write_checkpoint(checkpoint)
-    tuned = tune(
-        checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN, profile=profile), texts=["the house on the hill"]
-    )
+    plan = AdapterPlan(**PLAN, prompt_style=profile)
+    tuned = tune(checkpoint, data, tmp_path / "adapter", plan, texts=["the house on the hill"])
     assert tuned.loss_best < tuned.loss_before
     assert tuned.held_out == 16
     manifest = compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", profile)

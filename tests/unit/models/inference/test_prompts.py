@@ -23,7 +23,7 @@ from sluicegate.models.inference.prompts import CUT, UNREADABLE, Answer, PromptS
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError
 from tests.support.checkpoints import write_tokenizer
-from tests.support.compiled import tuned_tokenizer
+from tests.support.compiled import embedded_tokenizer
 
 TRAVEL = "<|intent:travel|>"
 CATEGORY, COLOUR = FACETS["category"], FACETS["colour"]
@@ -33,12 +33,12 @@ NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
 @pytest.fixture(scope="module")
 def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[PromptStyleName, QueryTokenizer]:
     folder = tmp_path_factory.mktemp("tokenizers")
-    (folder / "tuned").mkdir()
+    (folder / "embedded").mkdir()
     (folder / "qwen3").mkdir()
-    tuned_tokenizer().save(str(folder / "tuned" / TOKENIZER_FILE))
+    embedded_tokenizer().save(str(folder / "embedded" / TOKENIZER_FILE))
     write_tokenizer(folder / "qwen3")
     qwen3 = QueryTokenizer(folder / "qwen3")
-    return {"tuned": QueryTokenizer(folder / "tuned"), "adapted": qwen3, "zero_shot": qwen3}
+    return {"embedded": QueryTokenizer(folder / "embedded"), "adapted": qwen3, "zero_shot": qwen3}
 
 
 def parse(tokenizer: QueryTokenizer, profile: PromptStyleName, template: str, hint: str | None = None) -> Answer:
@@ -61,7 +61,7 @@ def parse(tokenizer: QueryTokenizer, profile: PromptStyleName, template: str, hi
 def test_an_answer_may_take_the_hint_that_was_read(
     tokenizers: dict[PromptStyleName, QueryTokenizer], template: str, answer: Answer
 ) -> None:
-    assert parse(tokenizers["tuned"], "tuned", template, "cheap flights") == answer
+    assert parse(tokenizers["embedded"], "embedded", template, "cheap flights") == answer
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_answer_may_take_the_hint_that_was_read(
 def test_the_tuned_grammar_is_read_to_the_letter(
     tokenizers: dict[PromptStyleName, QueryTokenizer], template: str, answer: Answer
 ) -> None:
-    assert parse(tokenizers["tuned"], "tuned", template) == answer
+    assert parse(tokenizers["embedded"], "embedded", template) == answer
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_the_line_of_a_qwen3_is_read_to_the_letter(
 def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
     tokenizers: dict[PromptStyleName, QueryTokenizer], data: st.DataObject
 ) -> None:
-    tokenizer = tokenizers["tuned"]
+    tokenizer = tokenizers["embedded"]
     control = st.sampled_from([tokenizer.id_of(token) for token in CONTROL_TOKENS])
     intent = st.sampled_from([tokenizer.id_of(token) for token in INTENT_TOKENS])
     anything = st.lists(st.one_of(control, st.integers(0, 400)), max_size=20)
     ids = data.draw(st.one_of(anything, st.builds(lambda first, rest: [first, *rest], intent, anything)))
-    _check(prompt_style_for("tuned", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
+    _check(prompt_style_for("embedded", tokenizer).parse(ids, data.draw(st.none() | st.just("a hint"))))
 
 
 @given(data=st.data())
@@ -168,14 +168,14 @@ def _check(answer: Answer) -> None:
 
 
 def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[PromptStyleName, QueryTokenizer]) -> None:
-    tokenizer = tokenizers["tuned"]
-    profile = prompt_style_for("tuned", tokenizer)
+    tokenizer = tokenizers["embedded"]
+    profile = prompt_style_for("embedded", tokenizer)
     spelt = [tokenizer.id_of(token) for token in tokenizer.encode(f"shoes{SYNONYM}boots{END}").tokens]
     answer = profile.parse([*map(tokenizer.id_of, (TRAVEL, REWRITE)), *spelt, tokenizer.id_of(END)], None)
     assert answer == Answer(Intent.TRAVEL, f"shoes{SYNONYM}boots{END}")
 
 
-@pytest.mark.parametrize("name", ["tuned", "adapted", "zero_shot"])
+@pytest.mark.parametrize("name", ["embedded", "adapted", "zero_shot"])
 def test_each_label_has_a_first_token_of_its_own(
     tokenizers: dict[PromptStyleName, QueryTokenizer], name: PromptStyleName
 ) -> None:
@@ -187,6 +187,6 @@ def test_a_vocabulary_without_the_profiles_tokens_is_refused(
     tokenizers: dict[PromptStyleName, QueryTokenizer], tmp_path: Path
 ) -> None:
     with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
-        prompt_style_for("tuned", tokenizers["zero_shot"])
+        prompt_style_for("embedded", tokenizers["zero_shot"])
     with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
-        prompt_style_for("zero_shot", tokenizers["tuned"])
+        prompt_style_for("zero_shot", tokenizers["embedded"])

@@ -12,12 +12,12 @@ from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError
 from tests.support.checkpoints import SPECIAL_TOKENS, write_tokenizer
-from tests.support.compiled import tuned_tokenizer
+from tests.support.compiled import embedded_tokenizer
 
-CONTROLS = {"qwen": SPECIAL_TOKENS, "tuned": CONTROL_TOKENS}
+CONTROLS = {"qwen": SPECIAL_TOKENS, "embedded": CONTROL_TOKENS}
 
 
-@pytest.fixture(scope="module", params=["qwen", "tuned"])
+@pytest.fixture(scope="module", params=["qwen", "embedded"])
 def controls(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return CONTROLS[request.param]
 
@@ -29,7 +29,7 @@ def tokenizer(controls: tuple[str, ...], tmp_path_factory: pytest.TempPathFactor
     if controls is SPECIAL_TOKENS:
         write_tokenizer(folder)
     else:
-        tuned_tokenizer().save(str(folder / TOKENIZER_FILE))
+        embedded_tokenizer().save(str(folder / TOKENIZER_FILE))
     return QueryTokenizer(folder)
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.engine import Engine
-from sluicegate.models.inference.labels import LABELS_VERSION
-from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from tests.support.training_sources import SOURCES, write_sources
 
 pytest.importorskip("torch")
@@ -63,9 +61,7 @@ def test_its_checkpoint_is_compiled_and_served(tmp_path: Path, data: Path) -> No
         tmp_path / "checkpoint",
         tmp_path / "model",
         quantization="int8_float32",
-        profile="tuned",
-        labels_version=LABELS_VERSION,
-        prompt_version=PROMPT_VERSIONS["tuned"],
+        prompt_style="embedded",
     )
     engine = Engine(tmp_path / "model")
     assert sum(engine.judge([engine.encode("red shoes")])[0].probabilities.values()) == pytest.approx(1)
