@@ -11,7 +11,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test unit coverage lint types lock audit chaos fuzz schemas bench train clean
+.PHONY: help up setup test unit coverage lint types lock audit chaos fuzz schemas docs bench train clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ fuzz: $(READY) ## 100,000 wild records through a real worker (10 minutes)
 
 schemas: $(READY) ## write schemas/json from schemas/events.py
 	$(BIN)/sluice schemas export schemas/json
+
+docs: $(READY) ## write docs/settings.md again from the settings
+	$(BIN)/sluice config docs > docs/settings.md
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation

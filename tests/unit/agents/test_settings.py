@@ -3,9 +3,18 @@
 import os
 from pathlib import Path
 
+import ctranslate2
 import pytest
 
-from sluicegate.agents.settings import EMBEDDED_MODEL, Settings, describe_settings, load_settings, unknown_variables
+from sluicegate.agents.settings import (
+    EMBEDDED_MODEL,
+    SECTIONS,
+    Settings,
+    as_markdown,
+    describe_settings,
+    load_settings,
+    unknown_variables,
+)
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import ConfigurationError
@@ -40,6 +49,37 @@ def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
+def test_every_compute_type_that_calibrate_can_choose_is_accepted() -> None:
+    for compute_type in ctranslate2.get_supported_compute_types("cpu"):
+        assert load_settings(compute_type=compute_type).compute_type == compute_type
+
+
+def test_every_setting_belongs_to_one_section() -> None:
+    names = [name for section in SECTIONS for name in section.model_fields]
+    assert sorted(names) == sorted(Settings.model_fields)
+
+
+def test_no_section_hides_a_check_of_another() -> None:
+    checks = [
+        name
+        for section in SECTIONS
+        for kind in ("field_validators", "model_validators")
+        for name in getattr(section.__pydantic_decorators__, kind)
+    ]
+    assert len(checks) == len(set(checks)) > 5
+
+
+def test_the_reference_of_the_settings_is_up_to_date() -> None:
+    page = Path(__file__).parents[3] / "docs" / "settings.md"
+    assert page.read_text() == as_markdown(), "run `make docs`"
+
+
+def test_the_reference_of_the_settings_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = as_markdown()
+    monkeypatch.setenv("SLUICE_WINDOW", "7")
+    assert as_markdown() == before
+
+
 def test_every_event_has_a_topic_named_after_it() -> None:
     assert load_settings().topics == {name: f"queries.{name}" for name in EVENTS}
 
@@ -61,6 +101,7 @@ def test_command_line_options_come_before_the_environment_and_none_means_not_giv
         ("SLUICE_TOPIC_RAW", "", "should match pattern"),
         ("SLUICE_BOOTSTRAP_SERVERS", "localhost", "must be host:port"),
         ("SLUICE_BOOTSTRAP_SERVERS", "kafka://localhost:9092", "must be host:port"),
+        ("SLUICE_BOOTSTRAP_SERVERS", "user:correct-horse@kafka:9092", "must not contain a user or a password"),
         ("SLUICE_DEVICE", "tpu", "'cpu' or 'cuda'"),
         ("SLUICE_COMPUTE_TYPE", "int3", "'int8'"),
         ("SLUICE_THREADS", "-1", "greater than or equal to 0"),
@@ -99,6 +140,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
     message = refusal()
     assert f"{variable}: " in message
     assert said in message
+    assert "correct-horse" not in message
 
 
 def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +233,8 @@ def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(
     [
         (None, "SLUICE_PROFILE: cannot read"),
         ("{", "SLUICE_PROFILE: cannot read"),
-        ("[]", "has not an object"),
-        ('{"speed": 1}', "has speed"),
+        ("[]", "is not a JSON object"),
+        ('{"speed": 1}', "sets speed, which is not a setting"),
         ('{"batch_cost": {"call": 1}}', "SLUICE_BATCH_COST: Object missing required field `token`"),
         ('{"replicas": 0}', "SLUICE_REPLICAS: "),
     ],
@@ -220,14 +262,17 @@ SASL = {**LOGIN, "sasl_password": "correct-horse"}
         ({"security_protocol": "sasl_ssl"}, "SASL needs SLUICE_SASL_USERNAME and"),
         ({**SASL, "sasl_password_file": "/etc/passwd"}, "exclude each other"),
         ({**SASL, "sasl_mechanism": "OAUTHBEARER"}, "needs SLUICE_SASL_TOKEN_URL"),
-        ({"security_protocol": "ssl", "ssl_key": "/etc/passwd"}, "SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY go"),
+        ({"security_protocol": "ssl", "ssl_key": "/etc/passwd"}, "SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY must"),
         ({"security_protocol": "ssl", "ssl_ca": "/not/there"}, "SLUICE_SSL_CA: cannot read /not/there"),
         ({"security_protocol": "ssl", "ssl_ca": "/tmp"}, "SLUICE_SSL_CA: cannot read /tmp"),
         ({**LOGIN, "sasl_password_file": "/tmp"}, "SLUICE_SASL_PASSWORD_FILE: cannot read /tmp"),
         ({**LOGIN, "sasl_password_file": "/dev/null"}, "SLUICE_SASL_PASSWORD_FILE: /dev/null is empty"),
-        ({**SASL, "sasl_token_url": "https://u:correct-horse@x/token"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
-        ({**SASL, "sasl_token_url": "https://x/?key=correct-horse"}, "SLUICE_SASL_TOKEN_URL: must hold no user"),
-        ({"otlp_endpoint": "https://u:correct-horse@x"}, "SLUICE_OTLP_ENDPOINT: must hold no user"),
+        (
+            {**SASL, "sasl_token_url": "https://u:correct-horse@x/token"},
+            "SLUICE_SASL_TOKEN_URL: must not contain",
+        ),
+        ({**SASL, "sasl_token_url": "https://x/?key=correct-horse"}, "SLUICE_SASL_TOKEN_URL: must not contain"),
+        ({"otlp_endpoint": "https://u:correct-horse@x"}, "SLUICE_OTLP_ENDPOINT: must not contain a user"),
     ],
 )
 def test_a_login_that_cannot_work_is_refused_in_one_line_that_tells_no_password(

@@ -1,0 +1,46 @@
+"""Settings of the Kafka clients."""
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class KafkaSettings(BaseModel, title="Kafka"):
+    """How the Kafka clients connect, read and publish."""
+
+    bootstrap_servers: str = Field(
+        "localhost:9092", min_length=1, description="Kafka brokers to start from, as host:port[,host:port]."
+    )
+    group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
+    window: int = Field(
+        256, ge=1, le=65_536, description="Most events that a worker has read and not yet acknowledged."
+    )
+    publish_timeout_ms: int = Field(
+        10_000, ge=1_000, le=45_000, description="Time for the broker to acknowledge an output, in milliseconds."
+    )
+    session_timeout_ms: int = Field(
+        20_000,
+        ge=6_000,
+        le=60_000,
+        description="Time without a heartbeat, in milliseconds, after which Kafka gives a worker's partitions to "
+        "other workers.",
+    )
+    dedup_window: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Number of decided events that a worker remembers, to publish nothing again for a producer's "
+        "retry or a redelivery. 0 turns it off. The memory is lost when the worker stops: consumers that must see an "
+        "event once use `event_id`.",
+    )
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _host_and_port(cls, servers: str) -> str:
+        if "@" in servers:
+            raise ValueError(
+                "must not contain a user or a password: use SLUICE_SASL_USERNAME and SLUICE_SASL_PASSWORD_FILE"
+            )
+        for server in servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
+                raise ValueError(f"{server.strip()!r} must be host:port")
+        return servers

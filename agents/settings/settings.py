@@ -1,0 +1,135 @@
+"""The settings of this process, composed of the sections, and how they are loaded."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final, Self
+
+import orjson
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_settings import BaseSettings, JsonConfigSettingsSource, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
+
+from sluicegate.agents.settings.deciding import DecidingSettings
+from sluicegate.agents.settings.http import HttpSettings
+from sluicegate.agents.settings.kafka import KafkaSettings
+from sluicegate.agents.settings.model import ModelSettings
+from sluicegate.agents.settings.security import SecuritySettings
+from sluicegate.agents.settings.telemetry import TelemetrySettings
+from sluicegate.agents.settings.topics import TopicSettings
+from sluicegate.agents.settings.variables import ENV_PREFIX, variable
+from sluicegate.schemas.errors import ConfigurationError
+
+LONGEST_EVENT_MS: Final = 55_000
+"""Below the group's rebalance timeout of 60 s, during which Faust waits for the events in flight."""
+
+
+class Settings(
+    KafkaSettings,
+    SecuritySettings,
+    TopicSettings,
+    ModelSettings,
+    DecidingSettings,
+    TelemetrySettings,
+    HttpSettings,
+    BaseSettings,
+):
+    """All settings. `load_settings` reads them once; they are passed down from there."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """In order of precedence: options, the environment, the profile of ``sluice calibrate``."""
+        profile = init_settings().get("profile") or env_settings().get("profile")
+        if not profile:
+            return init_settings, env_settings
+        return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, _readable(Path(profile)))
+
+    @model_validator(mode="after")
+    def _ends_before_a_rebalance_does(self) -> Self:
+        if self.longest_event_s * 1000 > LONGEST_EVENT_MS:
+            raise ValueError(
+                f"SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is {self.longest_event_s * 1000:.0f} ms: keep it "
+                f"within {LONGEST_EVENT_MS} ms, so that a rebalance can wait for an event"
+            )
+        return self
+
+    @property
+    def longest_event_s(self) -> float:
+        """The longest that one event can take: the decision, its outputs, a dead letter in their place, the ledger."""
+        return (self.deadline_ms + 3 * self.publish_timeout_ms) / 1000
+
+
+SECTIONS: Final[tuple[type[BaseModel], ...]] = tuple(
+    section for section in Settings.__bases__ if section is not BaseSettings
+)
+"""In the order in which they are documented."""
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process: `overrides` (command-line options; None means not given), then the environment.
+
+    Raises:
+        ConfigurationError: a value is wrong. One line that names every wrong variable.
+    """
+    _refuse_misspelt_variables()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{_named(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
+        )
+        raise ConfigurationError(f"wrong configuration: {problems}") from None
+
+
+def unknown_variables() -> list[str]:
+    """Variables with our prefix that are not settings. Kubernetes makes some for a service called `sluice`."""
+    return sorted({name for name in os.environ if name.startswith(ENV_PREFIX)}.difference(_variables()))
+
+
+def _readable(profile: Path) -> Path:
+    try:
+        document = orjson.loads(profile.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_PROFILE: cannot read {profile}: {error}. Run `sluice calibrate` again."
+        ) from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_PROFILE: {profile} is not a JSON object. Run `sluice calibrate` again."
+        )
+    if unknown := sorted(set(document) - set(Settings.model_fields)):
+        raise ConfigurationError(
+            f"wrong configuration: SLUICE_PROFILE: {profile} sets {', '.join(unknown)}, which is not a setting. "
+            "Run `sluice calibrate` again."
+        )
+    return profile
+
+
+def _refuse_misspelt_variables() -> None:
+    for name in unknown_variables():
+        if meant := get_close_matches(name, _variables(), 1, 0.9):
+            raise ConfigurationError(f"wrong configuration: there is no {name}: did you mean {meant[0]}?")
+
+
+def _variables() -> list[str]:
+    return list(map(variable, Settings.model_fields))
+
+
+def _named(location: tuple[int | str, ...]) -> str:
+    """The variable, and the path inside its JSON value, that pydantic's `location` is about."""
+    if not location:
+        return "settings"
+    name, *path = map(str, location)
+    return ".".join([name if name.isupper() else variable(name), *path])

@@ -1,0 +1,38 @@
+"""Settings of logs, traces and metrics."""
+
+from typing import Literal
+
+from pydantic import AliasChoices, BaseModel, Field, field_validator
+
+from sluicegate.agents.settings.security import refuse_secrets
+
+
+class TelemetrySettings(BaseModel, title="Telemetry"):
+    """What is logged and exported."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level of the log lines that are written."
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SLUICE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP/HTTP endpoint for traces and metrics, for example http://localhost:4318. "
+        "OTEL_EXPORTER_OTLP_ENDPOINT works too. Unset or empty: nothing is exported.",
+    )
+    trace_sample_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of the events that are traced when the producer sent no trace."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_upper_case(cls, name: object) -> object:
+        return name.upper() if isinstance(name, str) else name
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_http_without_secrets(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https:// (OTEL_EXPORTER_OTLP_ENDPOINT too)")
+        return refuse_secrets(url.rstrip("/"))
