@@ -1,6 +1,6 @@
 """The gate agent: Faust consumes, our tracker acks, the pipeline does the rest.
 
-Faust is trusted with consuming, committing, rebalancing, signals and the HTTP face. It is not trusted with acks: its
+Faust is trusted with consuming, committing and rebalancing. It is not trusted with acks: its
 own out-of-order acking loses events (faust-streaming #606, #596, #189), so the stream is `noack` and `OffsetTracker`
 hands Faust a contiguous prefix of each partition, one event at a time.
 """
@@ -8,32 +8,24 @@ hands Faust a contiguous prefix of each partition, one event at a time.
 import asyncio
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import faust
-from faust.web import Request, View
+from faust.sensors import SensorDelegate
 
 from sluicegate.agents.deciding.live_models import LoadedModels
 from sluicegate.agents.gate.pipeline import Pipeline
+from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.kafka.faust_consumer import use_patched_consumer
 from sluicegate.agents.kafka.offsets import InFlightEvent, OffsetTracker
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.kafka.security import faust_credentials
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import Telemetry
-from sluicegate.schemas.version import VERSION
+from sluicegate.agents.time_budget import REBALANCE_S, REQUEST_S
 
 logger = logging.getLogger(__name__)
-
-_TOPICS_TIMEOUT_S: Final = 15.0
-_LATE_S: Final = 10.0
-_TELEMETRY_TIMEOUT_S: Final = 5.0
-_REBALANCE_TIMEOUT_S: Final = 60.0
-_TELL_EVERY_S: Final = 30.0
-_COLLECT_EVERY: Final = 10_000
-"""Objects that are alive beyond those that were, before the youngest are searched for cycles; Python's own is 700."""
 
 
 class Worker:
@@ -56,16 +48,29 @@ class Worker:
         self.app.agent(raw, name="gate", concurrency=1)(self._gate)
         self.app.on_partitions_revoked.connect(self._revoke)
         self.app.on_partitions_assigned.connect(self._assigned)
-        self.app.page("/healthz")(self._page(self._health))
-        self.app.page("/readyz")(self._page(self._readiness))
 
     @property
     def in_flight(self) -> int:
         """Events taken from Kafka and not yet acknowledged; safe to read from any thread."""
         return self._tracker.in_flight
 
+    def state(self) -> WorkerState:
+        """How it is at this moment. Call it on the event loop."""
+        pipeline, consumer = self._pipeline, self.app.consumer
+        return WorkerState(
+            in_flight=self.in_flight,
+            oldest_event_s=self._tracker.oldest_s,
+            commit_late_s=consumer.commit_late_s,
+            silent_s=consumer.silent_s,
+            models=pipeline.models if pipeline else None,
+            joined=bool(self.app.consumer_generation_id),
+            rebalancing=self.app.rebalancing,
+            can_publish=pipeline is None or pipeline.can_publish,
+            stopping=self.app.should_stop,
+            failing_tasks=tuple(pipeline.warnings()) if pipeline else (),
+        )
+
     async def _gate(self, stream: Any) -> None:
-        self.app.sensors.remove(self.app.monitor)  # it measures each event for a page of Faust's that we do not serve
         try:
             async with (
                 Pipeline.running(self._settings, self._models, self._telemetry) as pipeline,
@@ -105,53 +110,22 @@ class Worker:
         self._tracker.abandon()
         await self.app.crash(error)
 
-    def _health(self) -> list[str]:
-        """What is wrong that only a new process can mend: the event loop runs, since it answers, but nothing moves."""
-        longest = self._settings.longest_event_s + _LATE_S
-        waiting = {
-            "an event has been in flight": self._tracker.oldest_s,
-            "nothing could be committed": self.app.consumer.commit_late_s,
-        }
-        return [
-            f"{what} for {seconds:.0f} s, {longest:.0f} are allowed"
-            for what, seconds in waiting.items()
-            if seconds > longest
-        ]
 
-    def _readiness(self) -> list[str]:
-        """Why no event would be decided now."""
-        silent_s = self.app.consumer.silent_s
-        missing = {
-            "the model is not loaded yet": self._pipeline is None,
-            "the group is not joined yet": not self.app.consumer_generation_id,
-            "partitions are being reassigned": self.app.rebalancing,
-            f"Kafka has not answered for {silent_s:.0f} s": silent_s > _LATE_S,
-            "the producer cannot go on": self._pipeline is not None and not self._pipeline.can_publish,
-            "stopping": self.app.should_stop,
-        }
-        failed = self._pipeline.warnings() if self._pipeline else []
-        return [*self._health(), *(reason for reason, applies in missing.items() if applies), *failed]
+class _NoSensors(SensorDelegate):
+    """Faust's sensors, none of them: its monitor costs each event time, and nobody reads it."""
 
-    async def tell_when_not_ready(self) -> None:
-        """Log why, twice a minute, for as long as no event would be decided; ends with its task."""
-        while True:
-            await asyncio.sleep(_TELL_EVERY_S)
-            if problems := self._readiness():
-                logger.warning("not ready: %s", "; ".join(problems))
+    def add(self, sensor: Any) -> None:
+        """Leave `sensor` out. Faust adds its monitor."""
 
-    def _page(self, problems: Callable[[], list[str]]) -> Callable[[View, Request], Awaitable[Any]]:
-        # A plain function: Faust makes it a method of a View, which a method of ours cannot become.
-        async def page(view: View, _request: Request) -> Any:
-            found = problems()
-            said = {
-                "status": "; ".join(found) or "ok",
-                "in_flight": self.in_flight,
-                "models": self._pipeline.models if self._pipeline else None,
-                "version": VERSION,
-            }
-            return view.json(said, status=503 if found else 200)
+    def on_rebalance_start(self, app: Any) -> dict[str, None]:
+        """Returns a state that is not empty: without one, Faust logs a warning at the end of each rebalance."""
+        return {"none": None}
 
-        return page
+    def on_rebalance_return(self, app: Any, state: Any) -> None:
+        """Nothing is measured."""
+
+    def on_rebalance_end(self, app: Any, state: Any) -> None:
+        """Nothing is measured."""
 
 
 def _record(message: Any) -> Record:
@@ -189,7 +163,8 @@ def _faust_app(settings: Settings) -> Any:
         broker_commit_every=1000,
         broker_heartbeat_interval=1.0,  # a rebalance is noticed by the next heartbeat, and until then it waits
         broker_session_timeout=settings.session_timeout_ms / 1000,
-        broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
+        broker_rebalance_timeout=REBALANCE_S,
+        broker_request_timeout=REQUEST_S,
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=10_000,  # the longest that a partition added to the topic goes unread
         stream_wait_empty=True,
@@ -199,8 +174,8 @@ def _faust_app(settings: Settings) -> Any:
         topic_allow_declare=False,
         table_standby_replicas=0,
         worker_redirect_stdouts=False,
-        web_bind=settings.http_host,
-        web_port=settings.http_port,
+        web_enabled=False,
     )
+    app.sensors = _NoSensors(app)
     use_patched_consumer(app)
     return app

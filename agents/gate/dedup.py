@@ -15,12 +15,10 @@ that must see an event once still go by `event_id`. Lives on one event loop.
 import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Final
 
 from cachetools import FIFOCache
 
-_PATIENCE_S: Final = 5.0
-"""Less than an event may be late by before /healthz calls it stuck."""
+from sluicegate.agents.time_budget import DEDUP_WAIT_S
 
 
 class DedupWindow:
@@ -37,7 +35,7 @@ class DedupWindow:
         """
         event = digest(event_id, value)
         if twin := self._in_flight.get(event):
-            await asyncio.wait([twin], timeout=_PATIENCE_S)
+            await asyncio.wait([twin], timeout=DEDUP_WAIT_S)
         if event in self._decided:
             return False
         flight = self._in_flight[event] = asyncio.get_running_loop().create_future()

@@ -25,6 +25,7 @@ from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
+from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
 from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.judge import ModelResult
 from sluicegate.schemas.codec import decode_raw_query, encode, event_id_of
@@ -33,8 +34,6 @@ from sluicegate.schemas.events import OutcomeName, OutputEvent, RawQuery, StageL
 from sluicegate.schemas.headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
-
-_FLUSH_TIMEOUT_S = 10.0
 
 Outputs = list[tuple[str, bytes]]
 """Topics' names (keys of `Settings.topics`) and encoded events."""
@@ -92,7 +91,7 @@ class Pipeline:
             Publisher(
                 Connection.of(settings),
                 delivery_timeout_s=settings.publish_timeout_ms / 1000,
-                flush_timeout_s=_FLUSH_TIMEOUT_S,
+                flush_timeout_s=CLOSE_PUBLISHER_S,
             ) as publisher,
             LiveModels.running(models, settings, observer_of) as live_models,
         ):

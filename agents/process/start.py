@@ -3,28 +3,33 @@
 import asyncio
 import gc
 import logging
+import signal
 import socket
 from collections.abc import Callable
 from typing import Final
 
 import faust
 import uvloop
+from mode import Service
 
+from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
-from sluicegate.agents.process.watchdog import IDLE_S, StopWatchdog
+from sluicegate.agents.process.health import Health
+from sluicegate.agents.process.probe_server import ProbeServer
+from sluicegate.agents.process.signals import ignore_the_rest, own_signals
+from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.settings import Settings, unknown_variables
 from sluicegate.agents.telemetry import Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
+from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-_TOPICS_TIMEOUT_S: Final = 15.0
-_TELEMETRY_TIMEOUT_S: Final = 5.0
 _COLLECT_EVERY: Final = 10_000
 """Objects that are alive beyond those that were, before the youngest are searched for cycles; Python's own is 700."""
 
@@ -37,11 +42,12 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
+    ignore_the_rest()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     models = load(settings)
     _require_free_port(settings)
     connection = Connection.of(settings)
-    require_topics(connection, settings.topics.values(), _TOPICS_TIMEOUT_S)
+    require_topics(connection, settings.topics.values(), PREFLIGHT_S)
     require_rights(
         connection,
         read=settings.topic_raw,
@@ -59,22 +65,66 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     if unknown := unknown_variables():
         logger.warning("there is no setting %s: ignored", ", ".join(unknown))
     logger.info("model %s loaded; joining group %s", versions, settings.group_id)
+    budget = settings.time_budget
     try:
-        process = faust.Worker(worker.app, quiet=True, override_logging=False, redirect_stdouts=False)
-        process.spinner = None  # it would write terminal codes between our lines of JSON
+        process = _FaustProcess(worker, Health(worker.state, budget), settings)
         StopWatchdog(
             stopping=lambda: process.should_stop,
             in_flight=lambda: worker.in_flight,
-            longest_s=settings.longest_event_s + IDLE_S,
-            flush=lambda: telemetry.shutdown(_TELEMETRY_TIMEOUT_S),
+            longest_s=budget.leave_after_s,
+            idle_s=LEAVE_GROUP_S,
+            flush=lambda: telemetry.shutdown(TELEMETRY_S),
             exit_code=lambda: 1 if worker.app.crashed else 0,
         ).start()
-        process.add_future(worker.tell_when_not_ready())
         _spare_the_collector()
         process.execute_from_commandline()
     finally:
         logger.info("stopped")
-        telemetry.shutdown(_TELEMETRY_TIMEOUT_S)
+        telemetry.shutdown(TELEMETRY_S)
+
+
+class _FaustProcess(faust.Worker):
+    """Faust's process, with our signals, our probe port and our background tasks around its app."""
+
+    def __init__(self, worker: Worker, health: Health, settings: Settings) -> None:
+        super().__init__(
+            worker.app,
+            _Probes(health, settings),
+            quiet=True,
+            override_logging=False,
+            redirect_stdouts=False,
+        )
+        self.spinner = None  # it would write terminal codes between our log lines
+        self._health = health
+
+    def install_signal_handlers(self) -> None:
+        """Install ours in place of Faust's."""
+        own_signals(self.loop, self._drain, self._health.log_state)
+
+    def _drain(self, received: signal.Signals) -> None:
+        if not self.should_stop:
+            logger.info("%s received", received.name)
+            self._on_sigterm()
+
+
+class _Probes(Service):
+    """The probe port and what is logged about the worker's health. It starts before Faust's app and ends after it."""
+
+    def __init__(self, health: Health, settings: Settings) -> None:
+        super().__init__()
+        self._health = health
+        self._server = ProbeServer(settings.http_host, settings.http_port, health.pages())
+        self._background = BackgroundTasks()
+
+    async def on_start(self) -> None:
+        """Listen, and watch."""
+        await self._server.start()
+        self._background.start("log of readiness", self._health.log_when_not_ready, restart=True)
+
+    async def on_stop(self) -> None:
+        """Close the port."""
+        await self._background.stop()
+        await self._server.stop()
 
 
 def _spare_the_collector() -> None:

@@ -6,13 +6,12 @@ one other name is OpenTelemetry's own ``OTEL_EXPORTER_OTLP_ENDPOINT``. Each sect
 
 from sluicegate.agents.settings.describe import SettingDescription, as_markdown, describe_settings
 from sluicegate.agents.settings.model import EMBEDDED_MODEL
-from sluicegate.agents.settings.settings import LONGEST_EVENT_MS, SECTIONS, Settings, load_settings, unknown_variables
+from sluicegate.agents.settings.settings import SECTIONS, Settings, load_settings, unknown_variables
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
 
 __all__ = [
     "EMBEDDED_MODEL",
     "ENV_PREFIX",
-    "LONGEST_EVENT_MS",
     "SECTIONS",
     "SettingDescription",
     "Settings",

@@ -18,10 +18,8 @@ from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
 from sluicegate.agents.settings.topics import TopicSettings
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
+from sluicegate.agents.time_budget import DEDUP_WAIT_S, LONGEST_EVENT_S, PUBLISHES, TimeBudget
 from sluicegate.schemas.errors import ConfigurationError
-
-LONGEST_EVENT_MS: Final = 55_000
-"""Below the group's rebalance timeout of 60 s, during which Faust waits for the events in flight."""
 
 
 class Settings(
@@ -57,17 +55,23 @@ class Settings(
 
     @model_validator(mode="after")
     def _ends_before_a_rebalance_does(self) -> Self:
-        if self.longest_event_s * 1000 > LONGEST_EVENT_MS:
+        longest_s = self.time_budget.event_s
+        if longest_s > LONGEST_EVENT_S:
+            wait = f" + {DEDUP_WAIT_S * 1000:.0f} (SLUICE_DEDUP_WINDOW)" if self.dedup_window else ""
             raise ValueError(
-                f"SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is {self.longest_event_s * 1000:.0f} ms: keep it "
-                f"within {LONGEST_EVENT_MS} ms, so that a rebalance can wait for an event"
+                f"SLUICE_DEADLINE_MS + {PUBLISHES} x SLUICE_PUBLISH_TIMEOUT_MS{wait} is {longest_s * 1000:.0f} ms: "
+                f"keep it within {LONGEST_EVENT_S * 1000:.0f} ms, so that a rebalance can wait for an event"
             )
         return self
 
     @property
-    def longest_event_s(self) -> float:
-        """The longest that one event can take: the decision, its outputs, a dead letter in their place, the ledger."""
-        return (self.deadline_ms + 3 * self.publish_timeout_ms) / 1000
+    def time_budget(self) -> TimeBudget:
+        """How long one event, and the worker's stop, can take."""
+        return TimeBudget(
+            deadline_s=self.deadline_ms / 1000,
+            publish_timeout_s=self.publish_timeout_ms / 1000,
+            deduplicates=self.dedup_window > 0,
+        )
 
 
 SECTIONS: Final[tuple[type[BaseModel], ...]] = tuple(

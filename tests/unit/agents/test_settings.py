@@ -210,7 +210,11 @@ def test_the_log_level_may_be_written_in_lower_case(monkeypatch: pytest.MonkeyPa
 
 def test_an_event_may_not_take_longer_than_a_rebalance_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_DEADLINE_MS", "45000")
-    assert "SLUICE_DEADLINE_MS + 3 x SLUICE_PUBLISH_TIMEOUT_MS is 75000 ms" in refusal()
+    assert "SLUICE_DEADLINE_MS + 4 x SLUICE_PUBLISH_TIMEOUT_MS is 85000 ms" in refusal()
+    monkeypatch.setenv("SLUICE_PUBLISH_TIMEOUT_MS", "8000")
+    load_settings()
+    monkeypatch.setenv("SLUICE_DEDUP_WINDOW", "1")
+    assert "SLUICE_PUBLISH_TIMEOUT_MS + 5000 (SLUICE_DEDUP_WINDOW) is 82000 ms" in refusal()
 
 
 def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(

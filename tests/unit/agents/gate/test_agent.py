@@ -1,4 +1,3 @@
-import asyncio
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -7,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import sluicegate.agents.gate.agent
 from sluicegate.agents.deciding.live_models import load_models
 from sluicegate.agents.gate.agent import Worker
 from sluicegate.agents.settings import load_settings
@@ -71,34 +69,19 @@ async def test_once_an_event_has_no_outcome_no_later_one_is_acked(worker: Worker
     assert worker.app.crashed
 
 
-async def test_a_worker_whose_oldest_event_is_late_is_neither_alive_nor_ready(worker: Worker) -> None:
-    assert worker._health() == []
+async def test_the_state_shows_the_age_of_the_oldest_event_in_flight(worker: Worker) -> None:
+    assert (worker.state().in_flight, worker.state().oldest_event_s) == (0, 0)
     registered = await worker._tracker.register(Event(1), PARTITION, next(OFFSETS))
-    assert worker._health() == []
-    registered.since -= worker._settings.longest_event_s + 11
-    [problem] = worker._health()
-    assert problem.startswith("an event has been in flight for 51 s, 50 are allowed")
-    assert problem in worker._readiness()
+    registered.since -= 51
+    assert (worker.state().in_flight, round(worker.state().oldest_event_s)) == (1, 51)
 
 
-async def test_a_worker_whose_commits_do_not_come_through_is_neither_alive_nor_ready(worker: Worker) -> None:
-    worker.app.consumer._committing_since = time.monotonic() - worker._settings.longest_event_s
-    assert worker._health() == []
-    worker.app.consumer._committing_since -= 11
-    [problem] = worker._health()
-    assert problem.startswith("nothing could be committed for 51 s, 50 are allowed")
-    assert problem in worker._readiness()
+async def test_the_state_shows_for_how_long_a_commit_is_late(worker: Worker) -> None:
+    assert worker.state().commit_late_s == 0
+    worker.app.consumer._committing_since = time.monotonic() - 51
+    assert round(worker.state().commit_late_s) == 51
 
 
-def test_a_worker_that_has_not_begun_says_what_is_missing(worker: Worker) -> None:
-    assert worker._readiness() == ["the model is not loaded yet", "the group is not joined yet"]
-
-
-async def test_a_worker_that_is_not_ready_says_why_again_and_again(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(sluicegate.agents.gate.agent, "_TELL_EVERY_S", 0.001)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(worker.tell_when_not_ready(), 0.5)
-    assert len(caplog.messages) > 1
-    assert set(caplog.messages) == {"not ready: the model is not loaded yet; the group is not joined yet"}
+def test_the_state_before_the_start_has_no_models_and_no_group(worker: Worker) -> None:
+    state = worker.state()
+    assert (state.models, state.joined, state.stopping) == (None, False, False)

@@ -92,13 +92,13 @@ async def test_when_the_first_has_no_outcome_its_twin_is_processed(how: str) -> 
 async def test_a_twin_loses_patience_with_a_slow_first_and_others_then_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dedup, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(dedup, "DEDUP_WAIT_S", 0.01)
     window, stuck, processing = DedupWindow(10), Processing(), Processing()
     first = asyncio.create_task(window.once("id", b"query", stuck))
     await asyncio.sleep(0)
     twin = asyncio.create_task(window.once("id", b"query", processing))
     await processing.began.wait()
-    monkeypatch.setattr(dedup, "_PATIENCE_S", 5)
+    monkeypatch.setattr(dedup, "DEDUP_WAIT_S", 5)
     third = asyncio.create_task(window.once("id", b"query", processing))
     await asyncio.sleep(0)
     processing.may_end.set()

@@ -8,9 +8,8 @@ import pytest
 PROGRAM = """
 import time
 from sluicegate.agents.process import watchdog
-watchdog.IDLE_S = {idle}
 watchdog.StopWatchdog(
-    stopping=lambda: {stopping}, in_flight=lambda: {in_flight}, longest_s={longest},
+    stopping=lambda: {stopping}, in_flight=lambda: {in_flight}, longest_s={longest}, idle_s={idle},
     flush=lambda: print("flushed", flush=True), exit_code=lambda: 3,
 ).start()
 time.sleep({lasts})

@@ -1,0 +1,96 @@
+"""What is wrong with a worker, in sentences: for /healthz, /readyz, the log and SIGUSR1.
+
+/healthz is the liveness probe. It fails for what only a new process can fix, so that an orchestrator restarts the
+worker. /readyz fails for as long as no event would be decided; most of its reasons lie in Kafka, and pass.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+from sluicegate.agents.gate.state import WorkerState
+from sluicegate.agents.process.probe_server import Page
+from sluicegate.agents.time_budget import LATE_S, TimeBudget
+from sluicegate.schemas.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+_LOG_EVERY_S: Final = 30.0
+
+
+class Health:
+    """Judges the state of one worker. Its methods only read: call them on the worker's event loop."""
+
+    def __init__(self, state: Callable[[], WorkerState], budget: TimeBudget) -> None:
+        self._state = state
+        self._budget = budget
+
+    def problems(self) -> list[str]:
+        """What only a new process can fix. The event loop runs, since it answers, but something else does not."""
+        return _problems(self._state(), self._budget)
+
+    def reasons_not_ready(self) -> list[str]:
+        """Why no event would be decided now."""
+        state = self._state()
+        reasons = {
+            "the model is not loaded yet": state.models is None,
+            "the group is not joined yet": not state.joined,
+            "partitions are being reassigned": state.rebalancing,
+            f"Kafka has not answered for {state.silent_s:.0f} s": state.silent_s > LATE_S,
+            "the producer cannot go on": not state.can_publish,
+            "stopping": state.stopping,
+        }
+        return [
+            *_problems(state, self._budget),
+            *(reason for reason, applies in reasons.items() if applies),
+            *state.failing_tasks,
+        ]
+
+    def pages(self) -> dict[str, Page]:
+        """The pages that the probe port serves, by path."""
+        return {
+            "/healthz": lambda: self._page(self.problems()),
+            "/readyz": lambda: self._page(self.reasons_not_ready()),
+        }
+
+    def log_state(self) -> None:
+        """Log one line that says how the worker is."""
+        state = self._state()
+        logger.info(
+            "state: %s; %d events in flight; models: %s",
+            "; ".join(self.reasons_not_ready()) or "ready",
+            state.in_flight,
+            state.models or "none",
+        )
+
+    async def log_when_not_ready(self) -> None:
+        """Log why, twice a minute, for as long as no event would be decided. Does not return."""
+        while True:
+            await asyncio.sleep(_LOG_EVERY_S)
+            if reasons := self.reasons_not_ready():
+                logger.warning("not ready: %s", "; ".join(reasons))
+
+    def _page(self, problems: list[str]) -> tuple[int, bytes]:
+        state = self._state()
+        body = {
+            "status": "; ".join(problems) or "ok",
+            "in_flight": state.in_flight,
+            "models": state.models,
+            "version": VERSION,
+        }
+        return 503 if problems else 200, orjson.dumps(body)
+
+
+def _problems(state: WorkerState, budget: TimeBudget) -> list[str]:
+    limit_s = budget.stuck_after_s
+    late = {
+        "an event has been in flight": state.oldest_event_s,
+        "nothing could be committed": state.commit_late_s,
+    }
+    stuck = [
+        f"{what} for {seconds:.0f} s, {limit_s:.0f} are allowed" for what, seconds in late.items() if seconds > limit_s
+    ]
+    return [*stuck, *state.ended_tasks]

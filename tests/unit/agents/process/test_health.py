@@ -1,0 +1,106 @@
+"""What /healthz and /readyz say about each state of a worker."""
+
+import asyncio
+import json
+import logging
+
+import msgspec
+import pytest
+
+from sluicegate.agents.gate.state import WorkerState
+from sluicegate.agents.process import health
+from sluicegate.agents.process.health import Health
+from sluicegate.agents.time_budget import TimeBudget
+
+BUDGET = TimeBudget(deadline_s=10, publish_timeout_s=10, deduplicates=False)
+LIMIT_S = 10 + 4 * 10 + 10
+READY = WorkerState(
+    in_flight=3,
+    oldest_event_s=1,
+    commit_late_s=1,
+    silent_s=1,
+    models="tiny@1",
+    joined=True,
+    rebalancing=False,
+    can_publish=True,
+    stopping=False,
+)
+
+
+def health_of(state: WorkerState) -> Health:
+    return Health(lambda: state, BUDGET)
+
+
+def changed(**fields: object) -> Health:
+    return health_of(msgspec.structs.replace(READY, **fields))
+
+
+def page(of: Health, path: str) -> tuple[int, dict[str, object]]:
+    status, body = of.pages()[path]()
+    return status, json.loads(body)
+
+
+def test_a_worker_that_decides_is_alive_and_ready() -> None:
+    for path in ("/healthz", "/readyz"):
+        status, body = page(health_of(READY), path)
+        assert status == 200
+        assert body.pop("version")
+        assert body == {"status": "ok", "in_flight": 3, "models": "tiny@1"}
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ("oldest_event_s", "an event has been in flight for 61 s, 60 are allowed"),
+        ("commit_late_s", "nothing could be committed for 61 s, 60 are allowed"),
+    ],
+)
+def test_what_is_stuck_fails_both_probes_once_its_time_budget_is_over(field: str, problem: str) -> None:
+    assert changed(**{field: LIMIT_S}).problems() == []
+    stuck = changed(**{field: LIMIT_S + 1.0})
+    assert stuck.problems() == stuck.reasons_not_ready() == [problem]
+    assert page(stuck, "/healthz")[0] == page(stuck, "/readyz")[0] == 503
+
+
+def test_a_background_task_that_has_ended_for_good_fails_both_probes() -> None:
+    ended = changed(ended_tasks=("the model follower has ended: MemoryError",))
+    assert ended.problems() == ended.reasons_not_ready() == ["the model follower has ended: MemoryError"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("models", None, "the model is not loaded yet"),
+        ("joined", False, "the group is not joined yet"),
+        ("rebalancing", True, "partitions are being reassigned"),
+        ("silent_s", 11.0, "Kafka has not answered for 11 s"),
+        ("can_publish", False, "the producer cannot go on"),
+        ("stopping", True, "stopping"),
+        ("failing_tasks", ("the model follower has failed",), "the model follower has failed"),
+    ],
+)
+def test_a_worker_that_decides_nothing_now_is_alive_but_not_ready(field: str, value: object, reason: str) -> None:
+    found = changed(**{field: value})
+    assert page(found, "/healthz")[0] == 200
+    status, body = page(found, "/readyz")
+    assert (status, body["status"]) == (503, reason)
+
+
+async def test_a_worker_that_is_not_ready_logs_why_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health, "_LOG_EVERY_S", 0.001)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(changed(joined=False).log_when_not_ready(), 0.5)
+    assert len(caplog.messages) > 1
+    assert set(caplog.messages) == {"not ready: the group is not joined yet"}
+
+
+def test_the_state_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    health_of(READY).log_state()
+    changed(models=None).log_state()
+    assert caplog.messages == [
+        "state: ready; 3 events in flight; models: tiny@1",
+        "state: the model is not loaded yet; 3 events in flight; models: none",
+    ]
