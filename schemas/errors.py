@@ -6,6 +6,7 @@
     │   └── CompiledModelError  a compiled model folder that cannot be served
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
+    ├── GateClosed              a gate of the Python API that is not open in this process
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
@@ -71,6 +72,10 @@ class ContractError(SluicegateError):
     """Bytes that are not the event they claim to be. The message names the field, as in ``$.query``."""
 
     exit_code = ExitCode.DATA
+
+
+class GateClosed(SluicegateError):
+    """A gate of the Python API that was closed, was never opened, or was made before a fork."""
 
 
 class EventFailed(SluicegateError):

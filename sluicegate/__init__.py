@@ -1,1 +1,40 @@
-"""Sluicegate: moderate, understand and rewrite raw queries before search, recommendation and ads see them."""
+"""Sluicegate: moderate, understand and rewrite raw queries before search, recommendation and ads see them.
+
+    >>> from sluicegate import Gate
+    >>> with Gate() as gate:
+    ...     decision = gate.decide("chep runing shoes")
+    >>> decision.verdict, decision.lexical
+    ('allow', 'cheap running shoes')
+
+`Gate` is for scripts and threads, `AsyncGate` for asyncio services. Both decide exactly as the Kafka worker does, and
+import no Kafka client. Everything else in the package is not public.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluicegate.async_gate import AsyncGate
+    from sluicegate.decision import GateDecision
+    from sluicegate.gate import Gate
+    from sluicegate.schemas.errors import ConfigurationError, ContractError, GateClosed, SluicegateError
+
+__all__ = [
+    "AsyncGate",
+    "ConfigurationError",
+    "ContractError",
+    "Gate",
+    "GateClosed",
+    "GateDecision",
+    "SluicegateError",
+]
+
+_MODULES = {"AsyncGate": "async_gate", "Gate": "gate", "GateDecision": "decision"}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: every module of the package runs this one, and most need none."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'schemas.errors')}"), name)

@@ -60,19 +60,17 @@ class NearWords:
 def _entries(words: Sequence[str]) -> NDArray[np.uint64]:
     """A key and the number of its word, for every word and every way to delete letters of its prefix."""
     letters = np.array([word[:_PREFIX] for word in words], f"U{_PREFIX}").view(np.uint32).reshape(len(words), _PREFIX)
-    codes = np.where((letters >= ord("a")) & (letters <= ord("z")), letters - (ord("a") - 1), _OTHER)
-    codes = np.where(letters == 0, 0, codes).astype(np.uint64)
-    lengths = (letters != 0).sum(axis=1)
+    columns = np.ascontiguousarray(letters.T)
+    codes = np.where((columns >= ord("a")) & (columns <= ord("z")), columns - (ord("a") - 1), _OTHER)
+    codes = np.where(columns == 0, 0, codes).astype(np.uint64)
     numbers = np.arange(len(words), dtype=np.uint64)
     entries = []
     for kept in (kept for ways in _KEPT for kept in ways):
-        last_deleted = max(set(range(_PREFIX)).difference(kept), default=-1)
-        long_enough = lengths > last_deleted
-        key = np.zeros(int(long_enough.sum()), np.uint64)
-        for place in kept:
-            key = key << np.uint64(_LETTER_BITS) | codes[long_enough, place]
-        key <<= np.uint64(_LETTER_BITS * (_PREFIX - len(kept)) + _WORD_BITS)
-        entries.append(key | numbers[long_enough])
+        entry = numbers.copy()
+        for position, place in enumerate(kept):
+            entry |= codes[place] << np.uint64(_LETTER_BITS * (_PREFIX - 1 - position) + _WORD_BITS)
+        last_deleted = max(set(range(_PREFIX)).difference(kept), default=0)
+        entries.append(entry[columns[last_deleted] != 0])  # a shorter word has nothing to delete there
     return np.concatenate(entries)
 
 

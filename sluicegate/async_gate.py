@@ -1,0 +1,191 @@
+"""The gate for asyncio services: the worker's own decider, without Kafka."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from sluicegate.decision import GateDecision
+from sluicegate.schemas.errors import ContractError, GateClosed
+from sluicegate.schemas.events import Threshold
+
+if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
+    from types import TracebackType
+
+    from sluicegate.agents.deciding.decider import Decider, Decision
+    from sluicegate.agents.settings import Settings
+
+EMBEDDED: Final = "embedded"
+"""The name of the model that comes with the package."""
+
+Thresholds = Mapping[str, Threshold | Mapping[str, float]]
+
+_DEADLINE_MS: Final = 600_000
+"""A caller that waits for its answer sets its own time limit; this one only ends a wait for a model that is stuck."""
+
+
+class AsyncGate:
+    """Decides queries on an asyncio event loop, many at a time.
+
+    >>> import asyncio
+    >>> from sluicegate import AsyncGate
+    >>> async def main() -> list[str]:
+    ...     async with AsyncGate() as gate:
+    ...         decisions = await gate.decide_many(["chep runing shoes", "how to make a pipe bomb"])
+    ...     return [decision.verdict for decision in decisions]
+    >>> asyncio.run(main())
+    ['allow', 'block']
+
+    Queries that are decided at the same time share calls of the model, and equal queries are judged once: call `decide`
+    from as many tasks as there are requests. Cancelling a call frees its place in the queue, so
+    `async with asyncio.timeout(0.1)` is a time limit.
+
+    The settings of the environment (`SLUICE_…`, see `sluice config show`) apply as they do to the worker. A gate is
+    used on the event loop that opened it.
+    """
+
+    def __init__(self, model: str | PathLike[str] | None = None, *, thresholds: Thresholds | None = None) -> None:
+        """Choose a model; it is loaded when the gate opens.
+
+        `model`: the folder of a compiled model or of a registry, or "embedded" for the model of the package. The
+        default is `SLUICE_MODEL`, else the embedded model. A registry serves the model in use when the gate opens.
+
+        `thresholds` override those of the model, as in ``{"hate": {"allow": 0.2, "block": 0.6}}``: review from `allow`
+        on, block from `block` on, never block where that is above 1.
+        """
+        self._model = model
+        self._thresholds = thresholds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._decider: Decider[None] | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Load the model.
+
+        Raises:
+            ConfigurationError: the model or a setting is wrong.
+        """
+        from sluicegate.agents.deciding.decider import Decider, load_engine
+
+        self._settings = _settings(self._model, self._thresholds)
+        engine = await asyncio.to_thread(load_engine, self._settings)
+        self._decider = await self._stack.enter_async_context(Decider[None].running(engine, self._settings))
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        """Wait for the calls that are under way, then free the model."""
+        decider, self._decider = self._decider, None
+        if decider:
+            await decider.idle()
+        await self._stack.aclose()
+
+    @property
+    def model_version(self) -> str:
+        """The model's name and hash, as in every event.
+
+        Raises:
+            GateClosed: the gate is not open.
+        """
+        return self._open_decider().engine.manifest.model_version
+
+    async def decide(self, query: str) -> GateDecision:
+        """The decision about `query`.
+
+        Raises:
+            TypeError: the query is not a str.
+            ContractError: nothing is left of it once it is cleaned, or it is too long.
+            GateClosed: the gate is not open, or it belongs to another event loop.
+        """
+        decider = self._open_decider()
+        self._check(query)
+        return _gate_decision(await decider.decide(query, None), decider)
+
+    async def decide_many(self, queries: Iterable[str]) -> list[GateDecision]:
+        """The decisions about `queries`, in their order; the first error ends the call.
+
+        Raises:
+            TypeError: a query is not a str.
+            ContractError: of a query nothing is left, or it is too long; the message has its place, from 0.
+            GateClosed: the gate is not open, or it belongs to another event loop.
+        """
+        self._open_decider()
+        if isinstance(queries, str):
+            raise TypeError("queries must be an iterable of str, not one str")
+        rows = list(queries)
+        decisions: dict[int, GateDecision] = {}
+        numbered = iter(enumerate(rows))
+
+        async def decide_next() -> None:
+            for place, query in numbered:
+                try:
+                    decisions[place] = await self.decide(query)
+                except ContractError as error:
+                    raise ContractError(f"query {place}: {error}") from None
+
+        at_once = min(len(rows), self._settings.queue_size)
+        tasks = [asyncio.create_task(decide_next(), name="gate") for _ in range(at_once)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return [decisions[place] for place in range(len(rows))]
+
+    def _open_decider(self) -> "Decider[None]":
+        if self._decider is None:
+            raise GateClosed("the gate is not open: use it inside `async with AsyncGate() as gate`")
+        if asyncio.get_running_loop() is not self._loop:
+            raise GateClosed("the gate belongs to another event loop: open one on each")
+        return self._decider
+
+    def _check(self, query: object) -> None:
+        from sluicegate.models.text.normalise import WORK_FACTOR
+
+        if not isinstance(query, str):
+            raise TypeError(f"a query must be a str, not {type(query).__name__}")
+        longest = WORK_FACTOR * self._settings.max_query_chars
+        if len(query) > longest:
+            raise ContractError(f"the query has {len(query)} characters, at most {longest} are allowed")
+
+
+def _settings(model: str | PathLike[str] | None, thresholds: Thresholds | None) -> "Settings":
+    from sluicegate.agents.settings import EMBEDDED_MODEL, load_settings
+
+    folder = None if model is None else EMBEDDED_MODEL if model == EMBEDDED else Path(model)
+    settings = load_settings(model=folder, thresholds=None if thresholds is None else dict(thresholds))
+    return settings.model_copy(update={"deadline_ms": _DEADLINE_MS, "shed_after_ms": 0})
+
+
+def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecision:
+    result, manifest = decision.model_result, decider.engine.manifest
+    policy_result = result.policy_result
+    blocked = policy_result.verdict == "block"
+    ended_ns = decision.batched.ended_ns if decision.batched else decision.normalise_ended_ns
+    return GateDecision(
+        verdict=policy_result.verdict.value,
+        allow=policy_result.verdict == "allow",
+        category=policy_result.category.value if policy_result.category else None,
+        probability=policy_result.probability,
+        reason=policy_result.reason,
+        reason_codes=tuple(map(str, decision.reason_codes)),
+        probabilities=dict(result.probabilities),
+        query=decision.text,
+        lexical=None if blocked else result.lexical,
+        semantic=None if blocked else result.semantic,
+        intent=None if blocked else result.intent.value,
+        synonyms=() if blocked else result.synonyms,
+        facets=() if blocked else result.facets,
+        degraded=decision.degraded is not None,
+        model_version=manifest.model_version,
+        prompt_version=manifest.prompt_version,
+        latency_ms=(ended_ns - decision.normalise_started_ns) / 1e6,
+    )

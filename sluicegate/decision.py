@@ -1,0 +1,42 @@
+"""What the Python API says about one query, with the field names of the events."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class GateDecision(Struct, frozen=True, kw_only=True):
+    """The decision about one query. Immutable; `msgspec.structs.asdict` makes a dictionary of it.
+
+    The fields have the names and meanings that they have in the events `recall`, `review` and `blocked`. A blocked
+    query has no `lexical`, `semantic` and `intent`: nothing may search for it.
+    """
+
+    verdict: Literal["allow", "block", "review"]
+    allow: bool
+    """True for the verdict `allow` only."""
+    category: str | None
+    """Why the query may be unsafe, as in `self_harm`; None when it is allowed, or when the sum of all decided."""
+    probability: float
+    """Of `category`; of `allow` for an allowed query."""
+    reason: str
+    """The rule that decided, as in `block_threshold:illicit`."""
+    reason_codes: tuple[str, ...]
+    """Everything that happened to the query, in order: cleaning, the rule that decided, the rewrite."""
+    probabilities: dict[str, float]
+    """Of `allow` and of every category; they add up to 1. Empty when `degraded`."""
+    query: str
+    """The query as the model read it: one clean line."""
+    lexical: str | None
+    """The user's terms, corrected, nothing invented: for BM25."""
+    semantic: str | None
+    """Corrected and expanded: for an embedding model."""
+    intent: str | None
+    synonyms: tuple[str, ...]
+    facets: tuple[str, ...]
+    degraded: bool
+    """True when the model failed, and `SLUICE_FAIL` decided."""
+    model_version: str
+    prompt_version: str
+    latency_ms: float
+    """From the call to the model's answer."""
