@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.kafka.admin import create_topics
 from tests.support.brokers import Broker, NoBroker, TopicMaker, shared_broker
+from tests.support.worker_process import Stream, make_stream
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +60,9 @@ def topics(broker: Broker) -> Iterator[TopicMaker]:
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
         for done in admin.delete_topics(made).values():
             done.result()
+
+
+@pytest.fixture
+def stream(broker: Broker, topics: TopicMaker) -> Stream:
+    """Topics and a consumer group that no other test has, on either broker."""
+    return make_stream(broker, topics)

@@ -14,15 +14,10 @@ from sluicegate.agents.kafka.admin import create_topics
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.settings import load_settings
-from tests.support.brokers import Broker, TopicMaker
+from tests.support.brokers import Broker
 from tests.support.command import NOBODY, rows, sluice
 from tests.support.compiled import compiled_tiny
-from tests.support.worker_process import Stream, make_stream
-
-
-@pytest.fixture
-def stream(broker: Broker, topics: TopicMaker) -> Stream:
-    return make_stream(broker, topics)
+from tests.support.worker_process import Stream
 
 
 def test_the_gate_decides_its_arguments_in_order() -> None:

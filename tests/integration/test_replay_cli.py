@@ -1,19 +1,11 @@
 """`sluice replay` on a real broker: what it publishes, byte for byte, and what it says when it cannot."""
 
-import base64
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import orjson
 import pytest
 from confluent_kafka import Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -22,16 +14,27 @@ from typer.testing import CliRunner
 from sluicegate.agents.cli.app import app
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record_log import RecordLog, position_of
-from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.schemas.codec import encode, value_hash
-from sluicegate.schemas.events import DeadLetter, LedgerRecord, Position, StageLatencies, Tokens
+from sluicegate.schemas.events import DeadLetter, Position
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.brokers import Broker, TopicMaker
-from tests.support.command import NOBODY, sluice
+from tests.support.command import sluice
 from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.support.kafka_client import Record, produce_all
-from tests.support.kafka_cluster import available
-from tests.support.worker_process import Output, Stream, fresh_stream, make_stream, run_worker, wait_for
+from tests.support.replays import (
+    entry,
+    headers_of,
+    on_one_kind,
+    original_of,
+    position,
+    produced,
+    query,
+    replay,
+    replayed_ids,
+    replays,
+    write_ledger,
+)
+from tests.support.worker_process import Output, Stream, make_stream, run_worker, wait_for
 
 POISON: Sequence[Record] = [
     (None, b"\xff\xfe\x00broken", [("kind", b"poison"), ("kind", None), ("raw", b"\x00\xff")]),
@@ -40,46 +43,9 @@ POISON: Sequence[Record] = [
 ]
 
 
-# A broker of one kind, the real one where it can be had: what differs between them is tested elsewhere.
-on_one_kind = pytest.mark.parametrize("broker", ["embedded" if available() else "apache"], indirect=True)
-
-
-@pytest.fixture
-def stream(broker: Broker, topics: TopicMaker) -> Stream:
-    return make_stream(broker, topics)
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "embedded")
-
-
-def replay(stream: Stream, *arguments: str) -> str:
-    """What the command printed, once it has succeeded. In this process: a new one takes seconds to start."""
-    finished = CliRunner().invoke(app, ["replay", *arguments], env={**stream.environment, "COLUMNS": "200"})
-    assert (finished.exit_code, finished.stderr) == (0, ""), finished.exception
-    return finished.stdout
-
-
-def query(number: int, **more: object) -> Record:
-    return None, orjson.dumps({"query": f"red shoes size {number}", **more}), []
-
-
-def position(message: Message) -> str:
-    return str(position_of(message))
-
-
-def original_of(message: Message) -> str | None:
-    """What a record says it is a replay of."""
-    return {name: (value or b"").decode(errors="replace") for name, value in headers_of(message)}.get("replay_of")
-
-
-def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
-    return list(message.headers() or ())  # type: ignore[arg-type]  # the stubs are wider
-
-
-def replays(stream: Stream) -> list[Message]:
-    return [message for message in stream.inputs() if original_of(message)]
 
 
 def decide(stream: Stream, folder: Path, **settings: object) -> None:
@@ -183,58 +149,6 @@ def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stre
 
     assert replay(stream, "ledger", "--model-version", version) == "0 of 0 replayed\n"
     assert len(stream.inputs()) == len(inputs)
-
-
-def entry(number: int, source: Message | Position, **more: Any) -> bytes:
-    """A ledger record that says: event `number` was decided from `source`."""
-    if not isinstance(source, Position):
-        source = position_of(source)
-    at = datetime.now(UTC)
-    record = LedgerRecord(
-        event_id=f"event-{number}",
-        event_time=at,
-        processing_time=at,
-        model_version="m@1",
-        prompt_version="p",
-        source=source,
-        outcome="blocked",
-        outputs=[],
-        trace_id="0" * 32,
-        labels_version="l",
-        prompt_hash=None,
-        output_hash=None,
-        tokens=Tokens(input=0, output=0),
-        latency_ms=StageLatencies(total=1),
-        decision=None,
-        validation="valid",
-    )
-    return encode(msgspec.structs.replace(record, **more))
-
-
-def anew(replayed: Message) -> bytes:
-    """A ledger record that says: the replay was decided."""
-    number = int(orjson.loads(replayed.value() or b"")["event_id"][6:])
-    return entry(number, replayed, replay_of=original_of(replayed))
-
-
-def write_ledger(stream: Stream, entries: Sequence[bytes]) -> None:
-    """Write into the ledger, each event's records into one partition, as the worker does."""
-    keyed: list[Record] = [(orjson.loads(value)["event_id"].encode(), value, []) for value in entries]
-    produce_all(stream.bootstrap_servers, stream.topics["ledger"], keyed)
-
-
-def produced(stream: Stream, count: int) -> list[Message]:
-    """`count` inputs, event 0 first."""
-    stream.produce([query(number, event_id=f"event-{number}") for number in range(count)])
-    return by_id(stream)
-
-
-def by_id(stream: Stream) -> list[Message]:
-    return sorted(stream.inputs(), key=lambda message: int(orjson.loads(message.value() or b"")["event_id"][6:]))
-
-
-def replayed_ids(stream: Stream) -> list[str]:
-    return sorted(orjson.loads(message.value() or b"")["event_id"] for message in replays(stream))
 
 
 @on_one_kind
@@ -372,82 +286,3 @@ def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broke
         finished = CliRunner().invoke(app, ["replay", "range", wrong], env={**stream.environment, "COLUMNS": "200"})
         assert (finished.exit_code, finished.stdout) == (2, "")
         assert said in finished.stderr
-
-
-@on_one_kind
-def test_the_rate_is_kept(stream: Stream) -> None:
-    write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, 30))])
-    started = time.monotonic()
-    assert replay(stream, "ledger", "--rate", "20") == "30 of 30 replayed\n"
-    assert time.monotonic() - started > 29 / 20
-    times = sorted(message.timestamp()[1] for message in replays(stream))
-    assert times[-1] - times[0] > 1000
-
-
-def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
-    """A replay of `count` events, 20 a second."""
-    write_ledger(stream, [entry(number, message) for number, message in enumerate(produced(stream, count))])
-    return subprocess.Popen(
-        [sys.executable, "-m", "sluicegate", "replay", "ledger", "--rate", "20"],
-        env={**os.environ, **stream.environment, "SLUICE_PUBLISH_TIMEOUT_MS": "1000"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-@on_one_kind
-@pytest.mark.parametrize(("ended_by", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_says_how_to_go_on(stream: Stream, ended_by: signal.Signals, exit_code: int) -> None:
-    with start_slowly(stream, 100) as process:
-        try:
-            wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
-            process.send_signal(ended_by)
-            said, _ = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    assert process.returncode == exit_code
-    told = re.fullmatch(r"(\d+) of 100 replayed; go on with --since (\S+) --until (\S+)\n", said.decode())
-    assert told
-    sent = replayed_ids(stream)
-    assert len(sent) == int(told[1])
-    assert 25 < len(sent) < 100
-    write_ledger(stream, [anew(message) for message in replays(stream)])
-    replay(stream, "ledger", "--since", told[2], "--until", told[3], "--rate", "0")
-    assert sorted(replayed_ids(stream)) == sorted(f"event-{number}" for number in range(100))
-
-
-@on_one_kind
-def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Broker, topics: TopicMaker) -> None:
-    if broker.kind == "embedded":
-        pytest.skip("the embedded broker takes any size")
-    stream = make_stream(broker, topics, configs={"raw": {"max.message.bytes": "2000"}})
-    padding = base64.b64encode(os.urandom(1380)).decode()  # which no codec makes smaller
-    for number, more in enumerate(({}, {"padding": padding}, {})):
-        _, value, headers = query(number, event_id=f"event-{number}", **more)
-        stream.produce([(f"event-{number}".encode(), value, headers)])  # each into a partition, and a batch, of its own
-    write_ledger(stream, [entry(number, message) for number, message in enumerate(by_id(stream))])
-    finished = sluice("replay", "ledger", environment=stream.environment)
-    assert finished.stdout == b"2 of 3 replayed; 1 too large\n"
-    assert finished.returncode == 65
-    assert b"max.message.bytes" in finished.stderr
-    assert replayed_ids(stream) == ["event-0", "event-2"]
-
-
-def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
-    with EmbeddedBroker() as broker:
-        stream = fresh_stream(broker.bootstrap_servers, "away", partitions=1)
-        process = start_slowly(stream, 100)
-        wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
-    with process:
-        said, error = process.communicate(timeout=60)
-    assert process.returncode == 69
-    assert re.fullmatch(r"\d+ of 100 replayed; go on with --since \S+ --until \S+\n", said.decode())
-    assert error.startswith(b"sluice: cannot ")
-    assert error.count(b"\n") == 1
-
-
-def test_without_a_broker_it_is_refused_in_one_line() -> None:
-    finished = sluice("replay", "ledger", environment=NOBODY)
-    assert (finished.returncode, finished.stdout) == (69, b"")
-    assert finished.stderr.startswith(b"sluice: cannot reach Kafka at 127.0.0.1:1")
-    assert finished.stderr.count(b"\n") == 1

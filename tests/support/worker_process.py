@@ -23,6 +23,9 @@ from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record, committed_offsets, consume_all, end_offsets, produce_all
 from tests.support.ports import free_port
 
+PATIENT_MS = 25_000
+"""The deadline of an event where a test names none: a busy machine alone must not degrade its decision."""
+
 OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 
 
@@ -166,7 +169,7 @@ class WorkerProcess:
 def run_worker(stream: Stream, folder: Path, **settings: object) -> Iterator[WorkerProcess]:
     """A worker on `stream` that answers on /healthz; `settings` by their names in `Settings`; its log in `folder`."""
     port = free_port()
-    given = {f"SLUICE_{name.upper()}": str(value) for name, value in settings.items()}
+    given = {f"SLUICE_{name.upper()}": str(value) for name, value in {"deadline_ms": PATIENT_MS, **settings}.items()}
     environment = {**stream.environment, "SLUICE_HTTP_PORT": str(port), **given}
     log = folder / f"worker-{port}.log"
     process = start_worker(environment, log)

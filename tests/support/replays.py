@@ -1,0 +1,102 @@
+"""What tests of `sluice replay` share: inputs, ledger records of their decisions, and what a replay published."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from confluent_kafka import Message
+from typer.testing import CliRunner
+
+from sluicegate.agents.cli.app import app
+from sluicegate.agents.kafka.record_log import position_of
+from sluicegate.schemas.codec import encode
+from sluicegate.schemas.events import LedgerRecord, Position, StageLatencies, Tokens
+from tests.support.kafka_client import Record, produce_all
+from tests.support.kafka_cluster import available
+from tests.support.worker_process import Stream
+
+on_one_kind = pytest.mark.parametrize("broker", ["embedded" if available() else "apache"], indirect=True)
+"""One kind of broker, the real one where it can be had: what differs between them is tested elsewhere."""
+
+
+def replay(stream: Stream, *arguments: str) -> str:
+    """What the command printed, once it has succeeded. In this process: a new one takes seconds to start."""
+    finished = CliRunner().invoke(app, ["replay", *arguments], env={**stream.environment, "COLUMNS": "200"})
+    assert (finished.exit_code, finished.stderr) == (0, ""), finished.exception
+    return finished.stdout
+
+
+def query(number: int, **more: object) -> Record:
+    return None, orjson.dumps({"query": f"red shoes size {number}", **more}), []
+
+
+def position(message: Message) -> str:
+    return str(position_of(message))
+
+
+def original_of(message: Message) -> str | None:
+    """What a record says it is a replay of."""
+    return {name: (value or b"").decode(errors="replace") for name, value in headers_of(message)}.get("replay_of")
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    return list(message.headers() or ())  # type: ignore[arg-type]  # the stubs are wider
+
+
+def replays(stream: Stream) -> list[Message]:
+    return [message for message in stream.inputs() if original_of(message)]
+
+
+def entry(number: int, source: Message | Position, **more: Any) -> bytes:
+    """A ledger record that says: event `number` was decided from `source`."""
+    if not isinstance(source, Position):
+        source = position_of(source)
+    at = datetime.now(UTC)
+    record = LedgerRecord(
+        event_id=f"event-{number}",
+        event_time=at,
+        processing_time=at,
+        model_version="m@1",
+        prompt_version="p",
+        source=source,
+        outcome="blocked",
+        outputs=[],
+        trace_id="0" * 32,
+        labels_version="l",
+        prompt_hash=None,
+        output_hash=None,
+        tokens=Tokens(input=0, output=0),
+        latency_ms=StageLatencies(total=1),
+        decision=None,
+        validation="valid",
+    )
+    return encode(msgspec.structs.replace(record, **more))
+
+
+def anew(replayed: Message) -> bytes:
+    """A ledger record that says: the replay was decided."""
+    number = int(orjson.loads(replayed.value() or b"")["event_id"][6:])
+    return entry(number, replayed, replay_of=original_of(replayed))
+
+
+def write_ledger(stream: Stream, entries: Sequence[bytes]) -> None:
+    """Write into the ledger, each event's records into one partition, as the worker does."""
+    keyed: list[Record] = [(orjson.loads(value)["event_id"].encode(), value, []) for value in entries]
+    produce_all(stream.bootstrap_servers, stream.topics["ledger"], keyed)
+
+
+def produced(stream: Stream, count: int) -> list[Message]:
+    """`count` inputs, event 0 first."""
+    stream.produce([query(number, event_id=f"event-{number}") for number in range(count)])
+    return by_id(stream)
+
+
+def by_id(stream: Stream) -> list[Message]:
+    return sorted(stream.inputs(), key=lambda message: int(orjson.loads(message.value() or b"")["event_id"][6:]))
+
+
+def replayed_ids(stream: Stream) -> list[str]:
+    return sorted(orjson.loads(message.value() or b"")["event_id"] for message in replays(stream))
