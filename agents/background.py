@@ -84,8 +84,7 @@ class BackgroundTasks:
         try:
             await work()
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():  # the work awaited something that was cancelled
+            if not _is_cancelled():  # the work awaited something that was cancelled
                 return _describe(error)
             if not self._stopping:
                 self._problems[name] = f"the {name} was cancelled"
@@ -94,6 +93,16 @@ class BackgroundTasks:
         except Exception as error:  # noqa: BLE001 - whatever it is, this is where it is reported
             return _describe(error)
         return "it returned"
+
+
+def _is_cancelled() -> bool:
+    """Whether the current task is being cancelled.
+
+    A function of its own: as a local variable next to the exception, the task would be in a reference cycle that keeps
+    all that the work holds, such as a model, in memory.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _describe(error: BaseException) -> str:

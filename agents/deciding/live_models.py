@@ -1,22 +1,32 @@
-"""The models in service: the one in use and, in a trial, a candidate. Both can be exchanged while events are in flight.
+"""The models in service: the one in use and, in a trial, a candidate. Both are exchanged while events are in flight.
 
-    deployment.json ──► loaded in a thread ──► exchanged ──► the old one ends what it began, then it is let go
+    deployment.json ──► load in a thread ──► swap ──► the old model ends its decisions ──► free its memory
 
-A model that cannot be loaded changes nothing: the one in use goes on, and the log says why.
+A model that cannot be loaded changes nothing: the one in use goes on, and the log and the probes say why. The model in
+use and the candidate do not depend on each other: a candidate that cannot be loaded leaves the model in use alone.
 """
 
 import asyncio
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Self
 
-from sluicegate.agents.deciding.decider import BatchObserver, Decider, OwnerT, load_engine
+from sluicegate.agents.background import BackgroundTasks
+from sluicegate.agents.deciding.decider import BatchObserver, Decider, OwnerT
+from sluicegate.agents.deciding.model_loading import (
+    Fingerprint,
+    ModelLoader,
+    fingerprint,
+    load_checked,
+    release_memory,
+    try_load,
+)
 from sluicegate.agents.settings import Settings
-from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, ServedModels, is_registry, served_from
+from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry, ServedModels, is_registry, served_from
 from sluicegate.models.artifacts.sampling import falls_within
 from sluicegate.models.inference.judge import Judge
 from sluicegate.schemas.errors import CompiledModelError
@@ -24,11 +34,12 @@ from sluicegate.schemas.errors import CompiledModelError
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
+_FREED_WITHIN_S: Final = 60
 
 
 @dataclass(frozen=True)
 class LoadedModels:
-    """What is to be served, and the engine of each of its folders."""
+    """What is to be served, and the engine of each folder that could be loaded: of the model in use at least."""
 
     served: ServedModels
     engines: dict[Path, Judge]
@@ -37,11 +48,20 @@ class LoadedModels:
 def load_models(settings: Settings) -> LoadedModels:
     """Load what is served from `settings.model`, a compiled model or a registry.
 
+    A candidate that cannot be loaded is logged and left out.
+
     Raises:
-        CompiledModelError: a folder cannot be served.
+        CompiledModelError: the model in use cannot be served.
     """
     served = served_from(settings.model)
-    return LoadedModels(served, {folder: load_engine(settings, folder) for folder in _folders(served)})
+    engines = {served.model: load_checked(settings, served.model)}
+    if served.candidate:
+        candidate = try_load(settings, served.candidate)
+        if isinstance(candidate, str):
+            logger.error("cannot load the candidate %s, serving without it: %s", served.candidate.name, candidate)
+        else:
+            engines[served.candidate] = candidate
+    return LoadedModels(served, engines)
 
 
 @dataclass(frozen=True)
@@ -56,11 +76,17 @@ class LiveModels(Generic[OwnerT]):
     def __init__(
         self, settings: Settings, served: ServedModels, observe_batch: Callable[[str], BatchObserver[OwnerT]] | None
     ) -> None:
+        self._registry = Registry(settings.model)
         self._settings = settings
-        self._served = served
+        self._wanted = served
+        self._served = ServedModels(served.model)
         self._observe_batch = observe_batch
+        self._loader = ModelLoader(settings)
         self._running: dict[Path, _Running[OwnerT]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
+        self._deployment: Fingerprint | None = None
+        self._broken_deployment: str | None = None
 
     @classmethod
     @asynccontextmanager
@@ -70,19 +96,23 @@ class LiveModels(Generic[OwnerT]):
         settings: Settings,
         observe_batch: Callable[[str], BatchObserver[OwnerT]] | None = None,
     ) -> AsyncIterator[Self]:
-        """Serve `loaded`, then what the registry says; `observe_batch(model_version)` observes a model's batches."""
+        """Serve `loaded`, then what the registry says. `observe_batch(model_version)` observes a model's batches.
+
+        Takes the engines out of `loaded`, so that nothing else keeps a model in memory that is no longer served.
+        """
         live_models = cls(settings, loaded.served, observe_batch)
-        for folder, engine in loaded.engines.items():
-            await live_models._start(folder, engine)
-        follower = asyncio.create_task(live_models._follow(), name="models") if is_registry(settings.model) else None
+        while loaded.engines:
+            await live_models._start(*loaded.engines.popitem())
+        live_models._swap()
+        if is_registry(settings.model):
+            live_models._background.start("model follower", live_models._follow, restart=True)
         try:
             yield live_models
         finally:
-            if follower:
-                follower.cancel()
+            await live_models._background.stop()
             for task in live_models._retiring:
                 task.cancel()
-            await asyncio.gather(*filter(None, [follower]), *live_models._retiring, return_exceptions=True)
+            await asyncio.gather(*live_models._retiring, return_exceptions=True)
             for running in live_models._running.values():
                 await running.stack.aclose()
 
@@ -101,12 +131,28 @@ class LiveModels(Generic[OwnerT]):
         return self._running[self._served.model].decider
 
     def choose(self, event_id: str) -> Decider[OwnerT]:
-        """The decider of this event; ask it before anything is awaited, or it may be let go."""
+        """The decider of this event. Ask it before anything is awaited, or it may be stopped."""
         return self._candidate("canary", event_id) or self.in_use
 
     def shadow(self, event_id: str) -> Decider[OwnerT] | None:
         """The decider that should decide this event too, for the ledger only."""
         return self._candidate("shadow", event_id)
+
+    @property
+    def description(self) -> str:
+        """The versions in service, and what could not be put in service, in a few words."""
+        served = self._served
+        version = self.in_use.engine.manifest.model_version
+        trial = [f"{served.mode} {served.candidate.name} {served.share:g}"] if served.candidate else []
+        return "; ".join([", ".join([version, *trial]), *self.problems()])
+
+    def problems(self) -> list[str]:
+        """Why the registry's wishes are not all fulfilled, one sentence each. Events are decided all the same."""
+        return [
+            *([self._broken_deployment] if self._broken_deployment else []),
+            *(f"refused {version}: {reason}" for version, reason in self._loader.refused.items()),
+            *self._background.warnings(),
+        ]
 
     def _candidate(self, mode: str, event_id: str) -> Decider[OwnerT] | None:
         served = self._served
@@ -115,58 +161,88 @@ class LiveModels(Generic[OwnerT]):
         return None
 
     async def _follow(self) -> None:
-        file = self._settings.model / DEPLOYMENT_FILE
-        seen: object = None
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            try:
-                found = file.stat()
-                if seen == (seen := (found.st_ino, found.st_mtime_ns)):
-                    continue
-                await self._serve(await asyncio.to_thread(served_from, self._settings.model))
-            except (CompiledModelError, OSError) as error:
-                logger.error("serving %s as before: %s", self.in_use.engine.manifest.model_version, error)
+            await self._read_deployment()
+            for folder in self._wanted.folders:
+                if folder not in self._running:
+                    await self._load(folder)
+            self._swap()
 
-    async def _serve(self, served: ServedModels) -> None:
-        before = {folder: running.decider for folder, running in self._running.items()}
-        for folder in _folders(served):
-            manifest = await asyncio.to_thread(read_manifest, folder)
-            if folder not in self._running or self._running[folder].decider.engine.manifest != manifest:
-                await self._start(folder, await asyncio.to_thread(load_engine, self._settings, folder))
-        changed = served != self._served
+    async def _read_deployment(self) -> None:
+        """Read what is wanted, if its file has changed. A broken file leaves what was wanted before."""
+        found = await asyncio.to_thread(fingerprint, self._registry.folder / DEPLOYMENT_FILE)
+        if found == self._deployment:
+            return
+        self._deployment = found
+        try:
+            self._wanted = await asyncio.to_thread(self._registry.served)
+            self._broken_deployment = None
+            self._loader.forget_all_but(self._wanted.folders)
+        except (CompiledModelError, OSError, MemoryError) as error:
+            if isinstance(error, MemoryError):
+                self._deployment = None  # the file is not at fault: read it again
+            reason = str(error) or type(error).__name__
+            if reason != self._broken_deployment:
+                self._log_as_before(reason)
+            self._broken_deployment = reason
+
+    async def _load(self, folder: Path) -> None:
+        refused_before = self._loader.refused.get(folder.name)
+        engine = await self._loader.load(folder)
+        if engine is not None:
+            await self._start(folder, engine)
+            self._swap()  # frees the old model before the next one is loaded
+        elif (reason := self._loader.refused.get(folder.name)) and reason != refused_before:
+            self._log_as_before(f"cannot load {folder.name}: {reason}")
+
+    def _log_as_before(self, reason: str) -> None:
+        logger.error("serving %s as before: %s", self.in_use.engine.manifest.model_version, reason)
+
+    def _swap(self) -> None:
+        """Serve what is wanted as far as it is loaded, and stop what is not served any more."""
+        wanted = self._wanted
+        model = wanted.model if wanted.model in self._running else self._served.model
+        served = ServedModels(model)
+        if wanted.candidate and wanted.candidate in self._running and wanted.candidate != model:
+            served = ServedModels(model, wanted.candidate, wanted.mode, wanted.share)
+        if served == self._served:
+            return
         self._served = served
-        for folder in set(self._running) - set(_folders(served)):
-            self._retire(folder)
-        if changed or before != {folder: running.decider for folder, running in self._running.items()}:
-            logger.info("serving %s", self.description)
-
-    @property
-    def description(self) -> str:
-        """The versions in service, in a few words."""
-        served = self._served
-        version = self.in_use.engine.manifest.model_version
-        return f"{version}, {served.mode} {served.candidate.name} {served.share:g}" if served.candidate else version
+        for folder in self._running.keys() - set(served.folders):
+            self._retire(self._running.pop(folder))
+        logger.info("serving %s", self.description)
 
     async def _start(self, folder: Path, engine: Judge) -> None:
         stack = AsyncExitStack()
         observe = self._observe_batch(engine.manifest.model_version) if self._observe_batch else None
         decider = await stack.enter_async_context(Decider.running(engine, self._settings, observe))
-        self._retire(folder)
         self._running[folder] = _Running(decider, stack)
 
-    def _retire(self, folder: Path) -> None:
-        running = self._running.pop(folder, None)
-        if running is None:
-            return
-
-        async def end() -> None:
-            await running.decider.idle()
-            await running.stack.aclose()
-
-        task = asyncio.create_task(end(), name="retiring model")
+    def _retire(self, running: _Running[OwnerT]) -> None:
+        task = asyncio.create_task(_stop_and_free([running]), name="retiring model")
         self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        task.add_done_callback(self._retired)
+
+    def _retired(self, task: asyncio.Task[None]) -> None:
+        self._retiring.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("a model that is no longer served could not be stopped: %s: %s", type(error).__name__, error)
 
 
-def _folders(served: ServedModels) -> list[Path]:
-    return [served.model, *([served.candidate] if served.candidate else [])]
+async def _stop_and_free(running: list[_Running[OwnerT]]) -> None:
+    """Let the one model in `running` end its decisions, stop it, and give its memory back to the system."""
+    engine = weakref.ref(running[0].decider.engine)
+    await _stop(running.pop())
+    for _ in range(_FREED_WITHIN_S):
+        if engine() is None:
+            break
+        await asyncio.sleep(1)  # an event that it decided is still being published
+    await asyncio.to_thread(release_memory)
+
+
+async def _stop(running: _Running[OwnerT]) -> None:
+    try:
+        await running.decider.idle()
+    finally:
+        await running.stack.aclose()

@@ -162,7 +162,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
                 "becomes a new version. If not, copy the model again."
             )
         raise CompiledModelError(
-            f"{path} is damaged, or belongs to another model: its SHA-256 is {found}, the manifest has {expected}. "
+            f"{path} is damaged, or belongs to another model: SHA-256 {_short(found)}, expected {_short(expected)}. "
             "Copy or compile the model again."
         )
 
@@ -176,6 +176,10 @@ def _name_category(error: Exception, raw: bytes) -> str:
             except msgspec.DecodeError as wrong:
                 return f"threshold of {category!r}: {wrong}"
     return str(error)
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:12]}…" if digest else "none"
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ decides: a hint is only part of what it reads, see `models.inference.embedded_fo
 import math
 import re
 from collections.abc import Mapping, Set
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +38,9 @@ class Lexicon:
     def __init__(self, counts: Mapping[str, int]) -> None:
         """`counts` of lower-case words, above zero."""
         self.counts: Final = dict(counts)
-        self._near = NearWords(list(self.counts))
-        self._candidates = lru_cache(maxsize=16_384)(self._look_up)
+        # A function, not a method: a cached method would keep the lexicon in memory until the garbage collector runs.
+        look_up = partial(_look_up, self.counts, NearWords(list(self.counts)))
+        self._candidates = lru_cache(maxsize=16_384)(look_up)
 
     @classmethod
     def load(cls, path: Path) -> "Lexicon":
@@ -99,21 +100,23 @@ class Lexicon:
     def _likeliest(self, word: str, hidden: Set[str]) -> str:
         return next((meant for meant in self._candidates(word) if hidden.isdisjoint(meant.split(" "))), word)
 
-    def _look_up(self, word: str) -> list[str]:
-        """What `word` may have been meant to be, likeliest first: words near it, and ways to split it in two."""
-        near = self._near.within(word, 1)
-        if not near and len(word) > _SHORT:  # slower, and the right word is rarely farther than another
-            near = self._near.within(word, MAX_EDITS)
-        weights = {meant: _slip(word, meant, edits) + self._weight(meant) for meant, edits in near}
-        for cut in range(2, len(word) - 1):
-            parts = (word[:cut], word[cut:])
-            if all(part in self.counts for part in parts):
-                weights[" ".join(parts)] = _SAME_START + _EASY - _EDIT_COST + sum(map(self._weight, parts))
-        weights.pop(word, None)
-        return sorted(weights, key=weights.__getitem__, reverse=True)
 
-    def _weight(self, word: str) -> float:
-        return math.log(self.counts[word] / 1e9)
+def _look_up(counts: Mapping[str, int], near_words: NearWords, word: str) -> list[str]:
+    """What `word` may have been meant to be, likeliest first: words near it, and ways to split it in two."""
+
+    def weight(known: str) -> float:
+        return math.log(counts[known] / 1e9)
+
+    near = near_words.within(word, 1)
+    if not near and len(word) > _SHORT:  # slower, and the right word is rarely farther than another
+        near = near_words.within(word, MAX_EDITS)
+    weights = {meant: _slip(word, meant, edits) + weight(meant) for meant, edits in near}
+    for cut in range(2, len(word) - 1):
+        parts = (word[:cut], word[cut:])
+        if all(part in counts for part in parts):
+            weights[" ".join(parts)] = _SAME_START + _EASY - _EDIT_COST + sum(map(weight, parts))
+    weights.pop(word, None)
+    return sorted(weights, key=weights.__getitem__, reverse=True)
 
 
 _DOUBLE: Final = re.compile(r"(.)\1")
