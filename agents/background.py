@@ -15,10 +15,10 @@ after a growing pause, or the failure stays a problem that /healthz reports, and
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final, TypeAlias
+
+from sluicegate.agents.error_text import describe_error
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +85,13 @@ class BackgroundTasks:
             await work()
         except asyncio.CancelledError as error:
             if not _is_cancelled():  # the work awaited something that was cancelled
-                return _describe(error)
+                return describe_error(error)
             if not self._stopping:
                 self._problems[name] = f"the {name} was cancelled"
                 logger.error("the %s was cancelled", name)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, this is where it is reported
-            return _describe(error)
+            return describe_error(error)
         return "it returned"
 
 
@@ -103,10 +103,3 @@ def _is_cancelled() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _describe(error: BaseException) -> str:
-    """The error's type and where it was raised. Not its message: that could quote a query or a password."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"

@@ -15,6 +15,7 @@ import faust
 from faust.sensors import SensorDelegate
 
 from sluicegate.agents.deciding.live_models import LoadedModels
+from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.pipeline import Pipeline
 from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.kafka.faust_consumer import use_patched_consumer
@@ -106,7 +107,7 @@ class Worker:
     async def _stop_without_acking(self, error: Exception) -> None:
         if self.app.crashed:  # another event was first
             return
-        logger.critical("stopping without acking: what has no outcome comes again: %s: %s", type(error).__name__, error)
+        logger.critical("stopping without acking, so that it is redelivered: %s", describe_error(error))
         self._tracker.abandon()
         await self.app.crash(error)
 

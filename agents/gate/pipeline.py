@@ -18,6 +18,7 @@ from opentelemetry.context import Context
 
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, Decision
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
+from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.outcomes import Stamp, dead_letter, decided, ledger_record, outcome_of
 from sluicegate.agents.kafka.connection import Connection
@@ -143,7 +144,7 @@ class Pipeline:
             try:
                 await self._bring_to_outcome_once(record, span)
             except Exception as error:
-                logger.critical("%s has no outcome: %s: %s", record.derived_id, type(error).__name__, error)
+                logger.critical("%s has no outcome: %s", record.derived_id, describe_error(error))
                 raise
 
     async def _bring_to_outcome_once(self, record: Record, span: EventSpan) -> None:
@@ -213,7 +214,7 @@ class Pipeline:
             attempt.outcome = outcome_of(attempt.decision)
             await self._write_ledger(record, span, attempt, [], shadow=True)
         except Exception as error:  # noqa: BLE001 - a trial harms nobody, whatever it is
-            logger.warning("no shadow of %s: %s: %s", stamp.event_id, type(error).__name__, error)
+            logger.warning("no shadow of %s: %s", stamp.event_id, describe_error(error))
 
     def _record_stages(self, span: EventSpan, manifest: Manifest, decision: Decision) -> None:
         record_stage = self._telemetry.record_stage

@@ -66,6 +66,11 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         logger.warning("there is no setting %s: ignored", ", ".join(unknown))
     logger.info("model %s loaded; joining group %s", versions, settings.group_id)
     budget = settings.time_budget
+
+    def flush() -> None:
+        telemetry.shutdown(TELEMETRY_S)
+        logging.shutdown()
+
     try:
         process = _FaustProcess(worker, Health(worker.state, budget), settings)
         StopWatchdog(
@@ -73,14 +78,14 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
             in_flight=lambda: worker.in_flight,
             longest_s=budget.leave_after_s,
             idle_s=LEAVE_GROUP_S,
-            flush=lambda: telemetry.shutdown(TELEMETRY_S),
+            flush=flush,
             exit_code=lambda: 1 if worker.app.crashed else 0,
         ).start()
         _spare_the_collector()
         process.execute_from_commandline()
     finally:
         logger.info("stopped")
-        telemetry.shutdown(TELEMETRY_S)
+        flush()
 
 
 class _FaustProcess(faust.Worker):

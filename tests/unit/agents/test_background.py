@@ -85,7 +85,7 @@ async def test_a_task_is_restarted_after_a_growing_pause_and_is_no_problem_once_
         tasks.start("follower", succeed_the_sixth_time, restart=True)
         await until(tasks.warnings)
         [warning] = tasks.warnings()
-        assert warning.startswith("the follower has failed and will be restarted: OSError at test_background.py:")
+        assert warning.startswith("the follower has failed and will be restarted: OSError: the disk is away")
         await asyncio.wait_for(running.wait(), 10)
         assert tasks.warnings() == tasks.problems() == []
     pauses = [line.rsplit("restarting it in ", 1)[1] for line in caplog.messages]

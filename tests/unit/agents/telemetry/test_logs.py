@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.telemetry import EventSpan, Telemetry
-from sluicegate.agents.telemetry.logs import json_handler
+from sluicegate.agents.telemetry.logs import QuietLibraries, TerminalFormatter, hide_quotes, json_formatter
+from sluicegate.schemas.errors import PublishFailed
 
 TELEMETRY = Telemetry.start(otlp_endpoint=None, sample_ratio=1.0, service_version="0", instance_id="test")
 
@@ -24,7 +26,11 @@ def captured(name: str = "agents.test") -> Iterator[tuple[logging.Logger, io.Str
     """A logger on its own that writes what the worker would write."""
     stream = io.StringIO()
     logger = logging.Logger(name)  # noqa: LOG001 -- outside of the tree, so that nothing of it leaks into other tests
-    logger.addHandler(json_handler(stream))
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(json_formatter())
+    handler.addFilter(QuietLibraries())
+    handler.addFilter(hide_quotes)
+    logger.addHandler(handler)
     yield logger, stream
 
 
@@ -79,14 +85,56 @@ async def test_tasks_of_different_events_keep_their_own_trace_ids() -> None:
     assert sorted(json.loads(line)["trace_id"] for line in stream.getvalue().splitlines()) == sorted(expected)
 
 
-def test_an_exception_is_one_field() -> None:
+def fail(text: str) -> None:
+    raise RuntimeError(text)
+
+
+def test_an_exception_is_one_field_without_the_text_that_it_quotes() -> None:
     with captured() as (logger, stream):
         try:
-            raise RuntimeError("first\nsecond")
-        except RuntimeError:
+            try:
+                fail("a query")
+            except RuntimeError as error:
+                raise PublishFailed("the broker is away") from error
+        except PublishFailed:
             logger.exception("failed")
     [line] = stream.getvalue().splitlines()
-    assert json.loads(line)["exception"].endswith("RuntimeError: first\nsecond")
+    calls = json.loads(line)["exception"].splitlines()
+    assert [re.sub(r":\d+", "", call) for call in calls] == [
+        "  test_logs.py in test_an_exception_is_one_field_without_the_text_that_it_quotes",
+        "  test_logs.py in fail",
+        "RuntimeError at test_logs.py",
+        "led to",
+        "  test_logs.py in test_an_exception_is_one_field_without_the_text_that_it_quotes",
+        "PublishFailed: the broker is away",
+    ]
+
+
+def test_the_errors_that_libraries_log_are_not_quoted() -> None:
+    with captured("mode.worker") as (logger, stream):
+        logger.error("Error: %r", ValueError("a query"))
+    assert json.loads(stream.getvalue())["message"] == "Error: 'ValueError'"
+    with captured("asyncio") as (logger, stream):
+        logger.error("Task exception was never retrieved\nfuture: <Task exception=ValueError('a query')>")
+    assert json.loads(stream.getvalue())["message"] == "Task exception was never retrieved"
+
+
+@given(text=hostile)
+def test_on_a_terminal_a_message_is_one_line_that_a_terminal_does_not_obey(text: str) -> None:
+    record = logging.LogRecord("agents.test", logging.INFO, "", 0, "seen: %s", (text,), None)
+    line = TerminalFormatter().format(record)
+    assert line.isprintable()
+    assert re.match(r"\d\d:\d\d:\d\d INFO     agents\.test: seen: ", line)
+
+
+def test_on_a_terminal_an_exception_has_its_calls_on_lines_of_their_own() -> None:
+    try:
+        fail("a query")
+    except RuntimeError:
+        record = logging.LogRecord("agents.test", logging.ERROR, "", 0, "failed", None, sys.exc_info())
+    first, *_, last = TerminalFormatter().format(record).splitlines()
+    assert first.endswith("ERROR    agents.test: failed")
+    assert re.fullmatch(r"RuntimeError at test_logs.py:\d+", last)
 
 
 def test_an_exporter_that_keeps_failing_is_one_warning_a_minute() -> None:
