@@ -1,6 +1,6 @@
-"""Raw queries passed on to the ledger's topic and nothing else, in place of ``sluice worker``: what Kafka alone costs.
+"""Pass raw queries on to the ledger's topic, in place of ``sluice worker``: this is what Kafka alone costs.
 
-``python -m benchmarks.bare faust`` is an agent as Faust's tutorial has it; ``confluent`` a loop around two clients.
+``python -m benchmarks.bare faust`` is an agent as in Faust's tutorial, ``confluent`` a loop around two clients.
 """
 
 import sys

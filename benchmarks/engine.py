@@ -1,11 +1,11 @@
-"""A model of Qwen3-0.6B's shape in our hands and in others': ``python -m benchmarks.engine`` prints a table.
+"""A model of Qwen3-0.6B's shape in our engine and in others: ``python -m benchmarks.engine`` prints a table.
 
-The weights are noise, so that an answer means nothing and runs to its full length; the work is that of real ones, on
-the same product queries in one run: `gate` reads a query and says one token, `gate and rewrite` says twelve more. The
-tokenizer is learnt from those texts, so that they have about as many tokens as in Qwen3's own.
+The weights are noise, so an answer means nothing and always has its full length. The work is that of real weights. All
+engines get the same product queries: `gate` reads a query and writes one token, `gate and rewrite` writes twelve more.
+The tokenizer is learnt from these texts, so that they have about as many tokens as with Qwen3's own.
 
     sluicegate          the worker's engine and micro-batcher, in the worker's environment
-    naive CTranslate2   the same model, batches in order of arrival, glibc's allocator as it comes
+    naive CTranslate2   the same model, with batches in order of arrival, glibc's allocator as it comes
     OpenVINO GenAI      continuous batching, prefix caching   ┐ with the extra `peers`
     llama.cpp           batches that share their prefix       ┘
 
@@ -56,14 +56,14 @@ from tests.support.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoi
 
 _SEED: Final = 11
 _ANSWER_TOKENS: Final = 12
-_BATCH_SIZE: Final = 64  # of 32, 64 and 128 the best for ours
+_BATCH_SIZE: Final = 64  # the best of 32, 64 and 128 for our engine
 _BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
 _BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
 _WORKS: Final = ("gate", "gate and rewrite")
 _LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
 PROMPTS: Final[dict[str, PromptStyleName]] = {"the query alone": "adapted", "behind an instruction": "zero_shot"}
 Runs = dict[str, list[dict[str, float]]]
-"""By work: rate and peak memory of each run."""
+"""Rate and peak memory of each run, by kind of work."""
 
 System = Callable[[Path, PromptStyleName, Sequence[str], bool], float]
 """Seconds for all queries: the folder that `build` made, how they are asked, the queries, and whether to rewrite."""
@@ -76,7 +76,7 @@ def queries(count: int) -> list[str]:
 
 
 def natural_tokenizer() -> Tokenizer:
-    """A tokenizer to which the words of our queries and prompts are a token or two each."""
+    """A tokenizer that reads each word of our queries and prompts as one or two tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -111,7 +111,7 @@ def build(folder: Path, *, for_peers: bool) -> float:
 
 
 def _weights_that_say(tokenizer: Tokenizer, token: str) -> dict[str, NDArray[np.float32]]:
-    """Noise, but for one dimension, the only one that the last norm lets through: in it `token` is above all others."""
+    """Noise, except for one dimension, the only one that the last norm keeps: there `token` is above all others."""
     shape = (QWEN3_0_6B.vocab_size, QWEN3_0_6B.hidden_size)
     embeddings = np.random.default_rng(_SEED).standard_normal(shape, np.float32)
     embeddings[:, 0] = 50
@@ -122,11 +122,11 @@ def _weights_that_say(tokenizer: Tokenizer, token: str) -> dict[str, NDArray[np.
 
 
 def sluicegate(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    """The worker's way: its prompts, its batches."""
+    """Decide as the worker does: with its prompts and its batches."""
     thresholds = _BLOCK_NONE if rewrite else _BLOCK_ALL
     engine = Engine(folder / profile, thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS * rewrite)
     encoded = [engine.encode(text) for text in texts]
-    engine.judge(encoded[:1])  # the instructions' key-value state is made once and kept
+    engine.judge(encoded[:1])  # the key-value state of the instructions is computed once and kept
 
     async def judge_all() -> list[ModelResult]:
         deadline = asyncio.get_running_loop().time() + 3600
@@ -146,7 +146,7 @@ def sluicegate(folder: Path, profile: PromptStyleName, texts: Sequence[str], rew
 
 
 def naive(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    """What one writes first: the documentation's static prompt, batches as they come."""
+    """The obvious first attempt: the static prompt of CTranslate2's documentation, batches in order of arrival."""
     tokenizer = QueryTokenizer(folder / profile)
     frame = prompt_style_for(profile, tokenizer).gate
     generator: Any = ctranslate2.Generator(str(folder / profile), device="cpu")
@@ -210,7 +210,7 @@ SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
 
 
 def _measure(name: str, folder: Path, prompt: str, count: int, work: str) -> dict[str, float]:
-    """Run one system in a process of its own; its queries a second and its peak memory in bytes."""
+    """Run one system in a new process; returns its queries a second and its peak memory in bytes."""
     environment = {key: value for key, value in os.environ.items() if key not in BEST} | SYSTEMS[name][1]
     command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--prompt", prompt, "--work", work]
     options = ["--scratch", str(folder), "--count", str(count)]
@@ -220,7 +220,7 @@ def _measure(name: str, folder: Path, prompt: str, count: int, work: str) -> dic
 
 
 def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
-    """Queries a second for each size of batch; `auto` is CTranslate2's fastest type for the GPU that is there."""
+    """Queries a second for each batch size; `auto` is CTranslate2's fastest type for this GPU."""
     table = Table("batch", *_WORKS, title="queries a second on the GPU")
     engines = [
         Engine(folder / "adapted", thresholds=limits, device="cuda", compute_type="auto", max_answer_tokens=tokens)
@@ -241,15 +241,15 @@ def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
 
 def main(
     count: Annotated[int, typer.Option(min=1, help="Queries judged in each run.")] = 160,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, in turn; the table has the best.")] = 2,
-    scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of room for the models.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine, in turn; the table has the best.")] = 2,
+    scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of free space for the models.")] = None,
     device: Annotated[Device, typer.Option(help="Where our engine runs.")] = "cpu",
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
     prompt: Annotated[str, typer.Option(hidden=True)] = "",
     work: Annotated[str, typer.Option(hidden=True)] = _WORKS[0],
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")] = None,
 ) -> None:
-    """Make a random model of full size, and serve the same queries with every engine that is installed."""
+    """Make a random model of full size, and decide the same queries with every engine that is installed."""
     if one and scratch:
         seconds = SYSTEMS[one][0](scratch, PROMPTS[prompt], queries(count), work == _WORKS[1])
         print(json.dumps({"rate": count / seconds, "peak": memory_bytes("VmHWM")}))

@@ -1,4 +1,4 @@
-"""A worker whose model takes no time: what is left is the pipeline. Run as a module, in place of ``sluice worker``."""
+"""A worker whose model takes no time, to measure the rest of the pipeline. Run it in place of ``sluice worker``."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class NullEngine:
         return EncodedQuery(text, tuple(text.split()), truncated=False)
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
-        """The same for all."""
+        """The same result for every query."""
         policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, "below_every_threshold")
         return [
             ModelResult(

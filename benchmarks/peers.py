@@ -1,6 +1,6 @@
-"""The same model in the engines that people would reach for instead. Needs the extra ``peers``.
+"""The same model in other engines. Needs the extra ``peers``.
 
-Both read one GGUF file of our checkpoint in Q8_0: 8-bit weights in blocks of 32, the nearest they have to int8.
+Both read one GGUF file of our checkpoint in Q8_0: 8-bit weights in blocks of 32, their closest format to int8.
 """
 
 import json

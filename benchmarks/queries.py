@@ -24,6 +24,6 @@ def mixed_queries(count: int) -> list[str]:
 
 
 def zipf_queries(count: int, distinct: int = 20_000) -> list[str]:
-    """Queries as people ask them: the n-th most popular is asked 1/n as often as the first."""
+    """Queries by Zipf's law: the n-th most popular occurs 1/n as often as the first."""
     weights = [1 / rank for rank in range(1, distinct + 1)]
     return random.Random(2).choices(mixed_queries(distinct), weights, k=count)

@@ -1,4 +1,4 @@
-"""What all tests share: property tests are not timed, since the machine may be busy with something else."""
+"""Settings of all tests: property tests have no time limit, because the machine may be busy."""
 
 from hypothesis import settings
 

@@ -62,7 +62,7 @@ _FIELDS: Final = ("query", "event_id", "user_id", "session_id", "locale", "surfa
 
 
 def records(count: int, seed: int) -> list[Record]:
-    """`count` of them, always the same for a seed."""
+    """`count` records, always the same for a seed."""
     rng = random.Random(seed)
     kinds = (_queries, _fields, _mutations, _raw)
     return [(rng.choice(KEYS), rng.choice(kinds)(rng), rng.choice(HEADERS)) for _ in range(count)]
@@ -130,7 +130,7 @@ def is_expected(line: str) -> bool:
 
 def main(
     inputs: Annotated[int, typer.Option(min=1, help="Records.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of the records.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the records.")] = 1,
 ) -> None:
     """Publish the records, let a worker decide them, and check every one; a new worker for every ten thousand."""
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Seeded corruption: what fingers, ears and pages do to a clean query, so that (corrupted, clean) trains a rewrite.
+"""Seeded corruption of clean queries: typing errors, phonetic slips, markup. (corrupted, clean) trains a rewrite.
 
 Every function takes a `random.Random` and is a pure function of it. Words with digits stay as they are: a model number
 with another digit is another product.
@@ -70,7 +70,7 @@ _SLIPS: Final[tuple[Callable[[str, int, random.Random], str], ...]] = (
 
 
 def is_spellable(word: str) -> bool:
-    """Whether a slip in `word` could be told from another word: letters only, four or more."""
+    """Whether a slip in `word` can be recognised as one: four letters or more, and nothing else."""
     return len(word) >= 4 and word.isascii() and word.isalpha()
 
 

@@ -34,7 +34,7 @@ _GERUNDS: Final = {
 
 
 def gerund(phrase: str) -> str:
-    """`phrase`, which starts with a verb, as what one is doing: ``hang a picture`` gives ``hanging a picture``."""
+    """`phrase`, which starts with a verb, with its gerund: ``hang a picture`` gives ``hanging a picture``."""
     verb, _, rest = phrase.partition(" ")
     if verb.endswith("ly") and rest:
         return f"{verb} {gerund(rest)}"

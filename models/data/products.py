@@ -1,6 +1,6 @@
-"""A grammar of product queries: the catalogue's nouns, brands and product lines, and what people put around them.
+"""Generate product queries from a catalogue of nouns, brands and product lines.
 
-The catalogue is ours: the files of the folder ``catalogue``, each of sections such as
+The catalogue is the files of the folder ``catalogue``. They consist of sections such as
 
     ## Shoes
     nouns: sneakers = trainers | running shoes, boots
@@ -87,7 +87,7 @@ AISLES: Final = tuple(_read_catalogue())
 
 
 def catalogue_phrases() -> Iterator[str]:
-    """Every name and trait in the catalogue, as often as it is there."""
+    """Every name and trait in the catalogue, as often as it occurs."""
     for aisle in AISLES:
         yield from (aisle.category, *aisle.brands, *aisle.lines, *aisle.traits)
         for product in aisle.products:
@@ -99,7 +99,7 @@ _AISLE_SIZES: Final = [len(aisle.products) + len(aisle.lines) for aisle in AISLE
 
 @dataclass(frozen=True)
 class ProductQuery:
-    """A clean product query with what a ranker would like to know about it."""
+    """A clean product query, with a synonym and facets for rankers."""
 
     text: str
     synonyms: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Reading evaluation files: JSON Lines, one row a line; fields that a part does not need are ignored."""
+"""Read evaluation files: JSON Lines, one row per line. Fields that an evaluation does not need are ignored."""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
@@ -16,7 +16,7 @@ Label = Literal["allow", "review", "block"]
 
 
 def check_category(label: Label | None, category: str) -> None:
-    """Raise ValueError unless `category` is one of ours or "none", and goes with `label`: "none" with "allow" alone."""
+    """Raise ValueError unless `category` is a known one or "none", and "none" exactly when `label` is "allow"."""
     if category not in (NONE, *Category):
         raise ValueError(f"category {category!r} is none of {', '.join((NONE, *Category))}")
     if label is not None and (category == NONE) != (label == "allow"):
@@ -24,12 +24,12 @@ def check_category(label: Label | None, category: str) -> None:
 
 
 def gate_label_of(category: str) -> str:
-    """What the gate should say about a row of `category`, of `models.inference.labels.LABELS`."""
+    """The label of `models.inference.labels.LABELS` that the gate should give a row of `category`."""
     return ALLOW if category == NONE else category
 
 
 class ModerationRow(msgspec.Struct, frozen=True):
-    """A text, what should become of it, and why: `category` is "none" exactly when `label` is "allow"."""
+    """A text, its correct verdict and its category, which is "none" exactly when `label` is "allow"."""
 
     text: Text
     label: Label
@@ -41,7 +41,7 @@ class ModerationRow(msgspec.Struct, frozen=True):
 
     @property
     def gate_label(self) -> str:
-        """What the gate should say, of `models.inference.labels.LABELS`."""
+        """The label of `models.inference.labels.LABELS` that the gate should give."""
         return gate_label_of(self.category)
 
 
@@ -54,7 +54,7 @@ class IntentRow(msgspec.Struct, frozen=True):
 
 
 class QueryRow(msgspec.Struct, frozen=True):
-    """A query; with `clean` it is a misspelt one and this its correction, without it is clean and will be corrupted."""
+    """A query. If `clean` is given, `query` is misspelt and `clean` is its correction; else `query` is clean."""
 
     query: Text | None = None
     text: Text | None = None
@@ -75,10 +75,10 @@ RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 
 def read_rows(path: Path, row_type: type[RowT], *, split: str | None = None) -> list[RowT]:
-    """The rows of `path`; with `split`, only those that carry it.
+    """The rows of `path`; with `split`, only the rows of that split.
 
     Raises:
-        ContractError: the file cannot be read or holds no such row, or a line is no such row; names line and field.
+        ContractError: the file cannot be read or has no such rows, or a line is not such a row; names line and field.
     """
     try:
         lines = path.read_bytes().splitlines()

@@ -54,7 +54,7 @@ _JOINTS: Final = (
 
 
 def padded(text: str, rng: random.Random) -> str:
-    """`text` before, after or between something innocuous."""
+    """`text` with something innocuous before or after it."""
     for _ in range(rng.choice((1, 1, 1, 2))):
         padding = _padding(rng)
         first, second = (padding, text) if rng.random() < 0.5 else (text, padding)

@@ -1,1 +1,1 @@
-"""How the embedded model is made: data, corruption, vocabulary, training. All that needs the extra ``[train]``."""
+"""How the embedded model is trained: its examples, and the loop, which needs the extra ``[train]``."""

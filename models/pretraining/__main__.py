@@ -1,7 +1,7 @@
 """Train the embedded model: ``python -m sluicegate.models.pretraining --data FOLDER --out FOLDER``.
 
 Writes a Hugging Face Qwen3 checkpoint (config.json, model.safetensors, tokenizer.json) that ``sluice models compile``
-turns into a served model. Stopped and started again with the same arguments, it goes on where it was.
+turns into a served model. A run that was stopped resumes when it is started with the same arguments.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from sluicegate.models.pretraining.loop import TrainingPlan, train
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder with moderation_train.jsonl, intents.jsonl and queries.jsonl.")],
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint; also holds what is needed to resume.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint and for what a resumed run needs.")],
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = TrainingPlan.steps,
     seed: Annotated[int, typer.Option(help="Seeds data, weights and order.")] = TrainingPlan.seed,
 ) -> None:

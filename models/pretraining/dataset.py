@@ -22,23 +22,23 @@ import orjson
 from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.corruption import corrupt, dress
 from sluicegate.models.data.products import product_query
+from sluicegate.models.data.vocabulary import english_words
 from sluicegate.models.inference.embedded_format import END, FACETS, HINT, KEEP, REWRITE, SYNONYM
 from sluicegate.models.inference.labels import ALLOW, Category, Intent
-from sluicegate.models.pretraining.vocabulary import english_words
 from sluicegate.models.text.lexicon import Lexicon
 from sluicegate.models.text.normalise import normalise
 
 PERMITTED_LICENCES: Final = frozenset({"MIT", "CC-BY-3.0", "CC-BY-4.0"})
 
 _LONGEST_REWRITE_WORDS: Final = 24
-"""Longer queries are messages, not searches: they are kept as they are."""
+"""Longer queries are messages, not searches: they are not corrupted."""
 
 _SHARE_DRESSED: Final = 0.04
 _PLAIN_WORDS: Final = 25_000
 
 _SHARE_HIDDEN: Final = 0.12
 _COMMON: Final = 20_000
-"""Uses in a thousand million from which a word is in every lexicon."""
+"""A word with at least so many uses in a thousand million is in every lexicon."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Example:
     label: str
     intent: Intent = Intent.OTHER
     rewrite: str | None = None
-    """The clean query, or None where `text` is clean already."""
+    """The clean query, or None if `text` is clean."""
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
     """Each ``kind:value``, of the kinds in `FACETS`."""
     hint: str | None = None
-    """What the lexicon thinks that `text` was meant to be, right or wrong."""
+    """The lexicon's correction of `text`, right or wrong."""
 
 
 def answer(example: Example) -> str:
@@ -71,7 +71,7 @@ def answer(example: Example) -> str:
 
 
 def spoken(example: Example) -> tuple[str, ...]:
-    """The words of an example as they are meant, which the vocabulary should hold."""
+    """The words of an example as they are meant; the vocabulary should hold them."""
     return (example.rewrite or example.text, *example.synonyms, *(facet.partition(":")[2] for facet in example.facets))
 
 
@@ -170,7 +170,7 @@ class Mixture:
         return [draw(rng) for draw in rng.choices(self._draws, self._shares, k=count)]
 
     def texts(self) -> Iterator[str]:
-        """Every row that may be drawn, unsafe ones too, as it is."""
+        """The text of every row that may be drawn, unsafe ones too."""
         for texts in self._unsafe_rows.values():
             yield from texts
         for examples in self._safe_rows.values():
@@ -178,7 +178,7 @@ class Mixture:
 
 
 def with_hint(example: Example, lexicon: Lexicon, rng: random.Random) -> Example:
-    """`example` with the lexicon's hint. Some rarer words are hidden from it: no lexicon has the words of tomorrow."""
+    """`example` with the lexicon's hint. Some rare words are hidden from the lexicon, as new words will be."""
     hidden = {
         word
         for word in (example.rewrite or example.text).split(" ")

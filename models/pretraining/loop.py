@@ -16,9 +16,9 @@ import transformers
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from sluicegate.models.data.vocabulary import VOCABULARY_SIZE, build_lexicon, train_tokenizer
 from sluicegate.models.inference.embedded_format import END, GATE, HINT
 from sluicegate.models.pretraining.dataset import Mixture, answer, spoken, with_hint
-from sluicegate.models.pretraining.vocabulary import VOCABULARY_SIZE, build_lexicon, train_tokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 
 VERDICT_WEIGHT: Final = 3.0

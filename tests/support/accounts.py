@@ -1,4 +1,4 @@
-"""The books of a stream: what came in against what went out. Every input must be accounted for, every output owned."""
+"""Compare the inputs of a stream with its outputs: every input has an outcome, every output belongs to one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -17,13 +17,13 @@ DEMANDED: Mapping[str, list[str]] = {
     "review": ["review"],
     "deadletter": ["deadletter"],
 }
-"""The topics, sorted, that an outcome demands besides the ledger."""
+"""The topics, sorted, that an event of an outcome is published to, other than the ledger."""
 
 _SCHEMAS = Path(__file__).parents[2] / "schemas" / "json"
 
 
 def expected_event_id(message: Message) -> str:
-    """The producer's id if the record has a proper one, else its position, or that of the record it is a replay of."""
+    """The producer's id if it is valid, else the position of the record or of the record that it replays."""
     try:
         document = orjson.loads(message.value() or b"")
     except orjson.JSONDecodeError:

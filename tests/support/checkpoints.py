@@ -1,4 +1,4 @@
-"""Random checkpoints in the shape of Qwen3, made with numpy alone: for tests, and at full size for benchmarks.
+"""Random checkpoints in the shape of Qwen3, made with numpy alone: small for tests, full size for benchmarks.
 
     write_checkpoint(folder, QWEN3_0_6B, shards=2)
 
@@ -17,7 +17,7 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 
-# Qwen3's added tokens in order of id, and the first that it does not call special (tokenizer.json of Qwen/Qwen3-0.6B).
+# Qwen3's added tokens by id, and the first that is not marked special (tokenizer.json of Qwen/Qwen3-0.6B).
 SPECIAL_TOKENS = (
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>"),
     *("<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>"),
@@ -37,7 +37,7 @@ DType = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a Qwen3 model, under the names its config.json gives them."""
+    """The sizes of a Qwen3 model, by their names in config.json."""
 
     hidden_size: int
     intermediate_size: int
@@ -63,10 +63,10 @@ def write_checkpoint(
     tokenizer: tokenizers.Tokenizer | None = None,
     given: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Path:
-    """Write a checkpoint as the hub has it, and return its folder. The full size takes about 1.2 GB in bfloat16.
+    """Write a checkpoint in the hub's format, and return its folder. The full size takes about 1.2 GB in bfloat16.
 
-    A `tokenizer` of one's own replaces the Qwen-like one; its token 0 ends a sequence. The `given` tensors are written
-    as they are, in place of noise.
+    A given `tokenizer` replaces the Qwen-like one; its token 0 ends a sequence. The `given` tensors are written in
+    place of noise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = {
@@ -131,7 +131,7 @@ def write_safetensors(
         file.write(len(encoded).to_bytes(8, "little") + encoded)
         for name, shape in shapes.items():
             for block in [given[name]] if name in given else _random_blocks(name, shape, random):
-                # Truncating a float32 to its upper half is a valid bfloat16, if not the nearest.
+                # The upper half of a float32 is a valid bfloat16, though not always the nearest.
                 file.write(((block.view(np.uint32) >> 16).astype("<u2") if dtype == "bfloat16" else block).tobytes())
 
 

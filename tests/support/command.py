@@ -1,4 +1,4 @@
-"""The `sluice` command as its users run it: a process of its own, with its output and exit code."""
+"""The `sluice` command as its users run it: in a new process, with its output and exit code."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Tiny compiled models for tests of whatever serves one: random weights, or weights that answer as they are told to.
+"""Tiny compiled models for tests: with random weights, or with weights that write a given answer.
 
 Compiling one takes a fraction of a second.
 """
@@ -15,11 +15,11 @@ from tokenizers import Tokenizer
 
 from sluicegate.models.artifacts.manifest import PromptStyleName, read_manifest, write_manifest
 from sluicegate.models.compiler.compile import compile_checkpoint
-from sluicegate.models.pretraining.vocabulary import train_tokenizer
+from sluicegate.models.data.vocabulary import train_tokenizer
 from tests.support.checkpoints import TINY, Shape, write_checkpoint
 
 _CERTAIN = 20.0
-"""The logit of the token that a scripted model is told to write; every other token's is 0."""
+"""The logit of the token that a scripted model writes; every other token has 0."""
 
 
 def embedded_tokenizer() -> Tokenizer:
@@ -28,14 +28,14 @@ def embedded_tokenizer() -> Tokenizer:
 
 
 def compiled_tiny(folder: Path, profile: PromptStyleName) -> Path:
-    """A model with random weights: its probabilities differ from query to query, its answers are garbage."""
+    """A model with random weights: its probabilities differ between queries, and its answers mean nothing."""
     return _compiled(folder, profile, TINY, {}, tied=True)
 
 
 def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float]]) -> Path:
     """A tuned model that writes ``follows[token]`` after `token`, whatever came before; or has those logits.
 
-    Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows what.
+    Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows which token.
     """
     tokenizer = embedded_tokenizer()
     size = TINY.vocab_size
@@ -44,7 +44,7 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
     for token, next_tokens in follows.items():
         logits = {next_tokens: _CERTAIN} if isinstance(next_tokens, str) else next_tokens
         for next_token, logit in logits.items():
-            # The last norm has made the one-hot vector as long as the square root of its size.
+            # The last norm scales the one-hot vector to the square root of its size.
             projection[tokenizer.token_to_id(next_token), tokenizer.token_to_id(token)] = logit / size**0.5
     given = {
         "model.embed_tokens.weight": np.eye(size, dtype=np.float32),
@@ -82,7 +82,7 @@ def _compiled(
 
 
 def compiled_twins(folder: Path) -> tuple[Path, Path]:
-    """Two models in `folder` of the same weights, the second by the name of "second"."""
+    """Two models in `folder` with the same weights; the second is named "second"."""
     first, second = compiled_tiny(folder / "first", "embedded"), folder / "second"
     shutil.copytree(first, second)
     edit_manifest(second, name="second")

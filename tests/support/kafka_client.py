@@ -1,4 +1,4 @@
-"""A plain Kafka client for the tests: it shares nothing with the code under test but the library."""
+"""A plain Kafka client for the tests; it shares only the library with the code under test."""
 
 import time
 import uuid
@@ -46,9 +46,9 @@ def consume_all(
     until: Callable[[list[Message]], bool],
     timeout_s: float = TIMEOUT_S,
 ) -> list[Message]:
-    """Read the topics from their beginnings until `until` says that it is enough; no group is joined or made.
+    """Read the topics from their beginnings until `until` returns true; no group is joined or created.
 
-    `until` sees all messages so far, after each fetch. Fails when it does not become true within `timeout_s`.
+    `until` gets all messages so far, after each fetch. Fails if it is not true within `timeout_s`.
     """
     messages: list[Message] = []
     deadline = time.monotonic() + timeout_s
@@ -66,7 +66,7 @@ def consume_all(
 def committed_offsets(bootstrap_servers: str, group_id: str, topic: str) -> dict[int, int]:
     """Return what the group has committed, by partition; partitions without a commit are left out.
 
-    A broker that is still loading the group's coordinator answers with a retriable error: asked again until it knows.
+    A broker that is still loading the group's coordinator answers with a retriable error; the request is repeated.
     """
     deadline = time.monotonic() + TIMEOUT_S
     with _consumer(bootstrap_servers, group_id) as consumer:

@@ -1,6 +1,6 @@
-"""A real Apache Kafka for the tests: nodes in KRaft mode, from the jars that tests/kafka/pom.xml names.
+"""A real Apache Kafka for the tests: nodes in KRaft mode, from the jars that tests/support/kafka/pom.xml names.
 
-It needs java 17+ and, the first time, Maven; no Docker. The jars stay in .cache/kafka-<version>.
+It needs Java 17 or newer and, the first time, Maven. The jars stay in .cache/kafka-<version>.
 """
 
 import re
@@ -78,7 +78,7 @@ listener.name.secured.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBe
     unsecuredLoginStringClaim_sub="{user}";
 allow.everyone.if.no.acl.found=false
 """
-"""On top of the above: listeners of TLS and SASL, whose clients may do what ACLs allow; without them, everything."""
+"""In addition: listeners with TLS and SASL. Their clients may do only what ACLs allow."""
 
 
 def available() -> str | None:
@@ -97,9 +97,9 @@ def available() -> str | None:
 class ApacheKafka:
     """Empty brokers on free loopback ports, for as long as the `with` block lasts; ask `available()` first.
 
-    Each listens a second time for clients that reach it through a proxy and log in, `user` with `password`: what comes
-    to port `behind_proxy[n]` is told to come back to port `proxy_ports[n]`. Who does not log in may do everything, and
-    `user` all that no ACL denies.
+    Each has a second listener for clients that connect through a proxy and log in as `user` with `password`: a client
+    of port `behind_proxy[n]` is sent back to port `proxy_ports[n]`. Clients that do not log in may do everything, and
+    `user` may do what no ACL denies.
     """
 
     user: Final = "worker"
@@ -114,7 +114,7 @@ class ApacheKafka:
 
     @property
     def bootstrap_servers(self) -> str:
-        """All of them."""
+        """The addresses of all brokers."""
         return ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     def __enter__(self) -> Self:
@@ -152,13 +152,13 @@ class ApacheKafka:
         self._stop()
 
     def start(self, number: int) -> None:
-        """Start a broker again that has ended, and wait until all are up."""
+        """Restart a broker that has ended, and wait until all are up."""
         self.processes[number].wait()
         self.processes[number] = self._started(number)
         self.await_ready()
 
     def await_ready(self) -> None:
-        """Wait until every broker is there; raises RuntimeError when one is not in time."""
+        """Wait until every broker answers; raises RuntimeError if one does not in time."""
         deadline = time.monotonic() + START_TIMEOUT_S
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         while True:
@@ -196,9 +196,9 @@ class ApacheKafka:
 
 
 class SecuredKafka(ApacheKafka):
-    """One broker with three listeners beside the plain one: TLS with SASL, mutual TLS, and SASL alone.
+    """One broker with three more listeners: TLS with SASL, mutual TLS, and SASL alone.
 
-    `user` logs in with `password`; `certified` is whom the client's certificate names.
+    `user` logs in with `password`; `certified` is the name in the client's certificate.
     """
 
     certified: Final = "CN=certified-worker"
@@ -209,22 +209,22 @@ class SecuredKafka(ApacheKafka):
 
     @property
     def secured_servers(self) -> str:
-        """Where TLS and SASL are asked for."""
+        """The listener with TLS and SASL."""
         return f"127.0.0.1:{self._secured}"
 
     @property
     def mutual_servers(self) -> str:
-        """Where TLS and the client's certificate are."""
+        """The listener with mutual TLS."""
         return f"127.0.0.1:{self._mutual}"
 
     @property
     def login_servers(self) -> str:
-        """Where SASL is, without TLS."""
+        """The listener with SASL and without TLS."""
         return f"127.0.0.1:{self._login}"
 
     @property
     def certificate(self) -> Path:
-        """The broker's certificate, signed by itself: the authority to trust."""
+        """The broker's self-signed certificate, which clients must trust."""
         return self._file("certificate.pem")
 
     @property
@@ -234,7 +234,7 @@ class SecuredKafka(ApacheKafka):
 
     @property
     def client_key(self) -> Path:
-        """Its key, under `password`."""
+        """The key of the client's certificate, encrypted with `password`."""
         return self._file("client-key.pem")
 
     def _write_properties(self, number: int, **given: object) -> list[str]:
@@ -276,7 +276,7 @@ def _jars() -> Path:
 
 
 def _fetched_jars() -> Path:
-    """Return the folder with Kafka's jars, filled by Maven if it is not there yet; it appears whole or not at all."""
+    """Return the folder with Kafka's jars. If it is missing, Maven fetches them; it appears complete or not at all."""
     jars = _jars()
     if not jars.is_dir():
         partial = CACHE / f"fetching-{uuid.uuid4().hex}"

@@ -23,7 +23,7 @@ on_one_kind = pytest.mark.parametrize("broker", ["embedded" if available() else 
 
 
 def replay(stream: Stream, *arguments: str) -> str:
-    """What the command printed, once it has succeeded. In this process: a new one takes seconds to start."""
+    """The output of the command, which must succeed. It runs in this process: a new one takes seconds to start."""
     finished = CliRunner().invoke(app, ["replay", *arguments], env={**stream.environment, "COLUMNS": "200"})
     assert (finished.exit_code, finished.stderr) == (0, ""), finished.exception
     return finished.stdout
@@ -38,7 +38,7 @@ def position(message: Message) -> str:
 
 
 def original_of(message: Message) -> str | None:
-    """What a record says it is a replay of."""
+    """The position of the record that this one replays, or None."""
     return {name: (value or b"").decode(errors="replace") for name, value in headers_of(message)}.get("replay_of")
 
 
@@ -51,7 +51,7 @@ def replays(stream: Stream) -> list[Message]:
 
 
 def entry(number: int, source: Message | Position, **more: Any) -> bytes:
-    """A ledger record that says: event `number` was decided from `source`."""
+    """The ledger record of event `number`, decided from `source`."""
     if not isinstance(source, Position):
         source = position_of(source)
     at = datetime.now(UTC)
@@ -77,13 +77,13 @@ def entry(number: int, source: Message | Position, **more: Any) -> bytes:
 
 
 def anew(replayed: Message) -> bytes:
-    """A ledger record that says: the replay was decided."""
+    """The ledger record of a replayed record."""
     number = int(orjson.loads(replayed.value() or b"")["event_id"][6:])
     return entry(number, replayed, replay_of=original_of(replayed))
 
 
 def write_ledger(stream: Stream, entries: Sequence[bytes]) -> None:
-    """Write into the ledger, each event's records into one partition, as the worker does."""
+    """Write ledger records; those of one event go to one partition, as the worker's do."""
     keyed: list[Record] = [(orjson.loads(value)["event_id"].encode(), value, []) for value in entries]
     produce_all(stream.bootstrap_servers, stream.topics["ledger"], keyed)
 

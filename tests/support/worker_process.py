@@ -1,4 +1,4 @@
-"""A stream of its own on a broker, and real workers on it: `python -m sluicegate worker`, signals and exit codes."""
+"""A stream that no other test uses, and real workers on it: `python -m sluicegate worker`."""
 
 import base64
 import signal
@@ -60,7 +60,7 @@ class Stream:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a command work on this stream."""
+        """The settings that make a command use this stream."""
         names = {f"SLUICE_TOPIC_{name.upper()}": topic for name, topic in self.topics.items()}
         return {"SLUICE_BOOTSTRAP_SERVERS": self.bootstrap_servers, "SLUICE_GROUP_ID": self.group_id, **names}
 
@@ -68,7 +68,7 @@ class Stream:
         produce_all(self.bootstrap_servers, self.topics["raw"], records)
 
     def inputs(self) -> list[Message]:
-        """Every record of the input topic, as the broker has it."""
+        """Every record of the input topic."""
         return self._read([self.topics["raw"]])
 
     def ledger_count(self) -> int:
@@ -83,7 +83,7 @@ class Stream:
         return committed_offsets(self.bootstrap_servers, self.group_id, self.topics["raw"])
 
     def ends(self) -> dict[int, int]:
-        """The end of each input partition that holds a record."""
+        """The end offset of each input partition that has records."""
         ends = end_offsets(self.bootstrap_servers, self.topics["raw"])
         return {partition: end for partition, end in ends.items() if end}
 
@@ -99,7 +99,7 @@ class Stream:
 def fresh_stream(
     bootstrap_servers: str, name: str, *, partitions: int = 4, replication: int = 1, **config: str
 ) -> Stream:
-    """A stream on topics and a group that nobody else has, `config` for all of its topics."""
+    """A stream with new topics and a new group; `config` applies to all of its topics."""
     prefix = f"{name.replace(' ', '-')}-{uuid.uuid4().hex[:6]}"
     events = {event: f"{prefix}.{event}" for event in load_settings().topics}
     configs = {topic: {**given, **config} for topic, given in topic_configs(events).items()}
@@ -140,7 +140,7 @@ class WorkerProcess:
             return False
 
     def health(self) -> dict[str, Any]:
-        """What /healthz says."""
+        """The answer of /healthz."""
         return dict(httpx.get(f"{self._url}/healthz", timeout=5).raise_for_status().json())
 
     def readiness(self) -> tuple[int, str]:
@@ -149,7 +149,7 @@ class WorkerProcess:
         return answer.status_code, answer.json()["status"]
 
     def stop(self) -> None:
-        """End it as an orchestrator does; it must finish what is in flight and exit with 0."""
+        """End the worker with SIGTERM; it must finish what is in flight and exit with 0."""
         self._process.send_signal(signal.SIGTERM)
         assert self.exit_code(30) == 0, self.log[-4000:]
 
@@ -158,7 +158,7 @@ class WorkerProcess:
         self._process.wait()
 
     def exit_code(self, timeout_s: float) -> int:
-        """Wait for its end."""
+        """Wait for the worker to end."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -190,7 +190,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float, otherwise: str) ->
 
 
 def original(field: str | None) -> bytes | None:
-    """The bytes behind a dead letter's base64."""
+    """The bytes that a dead letter holds as base64."""
     return None if field is None else base64.b64decode(field, validate=True)
 
 

@@ -1,4 +1,4 @@
-"""Two models to put in service, one after the other or side by side."""
+"""Two compiled models, to be served one after the other or together."""
 
 from pathlib import Path
 

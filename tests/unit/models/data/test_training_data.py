@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.corruption import EMOJI, corrupt, dress, is_spellable
 from sluicegate.models.data.products import AISLES, product_query
+from sluicegate.models.data.vocabulary import build_lexicon, train_tokenizer
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.prompts import prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.pretraining.dataset import Example, Mixture, answer, with_hint
-from sluicegate.models.pretraining.vocabulary import build_lexicon, train_tokenizer
 from sluicegate.models.text.normalise import normalise
 from tests.support.training_sources import SOURCES, write_sources
 

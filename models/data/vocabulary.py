@@ -1,8 +1,8 @@
-"""The embedded model's words: its tokenizer, and the lexicon that its hints come from.
+"""The embedded model's words: its tokenizer, and the lexicon that gives its hints.
 
-The tokenizer is a small byte-level BPE, lower-cased, with the control tokens at the front. Small on purpose: a
-misspelt word then falls into pieces of one to three letters, which is where spelling lives, and the embedding table
-stays a small part of the weights.
+The tokenizer is a small byte-level BPE, lower-cased, with the control tokens at the front. It is small on purpose: a
+misspelt word then falls into pieces of one to three letters, so that the model sees its spelling, and the embedding
+table stays a small part of the weights.
 """
 
 import re
@@ -19,7 +19,7 @@ from sluicegate.models.text.lexicon import Lexicon
 
 VOCABULARY_SIZE: Final = 2048
 
-_LEAST_USES: Final = 5  # of a word in the rows; rarer ones are as often slips as words
+_LEAST_USES: Final = 5  # of a word in the rows; rarer ones are as often misspelt
 _WORD: Final = re.compile(r"[a-z]{3,}")
 
 
@@ -49,11 +49,11 @@ def english_words(limit: int | None = None) -> list[tuple[str, int]]:
 
 
 def build_lexicon(rows: Iterable[str]) -> Lexicon:
-    """English as books have it, the catalogue's words with ``words.txt``, and those of `rows`, weighed 5 to 4 to 1."""
+    """The words of books, of the catalogue with ``words.txt``, and of `rows`, weighted 5 to 4 to 1."""
     recent = files("sluicegate.models.data").joinpath("words.txt").read_text("utf-8")
     catalogue, written = _count([*catalogue_phrases(), recent]), _count(rows)
     for word in [word for word in catalogue if not word.endswith("s")]:
-        catalogue[f"{word}s"] += 1  # few nouns of the catalogue are in the plural; many queries are
+        catalogue[f"{word}s"] += 1  # few nouns of the catalogue are plural; many queries are
     frequent = {word: count for word, count in written.items() if count >= _LEAST_USES}
     weights: Counter[str] = Counter()
     for share, counts in ((0.5, dict(english_words())), (0.4, catalogue), (0.1, frequent)):
