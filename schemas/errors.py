@@ -6,6 +6,7 @@
     │   └── CompiledModelError  a compiled model folder that cannot be served
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
+    ├── StreamFailed            standard input, standard output or an input file cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
@@ -36,7 +37,7 @@ class ExitCode(IntEnum):
     DATA = 65, "wrong input"
     UNAVAILABLE = 69, "Kafka is unavailable"
     SOFTWARE = 70, "a fault of Sluicegate"
-    IO = 74, "output cannot be written"
+    IO = 74, "input cannot be read or output cannot be written"
     CONFIG = 78, "wrong configuration"
     INTERRUPTED = 130, "interrupted by Ctrl-C"
     TERMINATED = 143, "ended by SIGTERM (the worker ends with 0)"
@@ -72,6 +73,12 @@ class ContractError(SluicegateError):
     """Bytes that are not the event they claim to be. The message names the field, as in ``$.query``."""
 
     exit_code = ExitCode.DATA
+
+
+class StreamFailed(SluicegateError):
+    """Standard input, standard output or an input file of a command cannot be read or written."""
+
+    exit_code = ExitCode.IO
 
 
 class GateClosed(SluicegateError):

@@ -167,13 +167,96 @@ def test_an_argument_that_is_not_utf8_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["gate"], ["gate", "--jsonl", "query"], ["produce"], ["nothing"], ["gate", "--x"]]
+    "arguments",
+    [
+        ["gate"],
+        ["gate", "--jsonl", "no-such-file"],
+        ["gate", "--csv"],
+        ["gate", "--jsonl", "--lines"],
+        ["produce"],
+        ["nothing"],
+        ["gate", "--x"],
+    ],
 )
 def test_wrong_usage_is_told(arguments: list[str]) -> None:
     finished = sluice(*arguments)
     assert finished.returncode == 2
     assert b"Usage" in finished.stderr
     assert finished.stdout == b""
+
+
+def gate_with(redirection: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """Run ``sluice gate`` in a shell with `redirection`."""
+    command = ["bash", "-c", f'exec "$@" {redirection}', "bash", sys.executable, "-m", "sluicegate", "gate"]
+    return subprocess.run([*command, *arguments], capture_output=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        ("<&-", b"sluice: cannot read standard input: it is closed\n"),
+        (">/dev/full", b"sluice: cannot write to standard output: No space left on device\n"),
+        (">&-", b"sluice: cannot write to standard output: it is closed\n"),
+    ],
+)
+def test_a_stream_that_fails_is_one_line_and_exit_74(redirection: str, said: bytes, tmp_path: Path) -> None:
+    given = tmp_path / "given.jsonl"
+    given.write_bytes(b'{"query": "red shoes"}\n' * 300)
+    finished = gate_with(redirection if "<" in redirection else f"<{given} {redirection}", "--jsonl")
+    assert (finished.returncode, finished.stdout, finished.stderr) == (74, b"", said)
+
+
+def test_an_input_that_cannot_be_read_is_one_line_and_exit_74(tmp_path: Path) -> None:
+    finished = sluice("gate", "--lines", tmp_path)
+    assert (finished.returncode, finished.stdout) == (74, b"")
+    assert finished.stderr.decode() == f"sluice: cannot read {tmp_path}: Is a directory\n"
+
+
+def test_the_gate_reads_text_and_json_lines_and_csv_from_a_file(tmp_path: Path) -> None:
+    text, json_lines, csv = tmp_path / "q.txt", tmp_path / "q.jsonl", tmp_path / "q.csv"
+    text.write_bytes(b"\xef\xbb\xbfred shoes\n\n\xff\nblue shoes")
+    json_lines.write_bytes(b'{"text": "red shoes", "id": 1}\n')
+    csv.write_bytes(b'\xef\xbb\xbfid,body,verdict\r\n1,"red, or ""blue"", shoes",mine\r\n2,\xff,\r\n3\r\n4,a,b,c\r\n')
+
+    lines = sluice("gate", "--lines", text)
+    assert lines.returncode == 65
+    assert [row.get("query") for row in rows(lines)] == ["red shoes", None, "blue shoes"]
+    assert (rows(lines)[1]["error"], rows(lines)[1]["line"]) == ("the line is not UTF-8", 3)
+    assert [row["id"] for row in rows(sluice("gate", "--jsonl", json_lines))] == [1]
+
+    first, *broken = rows(sluice("gate", "--csv", csv, "--column", "body"))
+    assert (first["id"], first["body"], first["input_verdict"]) == ("1", 'red, or "blue", shoes', "mine")
+    assert first["verdict"] in ("allow", "block", "review")
+    assert [(row["line"], row["error"]) for row in broken] == [
+        (2, "the row is not UTF-8"),
+        (3, "the row has no 'body'"),
+        (4, "the row has more fields than the header"),
+    ]
+    piped = sluice("gate", "--csv", "--column", "body", given=csv.read_bytes())
+    assert [row["verdict"] for row in rows(piped)] == [row["verdict"] for row in (first, *broken)]
+
+
+def test_a_source_that_breaks_off_is_one_line_after_what_was_decided(tmp_path: Path) -> None:
+    csv = tmp_path / "q.csv"
+    csv.write_bytes(b'body\nred shoes\n"blue" shoes\n')
+    finished = sluice("gate", "--csv", csv, "--column", "body")
+    assert [row["body"] for row in rows(finished)] == ["red shoes"]
+    assert finished.returncode == 65
+    assert finished.stderr.decode().startswith(f"sluice: {csv}, line 3: not CSV: ")
+    assert finished.stderr.count(b"\n") == 1
+
+    finished = sluice("gate", "--csv", csv, "--column", "query")
+    assert (finished.returncode, finished.stdout) == (65, b"")
+    assert finished.stderr.decode() == f"sluice: {csv} has no column 'query'; its columns: body\n"
+
+
+def test_a_file_is_not_taken_for_a_query(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("body\nred shoes\n")
+    finished = sluice("gate", file)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b"is a file" in finished.stderr
+    assert rows(sluice("gate", "red shoes 3.5 and/or 4"))[0]["query"] == "red shoes 3.5 and/or 4"
 
 
 @pytest.mark.parametrize(
