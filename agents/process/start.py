@@ -44,7 +44,6 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     configure_logging(settings.log_level)
     ignore_the_rest()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    models = load(settings)
     _require_free_port(settings)
     connection = Connection.of(settings)
     require_topics(connection, settings.topics.values(), PREFLIGHT_S)
@@ -54,6 +53,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         write=[topic for name, topic in settings.topics.items() if name not in ("raw", "reviewed")],
         group_id=settings.group_id,
     )
+    models = load(settings)  # last, because it takes longest
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,

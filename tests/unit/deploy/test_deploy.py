@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -25,6 +26,8 @@ ROOT = Path(__file__).parents[3]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 COMPOSE_SCHEMA = ROOT / "tests" / "deploy" / "compose-spec.json"
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+DOCKER_S = 2.0
+"""Time for the signal to arrive, and for Docker to see the end."""
 PINNED = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+\S*")
 
 
@@ -93,13 +96,20 @@ def last(stage: list[Instruction], word: str) -> str:
     return [instruction.rest for instruction in stage if instruction.word == word][-1]
 
 
+def image_environment() -> dict[str, str]:
+    """The settings that the image itself brings."""
+    pairs = (pair.split("=", 1) for pair in shlex.split(last(dockerfile_stages()[-1], "ENV")))
+    return {name: value for name, value in pairs if name.startswith(ENV_PREFIX)}
+
+
 @contextmanager
 def environment_of(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     with monkeypatch.context() as patch:
         for name in os.environ:
             if name.startswith((ENV_PREFIX, "OTEL_")):
                 patch.delenv(name)
-        for name, value in service.environment.items():
+        image = image_environment() if service.build else {}
+        for name, value in {**image, **service.environment}.items():
             patch.setenv(name, value)
         yield load_settings()
 
@@ -188,8 +198,12 @@ def test_the_worker_reports_to_the_collector(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_worker_is_given_time_to_finish_what_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     with environment_of(WORKER, monkeypatch) as settings:
-        needed_s = (settings.deadline_ms + settings.publish_timeout_ms) / 1000 + 10
-    assert float(WORKER.stop_grace_period.removesuffix("s")) > needed_s
+        assert float(WORKER.stop_grace_period.removesuffix("s")) > settings.time_budget.stop_s + DOCKER_S
+
+
+def test_the_image_is_probed_from_outside_of_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    with environment_of(msgspec.structs.replace(WORKER, environment={}), monkeypatch) as settings:
+        assert settings.http_host == "0.0.0.0"
 
 
 def test_clients_on_the_host_are_told_an_address_that_is_published() -> None:
