@@ -1,5 +1,9 @@
 """Each time limit is longer than what it waits for, whatever the settings."""
 
+import math
+import re
+from pathlib import Path
+
 import pytest
 
 from sluicegate.agents.settings import Settings, load_settings
@@ -50,3 +54,11 @@ def test_the_publisher_is_closed_before_the_watchdog_calls_the_worker_idle_too_l
 def test_a_stop_counts_everything_that_it_may_wait_for(settings: Settings) -> None:
     budget = settings.time_budget
     assert budget.stop_s >= budget.leave_after_s + WATCHDOG_POLL_S + TELEMETRY_S + LOGS_S
+
+
+def test_the_documented_time_of_a_stop_is_the_default_budget() -> None:
+    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    stop_s = load_settings().time_budget.stop_s
+    assert f"{math.ceil(stop_s)} s by default" in operations
+    [granted] = {int(seconds) for seconds in re.findall(r"terminationGracePeriodSeconds: (\d+)", operations)}
+    assert granted > stop_s
