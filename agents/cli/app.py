@@ -10,7 +10,7 @@ import typer
 
 from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
-from sluicegate.agents.cli.eval_app import evaluate
+from sluicegate.agents.cli.eval import evaluate
 from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.learn_app import learn
 from sluicegate.agents.cli.models import models

@@ -1,4 +1,4 @@
-"""Moderation: how well a system tells unsafe from safe, category from category, and what its policy makes of it."""
+"""Moderation: how well a system tells unsafe from safe and category from category, and what its policy does then."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,13 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from sluicegate.models.data.rows import ModerationRow
 from sluicegate.models.evaluation.calibration import Calibration, Floats, calibrate, tempered
-from sluicegate.models.evaluation.thresholds import ThresholdChoice, choose_thresholds
+from sluicegate.models.evaluation.thresholds import (
+    PolicyOutcome,
+    TradeOff,
+    choose_thresholds,
+    outcome_of,
+    trade_offs,
+)
 from sluicegate.models.inference.labels import ALLOW, LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
 
@@ -41,11 +47,28 @@ class Outcomes(msgspec.Struct, frozen=True):
     blocked: float
 
 
+class WrongRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A row that the policy got wrong. `row` counts from 1. `reason` and `probability` are those of the verdict.
+
+    A row labelled block that goes to review is caught, so it is not wrong.
+    """
+
+    row: int
+    source: str
+    label: str
+    category: str
+    verdict: str
+    reason: str | None
+    probability: float
+    text: str | None = None
+
+
 class ModerationScores(msgspec.Struct, frozen=True):
     """One system's scores, in shares.
 
-    `over_blocked`: blocked, of the safe rows; `escalated`: sent to review, of all rows; `caught`: blocked or sent to
-    review, of the rows that should be blocked. `thresholds` are chosen with the fitted temperature.
+    `over_blocked`: blocked, of the safe rows. `escalated`: sent to review, of all rows. `caught`: blocked or sent to
+    review, of the rows that should be blocked. `served` is the outcome of the policy in force, `thresholds` that of the
+    policy that the rows would choose, with the fitted temperature.
     """
 
     unsafe: Detection
@@ -54,14 +77,25 @@ class ModerationScores(msgspec.Struct, frozen=True):
     escalated: float
     caught: float
     calibration: Calibration
-    thresholds: ThresholdChoice
+    served: PolicyOutcome
+    thresholds: PolicyOutcome
+    trade_offs: list[TradeOff]
     outcomes: list[Outcomes]
+    wrong: list[WrongRow]
 
 
 def score_moderation(
-    rows: Sequence[ModerationRow], probabilities: Floats, policy: Policy, *, served_temperature: float = 1.0
+    rows: Sequence[ModerationRow],
+    probabilities: Floats,
+    policy: Policy,
+    *,
+    served_temperature: float = 1.0,
+    with_texts: bool = False,
 ) -> ModerationScores:
-    """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`."""
+    """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`.
+
+    `with_texts`: the wrong rows contain their texts.
+    """
     truth = np.array([LABELS.index(row.gate_label) for row in rows])
     labels = np.array([row.label for row in rows])
     policy_results = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
@@ -80,8 +114,24 @@ def score_moderation(
         escalated=_share(verdicts == Verdict.REVIEW),
         caught=_share(verdicts[labels == "block"] != Verdict.ALLOW),
         calibration=calibration,
+        served=outcome_of(probabilities, labels, policy.thresholds),
         thresholds=choose_thresholds(fitted, labels, policy),
+        trade_offs=trade_offs(probabilities, labels, policy),
         outcomes=_outcomes(rows, verdicts),
+        wrong=[
+            WrongRow(
+                row=number,
+                source=row.source,
+                label=row.label,
+                category=row.category,
+                verdict=result.verdict.value,
+                reason=result.category,
+                probability=result.probability,
+                text=row.text if with_texts else None,
+            )
+            for number, (row, result) in enumerate(zip(rows, policy_results, strict=True), 1)
+            if result.verdict != row.label and (row.label, result.verdict) != ("block", Verdict.REVIEW)
+        ],
     )
 
 

@@ -1,24 +1,18 @@
-"""The scores of several systems side by side: tables for a terminal, one HTML file with plots, JSON for machines."""
+"""The scores of several systems side by side, as tables and as JSON. `html_report` makes a page of them."""
 
-import io
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Column, Table
 
-from sluicegate.models.evaluation.calibration import Bin
 from sluicegate.models.evaluation.intent import IntentScores
 from sluicegate.models.evaluation.moderation import ModerationScores
 from sluicegate.models.evaluation.rewrite import RewriteScores
 from sluicegate.models.evaluation.shadow import ShadowScores
 from sluicegate.models.evaluation.thresholds import CATCH, ESCALATE
-
-_PLOT: Final = 260
-_COLOURS: Final = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e")
+from sluicegate.schemas.events import Threshold
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -30,32 +24,22 @@ class Report(msgspec.Struct, frozen=True):
     systems: dict[str, ModerationScores] | dict[str, IntentScores] | dict[str, RewriteScores] | dict[str, ShadowScores]
 
 
+@dataclass(frozen=True)
+class ReportTable:
+    """A table: a heading and one cell per column in each row. Cells may contain text from the measured file."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
 def write_json(report: Report, path: Path) -> None:
     """Write everything measured, unrounded."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
-def write_html(report: Report, path: Path) -> None:
-    """Write the tables and plots as one page that loads nothing."""
-    console = Console(record=True, width=110, file=io.StringIO())
-    for table in tables(report):
-        console.print(table)
-    text = console.export_html(inline_styles=True, code_format='<pre style="font-family:monospace">{code}</pre>')
-    plots = "".join(
-        _reliability_plot(name, scores.calibration.bins, _COLOURS[place % len(_COLOURS)])
-        for place, (name, scores) in enumerate(report.systems.items())
-        if isinstance(scores, ModerationScores)
-    )
-    title = f"Sluicegate, {report.part}: {escape(report.file)}, {report.rows} rows"
-    path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-        f'<body style="font-family:sans-serif;margin:2em"><h1>{title}</h1>{text}{plots}</body></html>\n',
-        encoding="utf-8",
-    )
-
-
-def tables(report: Report) -> list[Table]:
-    """The report as tables, one column a system."""
+def tables(report: Report) -> list[ReportTable]:
+    """The report as tables, with one column per system."""
     systems: Mapping[str, Any] = report.systems
     if report.part == "moderation":
         return _moderation_tables(systems)
@@ -64,24 +48,11 @@ def tables(report: Report) -> list[Table]:
     return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems)]
 
 
-def _side_by_side(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Table:
-    table = Table(
-        Column("", overflow="fold"),
-        *(Column(name, justify="right") for name in names),
-        title=title,
-        title_justify="left",
-    )
-    for heading, cells in rows:
-        table.add_row(heading, *cells)
-    return table
-
-
-def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[Table]:
+def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTable]:
     scores = list(systems.values())
-    categories = list(scores[0].categories)
     calibrations = [each.calibration for each in scores]
     choices = [each.thresholds for each in scores]
-    summary = _side_by_side(
+    summary = ReportTable(
         "Unsafe or safe",
         list(systems),
         [
@@ -98,7 +69,7 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[Table]:
             ("ECE with it", [f"{each.ece_fitted:.3f}" for each in calibrations]),
         ],
     )
-    by_category = _side_by_side(
+    by_category = ReportTable(
         "Categories: AUPRC / F1, as served",
         list(systems),
         [
@@ -106,24 +77,10 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[Table]:
                 f"{category} ({scores[0].categories[category].rows} rows)",
                 [f"{each.categories[category].auprc:.3f} / {each.categories[category].f1:.3f}" for each in scores],
             )
-            for category in categories
+            for category in scores[0].categories
         ],
     )
-    chosen = _side_by_side(
-        f"Thresholds chosen, with that temperature (catch {CATCH:.0%}, escalate {ESCALATE:.0%}): review / block",
-        list(systems),
-        [
-            *(
-                (category, [_threshold(each.thresholds[category]) for each in choices])
-                for category in choices[0].thresholds
-            ),
-            ("caught / escalated", [f"{_percent(each.caught)} / {_percent(each.escalated)}" for each in choices]),
-            ("safe rows to review", [_percent(each.escalated_safe) for each in choices]),
-            ("safe rows blocked", [_percent(each.over_blocked) for each in choices]),
-            ("meets the targets", ["yes" if each.meets_targets else "no" for each in choices]),
-        ],
-    )
-    outcomes = _side_by_side(
+    outcomes = ReportTable(
         "Outcomes: allowed / review / blocked",
         list(systems),
         [
@@ -137,12 +94,27 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[Table]:
             for place, row in enumerate(scores[0].outcomes)
         ],
     )
+    chosen = ReportTable(
+        f"Thresholds that these rows choose, with that temperature (targets: catch {CATCH:.0%}, escalate at most "
+        f"{ESCALATE:.0%}): review / block",
+        list(systems),
+        [
+            *(
+                (category, [_threshold(each.thresholds[category]) for each in choices])
+                for category in choices[0].thresholds
+            ),
+            ("caught / escalated", [f"{_percent(each.caught)} / {_percent(each.escalated)}" for each in choices]),
+            ("safe rows to review", [_percent(each.escalated_safe) for each in choices]),
+            ("safe rows blocked", [_percent(each.over_blocked) for each in choices]),
+            ("meets the targets", ["yes" if each.meets_targets else "no" for each in choices]),
+        ],
+    )
     return [summary, by_category, outcomes, chosen]
 
 
-def _intent_table(systems: Mapping[str, IntentScores]) -> Table:
+def _intent_table(systems: Mapping[str, IntentScores]) -> ReportTable:
     scores = list(systems.values())
-    return _side_by_side(
+    return ReportTable(
         "Intent: accuracy",
         list(systems),
         [
@@ -156,15 +128,15 @@ def _intent_table(systems: Mapping[str, IntentScores]) -> Table:
     )
 
 
-def _rewrite_table(systems: Mapping[str, RewriteScores]) -> Table:
+def _rewrite_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
     scores = list(systems.values())
-    return _side_by_side(
+    return ReportTable(
         f"Rewrite: {scores[0].pairs} pairs",
         list(systems),
         [
             ("misspelt, restored exactly", [_percent(each.restored) for each in scores]),
             ("misspelt, made worse", [_percent(each.worsened) for each in scores]),
-            ("clean, spoilt", [_percent(each.spoilt) for each in scores]),
+            ("clean, changed", [_percent(each.spoilt) for each in scores]),
             ("character error rate before", [_percent(each.character_error_rate_before) for each in scores]),
             ("character error rate after", [_percent(each.character_error_rate) for each in scores]),
             ("recall@10, misspelt", [_percent(each.corrupted.recall_at_10) for each in scores]),
@@ -174,18 +146,18 @@ def _rewrite_table(systems: Mapping[str, RewriteScores]) -> Table:
             ("nDCG@10, rewritten", [f"{each.rewritten.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, clean", [f"{each.clean.ndcg_at_10:.3f}" for each in scores]),
             (
-                "lost recall won back",
+                "lost recall recovered",
                 ["none was lost" if each.recovered is None else _percent(each.recovered) for each in scores],
             ),
         ],
     )
 
 
-def _shadow_table(systems: Mapping[str, ShadowScores]) -> Table:
+def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:
     scores = list(systems.values())
     agreements = [each.agreement for each in scores]
     changes = sorted({change for each in agreements if each for change in each.changes})
-    return _side_by_side(
+    return ReportTable(
         "The model in use, and its shadow",
         list(systems),
         [
@@ -211,20 +183,5 @@ def _percent(share: float) -> str:
     return f"{share:.1%}"
 
 
-def _threshold(threshold: Any) -> str:
+def _threshold(threshold: Threshold) -> str:
     return f"{threshold.allow:.2f} / " + (f"{threshold.block:.2f}" if threshold.block <= 1 else "never")
-
-
-def _reliability_plot(name: str, bins: Sequence[Bin], colour: str) -> str:
-    """Accuracy over confidence as an inline SVG; on the diagonal a probability means what it says."""
-    dots = "".join(
-        f'<circle cx="{each.confidence * _PLOT:.1f}" cy="{(1 - each.accuracy) * _PLOT:.1f}" r="5" fill="{colour}">'
-        f"<title>{each.rows} rows: confidence {each.confidence:.3f}, accuracy {each.accuracy:.3f}</title></circle>"
-        for each in bins
-    )
-    return (
-        f'<figure style="display:inline-block;margin:1em"><svg width="{_PLOT + 20}" height="{_PLOT + 20}" '
-        f'viewBox="-10 -10 {_PLOT + 20} {_PLOT + 20}" role="img"><rect width="{_PLOT}" height="{_PLOT}" fill="none" '
-        f'stroke="#868e96"/><line x1="0" y1="{_PLOT}" x2="{_PLOT}" y2="0" stroke="#868e96" stroke-dasharray="4"/>{dots}'
-        f"</svg><figcaption>Reliability: {escape(name)}<br>confidence →, accuracy ↑</figcaption></figure>"
-    )

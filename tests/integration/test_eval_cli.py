@@ -1,6 +1,8 @@
 """`sluice eval` on the embedded model: tables for people, JSON for machines, and a choice that the model then uses."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.artifacts.manifest import read_manifest
+from sluicegate.models.artifacts.registry import Registry
 from tests.support.command import sluice
 
 MODERATION: Sequence[dict[str, str]] = (
@@ -51,22 +54,57 @@ def test_moderation_is_measured_beside_the_baseline(tmp_path: Path) -> None:
     assert (tmp_path / "out.html").read_text().startswith("<!doctype html>")
 
 
-def test_what_moderation_chose_is_what_the_model_then_serves_with(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(EMBEDDED_MODEL, folder)
+def test_what_moderation_chose_becomes_a_new_version_and_the_model_stays_as_it_is(tmp_path: Path) -> None:
+    folder, new = shutil.copytree(EMBEDDED_MODEL, tmp_path / "model"), tmp_path / "new"
     rows = write(tmp_path / "rows.jsonl", MODERATION)
     out = tmp_path / "out.json"
-    finished = sluice("eval", "moderation", rows, "--model", folder, "--apply", "--json", out)
-    assert finished.stderr == b"sluice: applied what 4 rows chose; give it 500 or more, most of them safe\n"
+    arguments = ("eval", "moderation", rows, "--model", folder, "--apply", "--out", new)
+    refused = sluice(*arguments)
+    assert refused.returncode == 65
+    assert refused.stderr.startswith(b"sluice: nothing was applied: 4 rows, 1 of them labelled block and 2 allow")
+    assert not new.exists()
+    finished = sluice(*arguments, "--force", "--json", out)
+    assert (finished.returncode, finished.stderr) == (0, b"")
     [scores] = orjson.loads(out.read_bytes())["systems"].values()
-    manifest = read_manifest(folder)
+    before, manifest = read_manifest(folder), read_manifest(new)
+    assert before == read_manifest(EMBEDDED_MODEL)
+    assert manifest.model_version != before.model_version
+    assert f"{manifest.model_version} is in {new}" in finished.stdout.decode()
     assert manifest.temperature == pytest.approx(scores["calibration"]["temperature"], abs=1e-3)
     assert {name: limit.block for name, limit in manifest.thresholds.items()} == {
         name: limit["block"] for name, limit in scores["thresholds"]["thresholds"].items()
     }
-    _, again = measured(tmp_path, "moderation", rows, "--model", folder)
+    _, again = measured(tmp_path, "moderation", rows, "--model", new)
     [served] = again["systems"].values()
     assert served["calibration"]["served_temperature"] == manifest.temperature
+
+
+def test_what_was_chosen_for_a_model_in_a_registry_joins_it_and_is_not_in_use(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    in_use = registry.use(str(EMBEDDED_MODEL))
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    finished = sluice("eval", "moderation", rows, "--model", registry.folder, "--apply", "--force")
+    assert finished.returncode == 0, finished.stderr
+    assert registry.deployment().versions == (in_use,)
+    versions = {model.version: model.problem for model in registry.models()}
+    assert set(versions.values()) == {None}
+    (new,) = versions.keys() - {in_use}
+    assert f"sluice models canary {new}" in finished.stdout.decode()
+
+
+def test_the_files_are_written_although_the_reader_of_the_output_leaves(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    html, json = tmp_path / "r.html", tmp_path / "r.json"
+    arguments = ["eval", "moderation", str(rows), "--html", str(html), "--json", str(json)]
+    command = [sys.executable, "-m", "sluicegate", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert orjson.loads(json.read_bytes())["rows"] == 4
+    assert html.read_text().endswith("</html>\n")
 
 
 def test_models_of_the_same_weights_are_compared_by_their_folders(tmp_path: Path) -> None:
@@ -110,7 +148,7 @@ def test_rewrites_are_measured_beside_the_speller(tmp_path: Path) -> None:
         (["moderation", "/nowhere.jsonl"], 65, "/nowhere.jsonl"),
         (["intent", "{rows}"], 65, "line 1"),
         (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
-        (["rewrite", "{none}"], 65, "could be, misspelt"),
+        (["rewrite", "{none}"], 65, "can be misspelt"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(

@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 from sluicegate.models.data.rows import IntentRow, ModerationRow, QueryRow, read_rows
 from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
 from sluicegate.models.evaluation.calibration import calibrate, expected_calibration_error, reliability, tempered
+from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import score_intents
 from sluicegate.models.evaluation.moderation import score_moderation
-from sluicegate.models.evaluation.report import Report, write_html, write_json
+from sluicegate.models.evaluation.report import Report, write_json
 from sluicegate.models.evaluation.rewrite import Pair, pairs_of, score_rewrites
-from sluicegate.models.evaluation.thresholds import CATCH, ESCALATE, MAY_BLOCK, choose_thresholds
+from sluicegate.models.evaluation.thresholds import (
+    CATCH,
+    ESCALATE,
+    MAY_BLOCK,
+    choose_thresholds,
+    outcome_of,
+    why_not,
+)
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Policy
 from sluicegate.schemas.errors import ContractError
+from sluicegate.schemas.events import Threshold
 
 POLICY = Policy.layered()
 
@@ -150,6 +159,45 @@ def test_thresholds_that_cannot_meet_their_targets_say_so_and_do_not_flood_revie
     assert (choice.caught < CATCH, choice.escalated) == (True, 0)
 
 
+def test_a_choice_is_refused_from_too_few_rows_or_if_it_is_worse() -> None:
+    rows = probabilities(*[{"illicit": 0.02}] * 400, *[{"illicit": 0.3}] * 100)
+    labels = np.array(["allow"] * 400 + ["block"] * 100)
+
+    def policy(allow: float, block: float) -> dict[Category, Threshold]:
+        return {**POLICY.thresholds, Category.ILLICIT: Threshold(allow=allow, block=block)}
+
+    now, blind = (outcome_of(rows, labels, policy(allow, 0.9)) for allow in (0.25, 0.5))
+    eager, noisy = outcome_of(rows, labels, policy(0.01, 0.01)), outcome_of(rows, labels, policy(0.01, 0.9))
+    assert why_not(now, now, labels) is None
+    assert why_not(blind, now, labels) is None
+    assert "would catch 0.0%" in (why_not(now, blind, labels) or "")
+    assert "would block 100.0% of the safe rows" in (why_not(now, eager, labels) or "")
+    assert "would send 100.0% of the safe rows to review" in (why_not(now, noisy, labels) or "")
+    assert "too few" in (why_not(now, now, labels[:-51]) or "")
+    assert "too few" in (why_not(now, now, np.array(["allow"] * 500)) or "")
+
+
+def test_the_curve_goes_from_all_caught_to_none() -> None:
+    scores = score_moderation(ROWS, probabilities({}, {}, {"illicit": 0.6}, {"illicit": 0.4}, {}), POLICY)
+    curve = scores.trade_offs
+    assert (curve[0].caught, curve[0].escalated) == (1, 0.5)
+    assert [each.caught for each in curve] == sorted((each.caught for each in curve), reverse=True)
+    assert (curve[-1].blocked, curve[-1].over_blocked) == (0, 0)
+    at_half = next(each for each in curve if each.threshold == 0.5)
+    assert (at_half.caught, at_half.blocked) == (0.5, 0.5)
+
+
+def test_the_rows_that_were_wrong_are_listed_and_their_texts_only_on_request() -> None:
+    said = probabilities({"illicit": 0.9}, {}, {"illicit": 0.4}, {}, {"harassment": 0.6})
+    wrong = score_moderation(ROWS, said, POLICY).wrong
+    assert [(row.row, row.label, row.verdict, row.reason, row.text) for row in wrong] == [
+        (1, "allow", "block", "illicit", None),
+        (4, "block", "allow", None, None),
+    ]
+    with_texts = score_moderation(ROWS, said, POLICY, with_texts=True).wrong
+    assert [row.text for row in with_texts] == ["shoes", "bombs"]
+
+
 def test_an_intent_counts_when_it_is_the_rows_own() -> None:
     rows = [IntentRow("a", "travel"), IntentRow("b", "travel"), IntentRow("c", "out_of_scope"), IntentRow("d", "home")]
     scores = score_intents(rows, [Intent.TRAVEL, None, Intent.OTHER, Intent.META])
@@ -214,9 +262,24 @@ def test_a_report_is_written_whole_for_machines_and_self_contained_for_people(tm
     write_html(report, tmp_path / "report.html")
     assert orjson.loads((tmp_path / "report.json").read_bytes()) == msgspec.to_builtins(report)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 6
+    assert page.count("<table>") == 8
+    assert 'class="tick"' in page
     assert "&lt;rows&gt;.jsonl" in page
     assert "<model>" not in page
     assert "<rows>" not in page
     assert "src=" not in page
     assert "AUPRC" in page
+
+
+def test_nothing_in_the_rows_becomes_a_link_or_a_script_of_the_page(tmp_path: Path) -> None:
+    hostile = "[link=javascript:alert(1)]x[/link]<script>alert(2)</script>"
+    rows = [ModerationRow(hostile, "block", "illicit", hostile), *ROWS]
+    scores = score_moderation(rows, probabilities(*[{}] * len(rows)), POLICY, with_texts=True)
+    write_html(Report("moderation", hostile, len(rows), {hostile: scores}), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "href" not in page
+    assert "<a " not in page
+    assert page.count("&lt;script&gt;alert(2)") >= 4
+    assert "default-src 'none'" in page

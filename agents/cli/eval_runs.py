@@ -1,34 +1,44 @@
-"""What ``sluice eval`` does: ask every model and the baseline about a file's rows, score them alike, and report."""
+"""What ``sluice eval`` does: run each model and the baseline on a file's rows, score them alike, and report."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
-import msgspec
 import numpy as np
 from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.artifacts.manifest import read_manifest, write_manifest
-from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.artifacts.files import copy_folder
+from sluicegate.models.artifacts.manifest import read_manifest
+from sluicegate.models.artifacts.registry import Registry, is_registry, served_from
+from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.data.rows import IntentRow, ModerationRow, QueryRow, read_rows
 from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
+from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import expected_intents, score_intents
 from sluicegate.models.evaluation.judging import judge_all
 from sluicegate.models.evaluation.moderation import ModerationScores, score_moderation
-from sluicegate.models.evaluation.report import Report, tables, write_html, write_json
+from sluicegate.models.evaluation.report import Report, ReportTable, tables, write_json
 from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
 from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
+from sluicegate.models.evaluation.thresholds import why_not
 from sluicegate.models.inference.judge import Judge, ModelResult
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
 from sluicegate.schemas.errors import ConfigurationError, ContractError
 
 
-def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None) -> Report:
-    """Score the models in `folders`, and TF-IDF fitted on `train`, on moderation rows."""
+def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None, *, with_texts: bool) -> Report:
+    """Score the models in `folders`, and TF-IDF fitted on `train`, on moderation rows.
+
+    `with_texts`: the report contains the texts of the rows that a system got wrong.
+    """
     rows = read_rows(file, ModerationRow)
     texts = [row.text for row in rows]
     systems = {}
@@ -36,28 +46,54 @@ def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None)
         judged = _judge(engine, texts)
         probabilities = np.array([[model_result.probabilities[label] for label in LABELS] for model_result in judged])
         systems[name] = score_moderation(
-            rows, probabilities, engine.policy, served_temperature=engine.manifest.temperature
+            rows,
+            probabilities,
+            engine.policy,
+            served_temperature=engine.manifest.temperature,
+            with_texts=with_texts,
         )
     if train:
         known = read_rows(train, ModerationRow)
         baseline = TfidfClassifier([row.text for row in known], [row.gate_label for row in known])
-        systems[baseline.name] = score_moderation(rows, baseline.probabilities(texts, LABELS), Policy.layered())
+        systems[baseline.name] = score_moderation(
+            rows, baseline.probabilities(texts, LABELS), Policy.layered(), with_texts=with_texts
+        )
     return Report("moderation", str(file), len(rows), systems)
 
 
-def apply_choice(report: Report, folder: Path | None) -> None:
-    """Write the temperature and thresholds that the rows chose into the model's manifest: it serves with them then."""
-    folder = folder or served_from(load_settings().model).model
-    manifest = read_manifest(folder)
-    scores = cast(ModerationScores, report.systems[manifest.model_version])
-    write_manifest(
-        folder,
-        msgspec.structs.replace(
-            manifest,
-            temperature=round(scores.calibration.temperature, 3),
-            thresholds=scores.thresholds.thresholds,
-        ),
-    )
+def apply_choice(report: Report, labels: Sequence[str], model: Path | None, out: Path | None, *, force: bool) -> str:
+    """Make a new version of the model with the temperature and thresholds that the rows chose. Returns what was made.
+
+    The new version is a folder: `out`, else in the registry that the model is in, else one named by the version here.
+
+    Raises:
+        ContractError: the rows are too few, or the choice is worse than the policy in force, and not `force`.
+        ConfigurationError: the new folder cannot be written.
+    """
+    folder = served_from(model or load_settings().model).model
+    before = read_manifest(folder)
+    scores = cast(ModerationScores, report.systems[before.model_version])
+    reason = why_not(scores.served, scores.thresholds, np.array(labels))
+    if reason and not force:
+        raise ContractError(f"nothing was applied: {reason}. Apply it all the same with --force.")
+    with TemporaryDirectory(prefix="sluicegate-") as temporary:
+        staged = Path(temporary) / "model"
+        temperature = round(scores.calibration.temperature, 3)
+        version = copy_with_policy(folder, staged, temperature, scores.thresholds.thresholds).model_version
+        if version == before.model_version:
+            return f"{version} has this temperature and these thresholds already"
+        if out is None and is_registry(folder.parent):
+            Registry(folder.parent).add(str(staged))
+            return f"{version} is in {folder.parent}, not in use: try it with `sluice models canary {version}`"
+        destination = out or Path(version)
+        if destination.exists():
+            raise ConfigurationError(f"{destination} exists: choose another folder with --out")
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            copy_folder(staged, destination)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {destination}: {error.strerror or error}") from None
+        return f"{version} is in {destination}: put it in use with `sluice models use {destination}`"
 
 
 def evaluate_intent(file: Path, folders: Sequence[Path], train: Path | None, split: str | None) -> Report:
@@ -83,7 +119,7 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     rows = read_rows(file, QueryRow, split=split)
     pairs = pairs_of(rows)
     if not pairs:
-        raise ContractError(f"{file} holds no query that is, or could be, misspelt: letters and four of them in a word")
+        raise ContractError(f"{file} holds no query that can be misspelt: it takes a word of four letters")
     systems = {}
     for name, engine in _engines(folders).items():
         systems[name] = score_rewrites(pairs, _rewriter(engine))
@@ -99,21 +135,36 @@ def evaluate_shadow(file: Path) -> Report:
 
 
 def publish(report: Report, json: Path | None, html: Path | None) -> None:
-    """Print the report, and write it where asked.
+    """Write the report where asked, then print it: the reader of the output may leave early.
 
     Raises:
         ConfigurationError: a file cannot be written.
     """
-    console = Console()
-    console.print(f"{report.part} on {report.file}, {report.rows} rows\n", highlight=False)
-    for table in tables(report):
-        console.print(table)
     for path, write in ((json, write_json), (html, write_html)):
         try:
             if path:
                 write(report, path)
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+    console = Console()
+    with console.capture() as shown:  # rich would end the process if the reader had left
+        console.print(_plain(f"{report.part} on {report.file}, {report.rows} rows\n"))
+        for table in tables(report):
+            console.print(_terminal_table(table))
+    sys.stdout.write(shown.get())
+
+
+def _terminal_table(table: ReportTable) -> Table:
+    columns = [Column(_plain(name), justify="right") for name in table.columns]
+    shown = Table(Column("", overflow="fold"), *columns, title=_plain(table.title), title_justify="left")
+    for heading, cells in table.rows:
+        shown.add_row(_plain(heading), *map(_plain, cells))
+    return shown
+
+
+def _plain(text: str) -> Text:
+    """Text from a file, for a terminal: it is no markup, and contains no control codes."""
+    return Text("".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text))
 
 
 def _engines(folders: Sequence[Path]) -> dict[str, Judge]:

@@ -1,0 +1,128 @@
+"""``sluice eval``: measure models on files of labelled rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluicegate.agents.cli.options import require_extra
+
+evaluate = typer.Typer(
+    no_args_is_help=True,
+    help="Measure compiled models and baselines on JSON Lines files. Needs the extra `eval`.",
+)
+
+Rows = Annotated[Path, typer.Argument(help="JSON Lines file with the fields above. Others are ignored.")]
+Models = Annotated[
+    list[Path] | None,
+    typer.Option("--model", help="Folder of a compiled model; repeat to compare. Default: SLUICE_MODEL."),
+]
+Train = Annotated[Path | None, typer.Option("--train", help="Rows to fit a TF-IDF baseline on. Default: none.")]
+Split = Annotated[str | None, typer.Option("--split", help="Only rows whose `split` is this.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write tables, plots and wrong rows here, as one page.")]
+
+
+@evaluate.callback()
+def eval_needs_its_extra() -> None:
+    """Refuse in one line if the extra is not installed."""
+    require_extra("eval", "eval", "sklearn", "bm25s", "symspellpy")
+
+
+@evaluate.command("moderation")
+def eval_moderation(
+    file: Rows,
+    model: Models = None,
+    train: Train = None,
+    json: Json = None,
+    html: Html = None,
+    texts: Annotated[bool, typer.Option("--texts", help="Write the texts of wrong rows into JSON and HTML.")] = False,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="Make a new version of the model with what the rows chose."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="With --apply: folder of the new version. Default: in the model's registry, else here."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --apply: even if the rows are few, or it is worse.")
+    ] = False,
+) -> None:
+    """Precision, recall, F1, AUPRC, calibration, and the thresholds that the rows would choose.
+
+    Fields: `text`, `label` (allow, review, block), `category` (one of ours, or none); optional: `source`.
+
+    Example: `sluice eval moderation dev.jsonl --model qwen3-ours --html report.html`
+    """
+    from sluicegate.agents.cli.eval_runs import apply_choice, evaluate_moderation, publish
+    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.models.data.rows import ModerationRow, read_rows
+
+    if apply and len(model or []) > 1:
+        raise typer.BadParameter("--apply goes with one --model")
+    if not apply and (out or force):
+        raise typer.BadParameter("--out and --force go with --apply")
+    report = evaluate_moderation(file, model or [], train, with_texts=texts)
+    with reader_may_leave():
+        publish(report, json, html)
+    if apply:
+        labels = [row.label for row in read_rows(file, ModerationRow)]
+        made = apply_choice(report, labels, model[0] if model else None, out, force=force)
+        with reader_may_leave():
+            typer.echo(made)
+
+
+@evaluate.command("intent")
+def eval_intent(
+    file: Rows, model: Models = None, train: Train = None, split: Split = None, json: Json = None, html: Html = None
+) -> None:
+    """Accuracy over domains. A blocked query counts as wrong.
+
+    Fields: `text`, `domain` (one of our intents, or out_of_scope); optional: `split`.
+
+    Example: `sluice eval intent dev.jsonl --split dev`
+    """
+    from sluicegate.agents.cli.eval_runs import evaluate_intent, publish
+    from sluicegate.agents.cli.streams import reader_may_leave
+
+    report = evaluate_intent(file, model or [], train, split)
+    with reader_may_leave():
+        publish(report, json, html)
+
+
+@evaluate.command("rewrite")
+def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Json = None, html: Html = None) -> None:
+    """Exact match, character error rate and recall, compared with a dictionary speller.
+
+    Fields: `query` or `text`. A row with `clean` is a misspelling of that. A row without is clean, and is misspelt by
+    seed.
+
+    Example: `sluice eval rewrite queries.jsonl`
+    """
+    from sluicegate.agents.cli.eval_runs import evaluate_rewrite, publish
+    from sluicegate.agents.cli.streams import reader_may_leave
+
+    report = evaluate_rewrite(file, model or [], split)
+    with reader_may_leave():
+        publish(report, json, html)
+
+
+@evaluate.command("shadow")
+def eval_shadow(
+    file: Annotated[Path, typer.Argument(help="What `sluice tail ledger --from-beginning` printed.")],
+    json: Json = None,
+    html: Html = None,
+) -> None:
+    """Compare the model in use with a candidate that was its shadow: verdicts, intents, answers, latency.
+
+    Start the trial with `sluice models shadow`. The JSON names events on which the two differ.
+
+    Example: `sluice eval shadow ledger.jsonl --json shadow.json`
+    """
+    from sluicegate.agents.cli.eval_runs import evaluate_shadow, publish
+    from sluicegate.agents.cli.streams import reader_may_leave
+
+    report = evaluate_shadow(file)
+    with reader_may_leave():
+        publish(report, json, html)
