@@ -1,4 +1,4 @@
-"""Traces, metrics and logs of a worker; `Telemetry` is the face of it."""
+"""Traces, metrics and logs of a worker."""
 
 from sluicegate.agents.telemetry.telemetry import EventSpan, Outcome, Telemetry
 

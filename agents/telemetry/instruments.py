@@ -1,4 +1,4 @@
-"""Every metric that a worker keeps, with its unit and buckets. `Telemetry` writes to them."""
+"""Every metric of a worker, with its unit and buckets. `Telemetry` records them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Tally:
-    """A counter that costs its event one addition: the exporter's thread asks it for its sums. One thread may add."""
+    """A counter that costs one addition per event: the exporter's thread reads the sums. Only one thread may add."""
 
     def __init__(self, meter: Meter, name: str, description: str, *attributes: str) -> None:
         self._attributes = attributes
@@ -22,7 +22,7 @@ class Tally:
         meter.create_observable_counter(name, [self._observe], "{event}", description)
 
     def add(self, *values: str) -> None:
-        """One event more; `values` are those of the attributes, in their order."""
+        """Count one event. `values` are those of the attributes, in their order."""
         self._sums[values] += 1
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
@@ -76,7 +76,7 @@ class Instruments:
             meter, semconv.METRIC_DEGRADED, "Events decided by policy without the model, by reason.", semconv.REASON
         )
         self.duplicates = Tally(
-            meter, semconv.METRIC_DUPLICATES, "Events that had been decided before: nothing was published for them."
+            meter, semconv.METRIC_DUPLICATES, "Events that were decided before: nothing was published for them."
         )
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:

@@ -1,4 +1,4 @@
-"""What stands behind a `Telemetry` that is on: the OpenTelemetry SDK, its OTLP/HTTP exporters and their threads."""
+"""What a `Telemetry` that is on exports with: the OpenTelemetry SDK, its OTLP/HTTP exporters and their threads."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ from sluicegate.agents.telemetry import semconv
 
 log = logging.getLogger(__name__)
 
-_SPAN_QUEUE = 8192  # what a worker that samples everything makes in some ten seconds; beyond that, spans are dropped
+_SPAN_QUEUE = 8192  # about ten seconds of a worker that samples everything; beyond that, spans are dropped
 _SPAN_DELAY_MS = 1000
 _METRIC_INTERVAL_MS = 10_000
 _EXPORT_TIMEOUT_S = 5.0
 
 
 class OtlpExport:
-    """Providers that export to one endpoint. They are nobody's globals, and end with `shutdown` only.
+    """Providers that export to one endpoint until `shutdown`. None of them is global.
 
-    `traces` follows an incoming sampling decision, and decides by `sample_ratio` where a trace begins; `batches`
-    records whatever it is given; both send through one queue.
+    `traces` follows an incoming sampling decision, and decides by `sample_ratio` where a trace begins. `batches`
+    records whatever it is given. Both send through one queue.
     """
 
     def __init__(self, endpoint: str, *, sample_ratio: float, service_version: str, instance_id: str) -> None:
@@ -50,7 +50,7 @@ class OtlpExport:
         self.batches.add_span_processor(processor)
 
     def shutdown(self, timeout_s: float) -> None:
-        """Send what is left, for at most about `timeout_s`; then give up on the rest with a warning."""
+        """Send what is left, for at most about `timeout_s`, then drop the rest with a warning."""
         deadline = time.monotonic() + timeout_s
         # A TracerProvider's own shutdown takes no time-out and may wait for 30 s, so it gets a thread to wait in.
         traces = threading.Thread(target=self.traces.shutdown, name="telemetry-close-traces", daemon=True)

@@ -1,4 +1,4 @@
-"""The names under which Sluicegate reports what it does: attributes, spans and metrics, in one place.
+"""The names of all attributes, spans and metrics that Sluicegate reports.
 
 Names come from three vocabularies:
 
@@ -9,7 +9,7 @@ Names come from three vocabularies:
 * `sluicegate.*`: ours, for what the conventions have no name for.
 
 They are plain strings, because the Python constants for conventions in development live in a private module that may
-change in any release; a test holds them against the installed one.
+change in any release. A test compares them with the installed one.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ MESSAGING_OPERATION_TYPE_PROCESS: Final = "process"
 MESSAGING_OPERATION_TYPE_SEND: Final = "send"
 MESSAGING_DESTINATION_NAME: Final = "messaging.destination.name"
 MESSAGING_DESTINATION_PARTITION_ID: Final = "messaging.destination.partition.id"
-"""A string, although Kafka counts its partitions."""
+"""A string in the conventions, although it is a number in Kafka."""
 MESSAGING_CONSUMER_GROUP_NAME: Final = "messaging.consumer.group.name"
 MESSAGING_KAFKA_OFFSET: Final = "messaging.kafka.offset"
 MESSAGING_MESSAGE_BODY_SIZE: Final = "messaging.message.body.size"
@@ -68,7 +68,7 @@ DUPLICATE: Final = "sluicegate.duplicate"
 STAGE: Final = "sluicegate.stage"
 BATCH_SIZE: Final = "sluicegate.batch.size"
 TOPICS: Final = "sluicegate.topics"
-"""Every topic that one publish span writes to; `messaging.destination.name` has room for only one."""
+"""Every topic that one publish span writes to; `messaging.destination.name` can hold only one."""
 
 # Spans
 SPAN_PROCESS: Final = "process"

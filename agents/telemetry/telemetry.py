@@ -1,4 +1,4 @@
-"""One trace and one set of measurements for every event, out over OTLP, or nearly free when nobody listens.
+"""One trace and one set of measurements for every event, exported over OTLP. Nearly free when it is off.
 
     producer's span
     └── process queries.raw            CONSUMER, from the record's traceparent
@@ -9,10 +9,10 @@
         └── publish                    PRODUCER; its context goes into every output's headers
             └── a downstream consumer's span
 
-There is one `Telemetry` per worker and nothing global: two of them in one process do not meet.
+There is one `Telemetry` per worker and nothing global: two of them in one process share nothing.
 
-Who decides what is sampled: the incoming traceparent when there is one, else `sample_ratio`. An event that is not
-sampled gets no spans at all, but its trace id is in the ledger and in the outputs all the same.
+The incoming traceparent decides whether an event is sampled; without one, `sample_ratio` does. An event that is not
+sampled gets no spans, but its trace id is in the ledger and in the outputs all the same.
 """
 
 import time
@@ -46,14 +46,12 @@ Stage = Literal["normalise", "queue", "model", "validate", "publish"]
 
 _SCOPE = "sluicegate"
 
-_MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {
-    name: {semconv.STAGE: name} for name in ("queue", "model", "publish")
-}
-"""Attributes of the stages that have a metric. The others take microseconds: the ledger and the spans tell them."""
+_MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {name: {semconv.STAGE: name} for name in ("queue", "publish")}
+"""Attributes of the stages of one event that have a metric. The others take microseconds: see the ledger and spans."""
 
 
 class EventSpan(msgspec.Struct, frozen=True):
-    """An event's place in its trace. `context` is what its children hang under and its outputs carry on."""
+    """An event's place in its trace. `context` is the parent of its children and goes into its outputs' headers."""
 
     span: Span
     context: Context
@@ -61,19 +59,19 @@ class EventSpan(msgspec.Struct, frozen=True):
 
     @property
     def recording(self) -> bool:
-        """Whether the event is sampled: when it is not, nobody need prepare attributes for it."""
+        """Whether the event is sampled. If it is not, it needs no attributes."""
         return self.span.is_recording()
 
     @property
     def trace_id(self) -> str:
-        """32 hexadecimal digits: the ledger's key into the traces. Set whether or not telemetry is on."""
+        """32 hexadecimal digits, by which the ledger refers to the trace. Set whether or not telemetry is on."""
         return format_trace_id(self.span.get_span_context().trace_id)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one event, for `Telemetry.record`. Reason codes and labels only: never a text from the query.
+    """The outcome of one event, for `Telemetry.record`. Reason codes and labels only: never a text from the query.
 
-    `error_type` is set on a dead letter, and then there is no `verdict`; `degraded` says why the model was not asked.
+    A dead letter has an `error_type` and no `verdict`. `degraded` says why the model was not asked.
     """
 
     event_id: str
@@ -91,8 +89,7 @@ class Telemetry:
     """Spans and metrics of one worker. Made by `Telemetry.start`, ended by `shutdown`.
 
     Use it on one event loop; `record_batch` may be called from any thread. No method raises because of a collector, and
-    none but `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after the fact by whoever
-    measured it.
+    only `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after it has ended.
     """
 
     def __init__(self, tracer: Tracer, batch_tracer: Tracer, meter: Meter, export: OtlpExport | None) -> None:
@@ -106,7 +103,7 @@ class Telemetry:
         """Start exporting to `otlp_endpoint`, an OTLP/HTTP base URL such as "http://localhost:4318"; None means off.
 
         `sample_ratio`, from 0 to 1, is the share of traces to record among those that begin here. Nothing is connected
-        yet: a collector that is down, or comes up later, is not an error.
+        yet: a collector that is down, or starts later, is not an error.
         """
         if otlp_endpoint is None:
             return cls(NoOpTracer(), NoOpTracer(), NoOpMeter(_SCOPE), None)
@@ -128,24 +125,24 @@ class Telemetry:
     def extract(self, headers: Headers) -> Context:
         """The trace that a record's headers continue, or a new one: every event has a trace id.
 
-        The new one is marked as not sampled when telemetry is off; when it is on, the process span begins it.
+        If telemetry is off, the new one is marked as not sampled. If it is on, the process span begins it.
         """
         context = trace_context.extract(headers)
         return context if context or self._export else trace_context.new_root(sampled=False)
 
     def inject(self, context: Context) -> list[tuple[str, bytes]]:
-        """The `traceparent` (and `tracestate`, if any) headers that carry `context` on to an output's consumer."""
+        """The `traceparent` (and `tracestate`, if any) headers that hand `context` to an output's consumer."""
         return trace_context.inject(context)
 
     @contextmanager
     def process_span(
         self, parent: Context, *, topic: str, partition: int, offset: int, group: str, body_size: int
     ) -> Iterator[EventSpan]:
-        """The whole of one event's way, from taking it to its last acknowledgement. `parent` is from `extract`.
+        """The processing of one event, from taking it to its last acknowledgement. `parent` is from `extract`.
 
-        Log lines written inside carry its trace id, also from tasks that are started inside. An exception that passes
-        through marks the span with the exception's class (not its message: that may hold the user's text). When the
-        event is not sampled, or telemetry is off, the outputs carry on a context that says so.
+        Log lines written inside have its trace id, also those of tasks that are started inside. An exception that
+        passes through marks the span with the exception's class, not with its message, which may quote the query. If
+        the event is not sampled, or telemetry is off, its outputs' context says so.
         """
         span = self._tracer.start_span(f"{semconv.SPAN_PROCESS} {topic}", parent, SpanKind.CONSUMER)
         if span.is_recording():
@@ -173,7 +170,7 @@ class Telemetry:
             span.end()
 
     def record_stage(self, event: EventSpan, stage: Stage, start_ns: int, end_ns: int) -> None:
-        """Report a stage of an event that has ended: its duration if it has a metric, a child span when sampled."""
+        """Report a stage of an event that has ended: its duration if it has a metric, a child span if sampled."""
         if measured := _MEASURED.get(stage):
             self._instruments.stage_duration.record(_seconds(start_ns, end_ns), measured)
         if event.recording:
@@ -196,7 +193,7 @@ class Telemetry:
     ) -> None:
         """Report the model's work on a sampled event: a child span with `gen_ai.*` attributes.
 
-        `model` is the compiled model's version. The times are the batch's: the whole batch is one call, and measured
+        `model` is the compiled model's version. The times are those of the batch, which is one call and is measured
         as one by `record_batch`.
         """
         if event.recording:
@@ -212,7 +209,7 @@ class Telemetry:
     def publish_span(self, event: EventSpan, topics: Sequence[str]) -> Iterator[Context]:
         """The publishing of all outputs of an event, from the first send to the last acknowledgement.
 
-        Yields the context to `inject` into their headers, so that a downstream consumer's span hangs under this one.
+        Yields the context to `inject` into their headers, so that a downstream consumer's span is a child of this one.
         """
         start_ns = time.time_ns()
         span = event.span
@@ -250,12 +247,14 @@ class Telemetry:
         input_tokens: int,
         output_tokens: int,
     ) -> None:
-        """Report one call of the model: its size, duration and tokens, and a trace with a link to every sampled member.
+        """Report one call of a model: its size, duration and tokens, and a trace with a link to every sampled member.
 
-        The batch is recorded when any member is, whatever the ratio: who looks at an event finds its batch.
+        `model` is on every metric, because a candidate in a shadow trial decides batches too. The batch is sampled if
+        any member is, whatever the ratio, so that a sampled event always has its batch.
         """
-        self._instruments.batch_size.record(len(members))
-        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _MEASURED["model"])
+        of_model = {semconv.GEN_AI_REQUEST_MODEL: model}
+        self._instruments.batch_size.record(len(members), of_model)
+        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), {semconv.STAGE: "model", **of_model})
         for kind, tokens in (
             (semconv.GEN_AI_TOKEN_TYPE_INPUT, input_tokens),
             (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),
@@ -273,7 +272,7 @@ class Telemetry:
             ).end(max(start_ns, end_ns))
 
     def record(self, event: EventSpan, outcome: Outcome) -> None:
-        """Report what became of an event, once, inside its process span and after its last acknowledgement."""
+        """Report the outcome of an event, once, inside its process span and after its last acknowledgement."""
         measured: dict[str, AttributeValue] = {
             semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
             semconv.MESSAGING_OPERATION_NAME: "process",
@@ -295,7 +294,7 @@ class Telemetry:
                 _mark_failed(event.span, outcome.error_type)
 
     def record_duplicate(self, event: EventSpan, event_id: str) -> None:
-        """Report, in place of `record`, that the event was decided before."""
+        """Report, instead of `record`, that the event was decided before."""
         self._instruments.duplicates.add()
         if event.recording:
             event.span.set_attributes({semconv.EVENT_ID: event_id, semconv.DUPLICATE: True})
@@ -303,14 +302,14 @@ class Telemetry:
     def shutdown(self, timeout_s: float) -> None:
         """Send what is left and stop. Blocks for at most about `timeout_s`: call it off the event loop.
 
-        What a silent collector has not taken by then is dropped, with a warning.
+        What the collector has not accepted by then is dropped, with a warning.
         """
         if self._export:
             self._export.shutdown(timeout_s)
 
 
 def _seconds(start_ns: int, end_ns: int) -> float:
-    """A duration; zero when the wall clock was set back in between."""
+    """A duration; zero if the wall clock was set back meanwhile."""
     return max(0, end_ns - start_ns) / 1e9
 
 

@@ -1,4 +1,4 @@
-"""W3C Trace Context in Kafka record headers: which trace an input continues, and what its outputs say of it.
+"""W3C Trace Context in Kafka record headers: the trace that an input continues, and that its outputs name.
 
 https://www.w3.org/TR/trace-context/
 """
@@ -53,7 +53,7 @@ def inject(context: Context) -> list[tuple[str, bytes]]:
 
 
 def new_root(*, sampled: bool) -> Context:
-    """A new trace; unless `sampled`, one that asks nobody to record it."""
+    """A new trace. Unless `sampled`, it asks every service not to record it."""
     flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
     root = SpanContext(_IDS.generate_trace_id(), _IDS.generate_span_id(), is_remote=False, trace_flags=flags)
     return set_span_in_context(NonRecordingSpan(root), Context())

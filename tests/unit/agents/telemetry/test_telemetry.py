@@ -232,6 +232,23 @@ def test_an_escaping_exception_marks_its_spans_with_its_class_and_never_its_mess
     assert "secret" not in repr(spans)
 
 
+def test_the_batches_of_a_shadow_are_not_counted_as_the_served_models() -> None:
+    with OtlpReceiver() as receiver:
+        telemetry = start(receiver.endpoint, sample_ratio=0)
+        with process(telemetry, []) as event:
+            for model, size, milliseconds in (("served", 1, 4), ("shadow", 3, 400)):
+                telemetry.record_batch(
+                    [event] * size, 0, milliseconds * 1_000_000, model=model, input_tokens=size, output_tokens=0
+                )
+        telemetry.shutdown(5)
+        sizes, durations, tokens = (
+            {point.attributes["gen_ai.request.model"]: point.value for point in receiver.points(name) if point.value}
+            for name in ("sluicegate.batch.size", "sluicegate.stage.duration", "gen_ai.client.token.usage")
+        )
+    assert sizes == tokens == {"served": 1, "shadow": 3}
+    assert durations == {"served": pytest.approx(0.004), "shadow": pytest.approx(0.4)}
+
+
 def test_metrics_arrive_with_their_names_and_units() -> None:
     with OtlpReceiver() as receiver:
         telemetry = start(receiver.endpoint, sample_ratio=0)
