@@ -56,11 +56,12 @@ chaos: $(READY) ## break everything against three real brokers and account for e
 fuzz: $(READY) ## 100,000 wild records through a real worker (10 minutes)
 	$(BIN)/python -m tests.fuzz
 
-schemas: $(READY) ## write schemas/json from schemas/events.py
+schemas: $(READY) ## write schemas/json from the code
 	$(BIN)/sluice schemas export schemas/json
 
-docs: $(READY) ## write docs/settings.md again from the settings
+docs: $(READY) ## write docs/settings.md and docs/reference.md from the code
 	$(BIN)/sluice config docs > docs/settings.md
+	$(BIN)/sluice schemas reference > docs/reference.md
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation

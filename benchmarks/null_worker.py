@@ -11,6 +11,7 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.schemas.reason_codes import PolicyCode
 
 _PROBABILITIES = dict.fromkeys(LABELS, 0.0) | {"allow": 1.0}
 _HASH = "0" * 64
@@ -31,7 +32,7 @@ class NullEngine:
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """The same result for every query."""
-        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, "below_every_threshold")
+        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, PolicyCode.BELOW_EVERY_THRESHOLD)
         return [
             ModelResult(
                 policy_result,

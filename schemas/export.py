@@ -1,6 +1,5 @@
 """Writes what other languages and tools read: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,24 +7,10 @@ import msgspec
 import orjson
 
 from sluicegate.schemas.errors import ConfigurationError
-from sluicegate.schemas.events import Blocked, DeadLetter, LedgerRecord, Ranking, RawQuery, Recall, Review, Reviewed
 from sluicegate.schemas.headers import REPLAY_OF, REPLAY_TIMESTAMP
+from sluicegate.schemas.topics import TOPICS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-
-EVENTS: Final[Mapping[str, type[msgspec.Struct]]] = {
-    "raw": RawQuery,
-    "recall": Recall,
-    "ranking": Ranking,
-    "blocked": Blocked,
-    "review": Review,
-    "reviewed": Reviewed,
-    "deadletter": DeadLetter,
-    "ledger": LedgerRecord,
-}
-"""Each event by the last part of its topic's default name."""
-
-_RECEIVED: Final = ("raw", "reviewed")
 
 _OUTPUT_HEADERS: Final = {
     "traceparent": {"type": "string", "description": "W3C Trace Context of the event."},
@@ -38,8 +23,8 @@ _HEADERS: Final = {
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of the event `name` (a key of `EVENTS`), with its definitions inside."""
-    event = EVENTS[name]
+    """The JSON Schema of the event `name` (a key of `TOPICS`), with its definitions inside."""
+    event = TOPICS[name].event
     (reference,), components = msgspec.json.schema_components([event], ref_template="#/$defs/{name}")
     root = components.pop(reference["$ref"].rpartition("/")[2])
     root["required"] += [field for field in ("schema", "schema_version") if field in root["properties"]]
@@ -58,24 +43,25 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {
             name: {
-                "address": f"queries.{name}",
+                "address": topic.default_topic,
+                "description": topic.summary,
                 "messages": {name: {"$ref": f"#/components/messages/{name}"}},
             }
-            for name in EVENTS
+            for name, topic in TOPICS.items()
         },
         "operations": {
-            f"{'receive' if name in _RECEIVED else 'send'}_{name}": {
-                "action": "receive" if name in _RECEIVED else "send",
+            f"{topic.direction}_{name}": {
+                "action": topic.direction,
                 "channel": {"$ref": f"#/channels/{name}"},
                 "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
             }
-            for name in EVENTS
+            for name, topic in TOPICS.items()
         },
         "components": {
             "messages": {
                 name: {
-                    "name": event.__name__,
-                    "summary": (event.__doc__ or "").partition("\n")[0],
+                    "name": topic.event.__name__,
+                    "summary": (topic.event.__doc__ or "").partition("\n")[0],
                     "headers": {
                         "type": "object",
                         "properties": _HEADERS if name == "raw" else _OUTPUT_HEADERS,
@@ -85,7 +71,7 @@ def asyncapi() -> dict[str, Any]:
                         "schema": {"$ref": f"./{name}.schema.json"},
                     },
                 }
-                for name, event in EVENTS.items()
+                for name, topic in TOPICS.items()
             }
         },
     }
@@ -105,7 +91,7 @@ def export(folder: Path) -> list[Path]:
 
 
 def _write(folder: Path) -> list[Path]:
-    documents = {f"{name}.schema.json": json_schema(name) for name in EVENTS} | {"asyncapi.json": asyncapi()}
+    documents = {f"{name}.schema.json": json_schema(name) for name in TOPICS} | {"asyncapi.json": asyncapi()}
     written = []
     for file_name, document in documents.items():
         path = folder / file_name

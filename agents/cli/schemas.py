@@ -20,3 +20,16 @@ def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write 
 
     for path in export(folder):
         Console().print(str(path), highlight=False)
+
+
+@schemas.command("reference")
+def schemas_reference() -> None:
+    """Print the reference of all events, reason codes and other values as Markdown.
+
+    Example: `sluice schemas reference > docs/reference.md`
+    """
+    import sys
+
+    from sluicegate.schemas.reference import as_markdown
+
+    sys.stdout.write(as_markdown())

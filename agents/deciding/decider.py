@@ -30,6 +30,7 @@ from sluicegate.schemas.errors import (
     EventFailed,
     Overloaded,
 )
+from sluicegate.schemas.reason_codes import DEGRADED, PolicyCode, ReasonCode
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ class Decision(msgspec.Struct, frozen=True):
     """
 
     text: str
-    normalisation: tuple[str, ...]
-    encoding: tuple[str, ...]
+    input_codes: tuple[ReasonCode, ...]
+    normalisation: tuple[ReasonCode, ...]
+    encoding: tuple[ReasonCode, ...]
     model_result: ModelResult
     answered_by: Source | Literal["policy"]
     degraded: str | None
@@ -68,9 +70,12 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def reason_codes(self) -> list[str]:
         """Every code, in the order of the stages."""
-        degraded = [f"degraded:{self.degraded}"] if self.degraded else []
+        degraded = [DEGRADED.code(self.degraded)] if self.degraded else []
         reason = self.model_result.policy_result.reason
-        return [*self.normalisation, *degraded, reason, *self.encoding, *self.model_result.codes]
+        codes: list[ReasonCode] = [*self.input_codes, *self.normalisation, *degraded, reason]
+        codes += self.encoding
+        codes += self.model_result.codes
+        return list(codes)
 
 
 def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
@@ -154,11 +159,18 @@ class Decider(Generic[OwnerT]):
         await self._idle.wait()
 
     async def decide(
-        self, query: str, owner: OwnerT, *, deadline_ms: int | None = None, age_s: float = 0.0
+        self,
+        query: str,
+        owner: OwnerT,
+        *,
+        deadline_ms: int | None = None,
+        age_s: float = 0.0,
+        input_codes: tuple[ReasonCode, ...] = (),
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
-        `age_s`, how long the query has waited already, counts against `SLUICE_SHED_AFTER_MS`.
+        `age_s`, how long the query has waited already, counts against `SLUICE_SHED_AFTER_MS`. `input_codes`, from
+        decoding the input, come first among the reason codes.
 
         The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. So a query that is late only
         by them goes to review, even with `SLUICE_FAIL=open`: no producer can pass the gate by being in a hurry.
@@ -169,7 +181,7 @@ class Decider(Generic[OwnerT]):
         self._deciding += 1
         self._idle.clear()
         try:
-            return await self._decide(query, owner, self._time_left(deadline_ms, age_s))
+            return await self._decide(query, owner, self._time_left(deadline_ms, age_s), input_codes)
         finally:
             self._deciding -= 1
             if not self._deciding:
@@ -183,7 +195,9 @@ class Decider(Generic[OwnerT]):
             limits.append(self._shed_after_s - age_s)
         return _TimeLeft(min(limits), by_producer=min(limits) < self._deadline_s)
 
-    async def _decide(self, query: str, owner: OwnerT, time_left: _TimeLeft) -> Decision:
+    async def _decide(
+        self, query: str, owner: OwnerT, time_left: _TimeLeft, input_codes: tuple[ReasonCode, ...]
+    ) -> Decision:
         deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
         normalised = normalise(query, max_chars=self._max_chars)
@@ -191,7 +205,7 @@ class Decider(Generic[OwnerT]):
             raise ContractError("nothing is left after normalisation: send words - at `$.query`")
         encoded = self.engine.encode(normalised.text)
         ended_ns = time.time_ns()
-        decided = partial(Decision, encoded.text, tuple(normalised.codes), encoded.codes)
+        decided = partial(Decision, encoded.text, input_codes, normalised.codes, encoded.codes)
         try:
             found = await self._cache.answer(
                 encoded, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
@@ -212,6 +226,8 @@ class Decider(Generic[OwnerT]):
 
 
 def _degraded(query: EncodedQuery, fail: Fail) -> ModelResult:
-    verdict = Verdict.REVIEW if fail == "closed" else Verdict.ALLOW
-    policy_result = PolicyResult(verdict, None, 0.0, f"fail_{fail}")
+    if fail == "closed":
+        policy_result = PolicyResult(Verdict.REVIEW, None, 0.0, PolicyCode.FAIL_CLOSED)
+    else:
+        policy_result = PolicyResult(Verdict.ALLOW, None, 0.0, PolicyCode.FAIL_OPEN)
     return ModelResult(policy_result, lexical=query.text, semantic=query.text)

@@ -36,6 +36,7 @@ from sluicegate.schemas.events import (
     Threshold,
     Tokens,
 )
+from sluicegate.schemas.vocabulary import ScoreName
 
 _OUTCOMES: Mapping[Verdict, OutcomeName] = {
     Verdict.ALLOW: "allowed",
@@ -78,13 +79,15 @@ def outcome_of(decision: Decision) -> OutcomeName:
     return _OUTCOMES[decision.model_result.policy_result.verdict]
 
 
-def decided(raw: RawQuery, decision: Decision, stamp: Stamp) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
-    """The outcome's name and its events, each with the name of its topic."""
+def decided(
+    raw: RawQuery, decision: Decision, stamp: Stamp, source: Position
+) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
+    """The outcome's name and its events, each with the name of its topic. `source` is where the raw record is."""
     verdict = decision.model_result.policy_result.verdict
     outcome = outcome_of(decision)
     context = Context(user_id=raw.user_id, session_id=raw.session_id, locale=raw.locale, surface=raw.surface)
     if verdict is Verdict.BLOCK:
-        return outcome, [("blocked", _blocked(decision, stamp, context))]
+        return outcome, [("blocked", _blocked(decision, stamp, context, source))]
     if verdict is Verdict.REVIEW:
         return outcome, [("review", _review(decision, stamp, context))]
     return outcome, [
@@ -133,6 +136,9 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
         reason_codes=decision.reason_codes,
         degraded=decision.degraded is not None,
         context=context,
+        query=decision.text,
+        lexical=decision.model_result.lexical,
+        semantic=decision.model_result.semantic,
     )
 
 
@@ -141,15 +147,19 @@ def scores(decision: Decision) -> list[Score]:
     words = len(decision.model_result.lexical.split())
     fidelity = round(ratio(decision.text.lower(), decision.model_result.lexical.lower()) / 100, 4)
     nudges = [
-        Score(name="specificity", value=min(1.0, words / _TELLING_WORDS), reason=f"{words} words of {_TELLING_WORDS}"),
-        Score(name="fidelity", value=fidelity, reason="likeness of the lexical query to what the user typed"),
+        Score(
+            name=ScoreName.SPECIFICITY,
+            value=min(1.0, words / _TELLING_WORDS),
+            reason=f"{words} words of {_TELLING_WORDS}",
+        ),
+        Score(name=ScoreName.FIDELITY, value=fidelity, reason="likeness of the lexical query to what the user typed"),
     ]
     if allow := decision.model_result.probabilities.get("allow"):
-        nudges.append(Score(name="safety", value=allow, reason="the gate's probability of allow"))
+        nudges.append(Score(name=ScoreName.SAFETY, value=allow, reason="the gate's probability of allow"))
     return nudges
 
 
-def _blocked(decision: Decision, stamp: Stamp, context: Context) -> Blocked:
+def _blocked(decision: Decision, stamp: Stamp, context: Context, source: Position) -> Blocked:
     policy_result = decision.model_result.policy_result
     return Blocked(
         **stamp.fields(),
@@ -158,6 +168,7 @@ def _blocked(decision: Decision, stamp: Stamp, context: Context) -> Blocked:
         reason=policy_result.reason,
         reason_codes=decision.reason_codes,
         context=context,
+        source=source,
     )
 
 

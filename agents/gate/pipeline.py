@@ -29,9 +29,9 @@ from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
 from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.judge import ModelResult
-from sluicegate.schemas.codec import decode_raw_query, encode, event_id_of
+from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of
 from sluicegate.schemas.errors import ContractError, PublishFailed
-from sluicegate.schemas.events import OutcomeName, OutputEvent, RawQuery, StageLatencies
+from sluicegate.schemas.events import OutcomeName, OutputEvent, StageLatencies
 from sluicegate.schemas.headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
@@ -170,47 +170,55 @@ class Pipeline:
         return attempt.error is None
 
     async def _outputs(self, record: Record, span: EventSpan, attempt: _Attempt) -> Outputs:
-        raw = self._decode(record, attempt)
-        self._begin_shadow(raw, record, span, attempt.stamp)
+        decoded = self._decode(record, attempt)
+        raw = decoded.query
+        self._begin_shadow(decoded, record, span, attempt.stamp)
         decision = attempt.decision = await attempt.decider.decide(
-            raw.query, span, deadline_ms=raw.deadline_ms, age_s=time.time() - record.timestamp.timestamp()
+            raw.query,
+            span,
+            deadline_ms=raw.deadline_ms,
+            age_s=time.time() - record.timestamp.timestamp(),
+            input_codes=decoded.codes,
         )
         self._record_stages(span, attempt.decider.engine.manifest, decision)
         started_ns = time.time_ns()
-        attempt.outcome, events = decided(raw, decision, attempt.stamp)
+        attempt.outcome, events = decided(raw, decision, attempt.stamp, record.position)
         outputs = [(topic, encode(event)) for topic, event in events]
         ended_ns = time.time_ns()
         attempt.validate_ms = _ms(started_ns, ended_ns)
         self._telemetry.record_stage(span, "validate", started_ns, ended_ns)
         return outputs
 
-    def _decode(self, record: Record, attempt: _Attempt) -> RawQuery:
+    def _decode(self, record: Record, attempt: _Attempt) -> DecodedQuery:
         try:
-            raw = decode_raw_query(record.value)
+            decoded = decode_raw_query(record.value)
         except ContractError:
             attempt.stamp = msgspec.structs.replace(
                 attempt.stamp, event_id=event_id_of(record.value) or record.derived_id
             )
             raise
+        raw = decoded.query
         event_id = raw.event_id or record.derived_id
         attempt.decider = self._serving.choose(event_id)
         attempt.stamp = _stamp(event_id, raw.event_time or record.event_time, attempt.decider.engine.manifest)
-        return raw
+        return decoded
 
-    def _begin_shadow(self, raw: RawQuery, record: Record, span: EventSpan, stamp: Stamp) -> None:
+    def _begin_shadow(self, decoded: DecodedQuery, record: Record, span: EventSpan, stamp: Stamp) -> None:
         decider = self._serving.shadow(stamp.event_id)
         if decider and len(self._shadows) < self._settings.window:
-            task = asyncio.create_task(self._shadow(decider, raw, record, span, stamp), name="shadow")
+            task = asyncio.create_task(self._shadow(decider, decoded, record, span, stamp), name="shadow")
             self._shadows.add(task)
             task.add_done_callback(self._shadows.discard)
 
     async def _shadow(
-        self, decider: Decider[EventSpan], raw: RawQuery, record: Record, span: EventSpan, stamp: Stamp
+        self, decider: Decider[EventSpan], decoded: DecodedQuery, record: Record, span: EventSpan, stamp: Stamp
     ) -> None:
         """Let the candidate decide the event too, for the ledger only. Whatever fails leaves no record."""
         attempt = _Attempt(decider, _stamp(stamp.event_id, stamp.event_time, decider.engine.manifest), time.time_ns())
         try:
-            attempt.decision = await decider.decide(raw.query, span, deadline_ms=raw.deadline_ms)
+            attempt.decision = await decider.decide(
+                decoded.query.query, span, deadline_ms=decoded.query.deadline_ms, input_codes=decoded.codes
+            )
             attempt.outcome = outcome_of(attempt.decision)
             await self._write_ledger(record, span, attempt, [], shadow=True)
         except Exception as error:  # noqa: BLE001 - a trial harms nobody, whatever it is

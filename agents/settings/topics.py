@@ -1,28 +1,33 @@
 """Settings of the topic names."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from sluicegate.agents.settings.variables import variable
+from sluicegate.schemas.topics import TOPICS
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 _PREFIX: Final = "topic_"
 
 
+def _field(event: str) -> Any:
+    return Field(TOPICS[event].default_topic, description=TOPICS[event].summary)
+
+
 class TopicSettings(BaseModel, title="Topics"):
     """The name of each topic."""
 
-    topic_raw: Topic = Field("queries.raw", description="Input: raw queries.")
-    topic_recall: Topic = Field("queries.recall", description="Allowed queries, for candidate retrieval.")
-    topic_ranking: Topic = Field("queries.ranking", description="Allowed queries, for ranking.")
-    topic_blocked: Topic = Field("queries.blocked", description="Blocked queries, without their text.")
-    topic_review: Topic = Field("queries.review", description="Queries that a reviewer must decide.")
-    topic_reviewed: Topic = Field("queries.reviewed", description="The reviewer's decisions.")
-    topic_deadletter: Topic = Field("queries.deadletter", description="Records that could not be decided.")
-    topic_ledger: Topic = Field("queries.ledger", description="One audit record per event.")
+    topic_raw: Topic = _field("raw")
+    topic_recall: Topic = _field("recall")
+    topic_ranking: Topic = _field("ranking")
+    topic_blocked: Topic = _field("blocked")
+    topic_review: Topic = _field("review")
+    topic_reviewed: Topic = _field("reviewed")
+    topic_deadletter: Topic = _field("deadletter")
+    topic_ledger: Topic = _field("ledger")
 
     @property
     def topics(self) -> Mapping[str, str]:

@@ -23,11 +23,14 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class _LastHeader(Getter[Headers]):
-    """Reads header pairs where the propagator expects a mapping: the last of equal names, as text."""
+    """Reads header pairs where the propagator expects a mapping: the last of equal names, as text.
+
+    Names are compared without regard to case: some producers write ``Traceparent``.
+    """
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
         for name, value in reversed(carrier):
-            if name == key and value is not None:
+            if value is not None and (name == key or name.lower() == key):
                 return [value.decode("ascii")] if value.isascii() else None
         return None
 

@@ -27,9 +27,12 @@ def rows_of(verdicts: Iterable[Reviewed]) -> list[TaughtRow]:
     """
     rows: dict[str, TaughtRow] = {}
     for verdict in verdicts:
-        query, category = verdict.review.query, verdict.category or verdict.review.category
+        review = verdict.review
+        if review is None:  # an appeal against a blocked event: it has no text to learn from
+            continue
+        query, category = review.query, verdict.category or review.category
         if verdict.allow:
-            rows[query] = TaughtRow(query, "allow", NONE, verdict.review.intent, f"reviewer:{verdict.reviewer}")
+            rows[query] = TaughtRow(query, "allow", NONE, review.intent, f"reviewer:{verdict.reviewer}")
         elif category in _CATEGORIES:
-            rows[query] = TaughtRow(query, "block", category, verdict.review.intent, f"reviewer:{verdict.reviewer}")
+            rows[query] = TaughtRow(query, "block", category, review.intent, f"reviewer:{verdict.reviewer}")
     return list(rows.values())

@@ -22,12 +22,13 @@ from sluicegate.models.inference.generation import Generation, label_probabiliti
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import ALLOW, LABELS, Category, Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
-from sluicegate.models.inference.prompts import UNSURE, Answer, Frame, prompt_style_for
+from sluicegate.models.inference.prompts import Answer, Frame, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 from sluicegate.models.text.rewrite_guard import check_expansions, check_rewrite, semantic_query
 from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from sluicegate.schemas.events import Threshold
+from sluicegate.schemas.reason_codes import AnswerCode
 
 Device = Literal["cpu", "cuda"]
 
@@ -203,7 +204,7 @@ class Engine:
         took_hint = answer.rewrite is not None and answer.rewrite == query.hint
         least = self._style.least_hint_probability if took_hint else self._style.least_probability
         if rewrite_probability < least and not answer.codes:
-            answer = Answer(answer.intent, None, codes=(UNSURE,))
+            answer = Answer(answer.intent, None, codes=(AnswerCode.UNSURE,))
         check = check_rewrite(query.text, query.text if answer.rewrite is None else answer.rewrite)
         lexical = check.lexical
         # A model that misread the query does not expand it well either.

@@ -12,6 +12,7 @@ from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult
+from sluicegate.schemas.reason_codes import EncodingCode, ReasonCode
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class EncodedQuery:
     hint: str | None = None
 
     @property
-    def codes(self) -> tuple[str, ...]:
+    def codes(self) -> tuple[EncodingCode, ...]:
         """Reason codes of the encoding."""
-        return ("truncated_tokens",) if self.truncated else ()
+        return (EncodingCode.TRUNCATED_TOKENS,) if self.truncated else ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ModelResult:
     policy_result: PolicyResult
     lexical: str
     semantic: str
-    codes: tuple[str, ...] = ()
+    codes: tuple[ReasonCode, ...] = ()
     probabilities: dict[str, float] = field(default_factory=dict)
     intent: Intent = Intent.OTHER
     synonyms: tuple[str, ...] = ()

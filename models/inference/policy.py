@@ -11,6 +11,7 @@ from typing import Final
 
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.events import Threshold
+from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, REVIEW_THRESHOLD, PolicyCode, ReasonCode
 
 
 class Verdict(StrEnum):
@@ -28,7 +29,7 @@ class PolicyResult:
     verdict: Verdict
     category: Category | None
     probability: float
-    reason: str
+    reason: ReasonCode
 
 
 DEFAULT_THRESHOLDS: Final[Mapping[Category, Threshold]] = {
@@ -63,8 +64,11 @@ class Policy:
         """The ruling for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
         suspicious = [category for category in Category if probabilities[category] >= self.thresholds[category].allow]
         blocking = [category for category in suspicious if probabilities[category] >= self.thresholds[category].block]
-        for found, verdict in ((blocking, Verdict.BLOCK), (suspicious, Verdict.REVIEW)):
+        for found, verdict, reason in (
+            (blocking, Verdict.BLOCK, BLOCK_THRESHOLD),
+            (suspicious, Verdict.REVIEW, REVIEW_THRESHOLD),
+        ):
             if found:
                 worst = max(found, key=probabilities.__getitem__)
-                return PolicyResult(verdict, worst, probabilities[worst], f"{verdict}_threshold:{worst}")
-        return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], "below_every_threshold")
+                return PolicyResult(verdict, worst, probabilities[worst], reason.code(worst))
+        return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], PolicyCode.BELOW_EVERY_THRESHOLD)

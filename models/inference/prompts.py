@@ -31,6 +31,7 @@ from sluicegate.models.inference.embedded_format import (
 )
 from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.reason_codes import AnswerCode
 
 PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
     "embedded": "tuned-3",
@@ -38,16 +39,6 @@ PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
     "zero_shot": "zero-shot-2",
 }
 """Changes with every change of a prompt or of the answer's format; written into manifests and events."""
-
-
-UNREADABLE: Final = "answer_unreadable"
-"""Code of an answer that is not in the format of the prompt style."""
-
-UNSURE: Final = "answer_unsure"
-"""Code of an answer to which the model gives a low probability; it is not used."""
-
-CUT: Final = "answer_cut"
-"""Code of an answer that ended before its end token; its last part, which may be half a word, is left out."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class Answer:
     rewrite: str | None
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
+    codes: tuple[AnswerCode, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,7 @@ batches of a few lengths are worth that."""
 
 
 def _unreadable(intent: Intent) -> Answer:
-    return Answer(intent, None, codes=(UNREADABLE,))
+    return Answer(intent, None, codes=(AnswerCode.UNREADABLE,))
 
 
 def _embedded(tokenizer: QueryTokenizer) -> PromptStyle:
@@ -151,7 +142,7 @@ def _embedded(tokenizer: QueryTokenizer) -> PromptStyle:
             hint if kinds[0] == take else next((text for kind, text in texts if kind == rewrite), None),
             tuple(text for kind, text in texts if kind == synonym),
             tuple(f"{facets[kind]}:{text}" for kind, text in texts if kind in facets),
-            () if whole else (CUT,),
+            () if whole else (AnswerCode.CUT,),
         )
 
     def rewrite_of(ids: Sequence[int]) -> Sequence[int]:
@@ -212,7 +203,7 @@ def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int], str | No
         synonyms = tuple(synonym.strip() for synonym in rest[1].split(",")) if len(rest) == 2 else ()
         if whole:
             return Answer(intent, rewrite, synonyms)
-        return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(CUT,))
+        return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(AnswerCode.CUT,))
 
     return parse
 

@@ -16,7 +16,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from enum import StrEnum
 from html.entities import html5
 
 import ftfy
@@ -24,22 +23,7 @@ import msgspec
 import nh3
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 
-
-class NormaliseCode(StrEnum):
-    """Why the text changed, in the order in which codes are reported."""
-
-    ENCODING_REPAIRED = "encoding_repaired"
-    WHITESPACE_FOLDED = "whitespace_folded"
-    MARKUP_REMOVED = "markup_removed"
-    UNICODE_NORMALISED = "unicode_normalised"
-    BIDI_REMOVED = "bidi_removed"
-    ZERO_WIDTH_REMOVED = "zero_width_removed"
-    CONTROLS_REMOVED = "controls_removed"
-    COMBINING_CAPPED = "combining_capped"
-    CONTROL_TOKENS_NEUTRALISED = "control_tokens_neutralised"
-    NESTING_FLATTENED = "nesting_flattened"
-    TRUNCATED_CHARS = "truncated_chars"
-    EMPTY = "empty"
+from sluicegate.schemas.reason_codes import NormaliseCode
 
 
 class Normalised(msgspec.Struct, frozen=True):

@@ -9,28 +9,13 @@ Every function here takes the query as `normalise` left it, and none raises.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import msgspec
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 from rapidfuzz.distance import OSA
 
-from sluicegate.models.text.normalise import NormaliseCode, normalise
-
-
-class RewriteCode(StrEnum):
-    """What became of a rewrite; all but the first mean that the query was kept instead."""
-
-    REWRITTEN = "rewritten"
-    EMPTY = "rewrite_empty"
-    TOO_LONG = "rewrite_too_long"
-    CONTROL = "rewrite_control"
-    SCRIPT = "rewrite_script"
-    NEGATION = "rewrite_negation"
-    OPERATOR = "rewrite_operator"
-    NUMBER = "rewrite_number"
-    INVENTED = "rewrite_invented"
-    DROPPED = "rewrite_dropped"
+from sluicegate.models.text.normalise import normalise
+from sluicegate.schemas.reason_codes import NormaliseCode, RewriteCode
 
 
 class RewriteCheck(msgspec.Struct, frozen=True):

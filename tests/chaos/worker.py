@@ -19,6 +19,7 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.schemas.reason_codes import PolicyCode
 
 HANG_S: Final = 4.0
 
@@ -58,7 +59,7 @@ def _model_result(query: EncodedQuery) -> ModelResult:
     verdict = Verdict(query.tokens[0])
     category = None if verdict is Verdict.ALLOW else Category.SPAM
     return ModelResult(
-        PolicyResult(verdict, category, 1.0, "scripted"),
+        PolicyResult(verdict, category, 1.0, PolicyCode.BELOW_EVERY_THRESHOLD),
         lexical=query.text,
         semantic=query.text,
         probabilities=_PROBABILITIES,

@@ -19,7 +19,7 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.events import Threshold
-from sluicegate.schemas.export import EVENTS
+from sluicegate.schemas.topics import TOPICS
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ def test_the_reference_of_the_settings_does_not_depend_on_the_environment(monkey
 
 
 def test_every_event_has_a_topic_named_after_it() -> None:
-    assert load_settings().topics == {name: f"queries.{name}" for name in EVENTS}
+    assert load_settings().topics == {name: f"queries.{name}" for name in TOPICS}
 
 
 def test_command_line_options_come_before_the_environment_and_none_means_not_given(

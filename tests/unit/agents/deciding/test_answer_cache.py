@@ -10,6 +10,7 @@ from sluicegate.agents.deciding.micro_batcher import Batched
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
+from sluicegate.schemas.reason_codes import PolicyCode
 
 
 class Model:
@@ -26,7 +27,7 @@ class Model:
         await self.may_answer.wait()
         if self.failure:
             raise self.failure
-        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, "below_every_threshold")
+        policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, PolicyCode.BELOW_EVERY_THRESHOLD)
         return Batched(ModelResult(policy_result, lexical=f"answer {number}", semantic="shoes"), 1, 0, 0, 0)
 
 

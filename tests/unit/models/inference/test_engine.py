@@ -16,12 +16,11 @@ from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Verdict
-from sluicegate.models.inference.prompts import CUT, UNREADABLE, UNSURE
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
-from sluicegate.models.text.rewrite_guard import RewriteCode
 from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from sluicegate.schemas.events import Threshold
+from sluicegate.schemas.reason_codes import AnswerCode, RewriteCode
 from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
 
 NEVER_BLOCK = dict.fromkeys(Category, Threshold(allow=1, block=2))
@@ -177,7 +176,7 @@ def test_a_misspelt_query_is_read_with_its_hint_which_the_answer_may_take(tmp_pa
     assert (misspelt.hint, clean.hint) == ("red shoes", None)
     restored, kept = engine.judge([misspelt, clean])
     assert (restored.lexical, restored.codes) == ("red shoes", (RewriteCode.REWRITTEN,))
-    assert (kept.lexical, kept.codes) == ("red shoes", (UNREADABLE,))  # it took a hint that it was not given
+    assert (kept.lexical, kept.codes) == ("red shoes", (AnswerCode.UNREADABLE,))  # it took a hint that it was not given
     assert restored.input_tokens > kept.input_tokens
 
 
@@ -209,12 +208,12 @@ def test_keep_leaves_the_query_as_it_is(scripted: Callable[..., Engine]) -> None
 @pytest.mark.parametrize(
     ("answer", "codes"),
     [
-        pytest.param(["x", "y", END], (UNREADABLE,), id="no intent"),
-        pytest.param(["<|intent:travel|>", END], (UNREADABLE,), id="nothing after the intent"),
-        pytest.param(["<|intent:travel|>", REWRITE, "p", GATE], (UNREADABLE,), id="a control token in the text"),
+        pytest.param(["x", "y", END], (AnswerCode.UNREADABLE,), id="no intent"),
+        pytest.param(["<|intent:travel|>", END], (AnswerCode.UNREADABLE,), id="nothing after the intent"),
+        pytest.param(["<|intent:travel|>", REWRITE, "p", GATE], (AnswerCode.UNREADABLE,), id="a control token"),
         pytest.param(["<|intent:travel|>", REWRITE, *"Ġbomb"[:4], END], (RewriteCode.INVENTED,), id="another query"),
         pytest.param(["<|intent:travel|>", REWRITE, END], (RewriteCode.EMPTY,), id="an empty rewrite"),
-        pytest.param(["<|intent:travel|>", REWRITE, *"Ġparis", "p"], (CUT,), id="text that never ends"),
+        pytest.param(["<|intent:travel|>", REWRITE, *"Ġparis", "p"], (AnswerCode.CUT,), id="text that never ends"),
     ],
 )
 def test_a_bad_answer_keeps_the_query_and_says_why(
@@ -229,7 +228,7 @@ def test_garbage_of_a_random_model_keeps_the_query(folder: Path) -> None:
     engine = Engine(folder, thresholds=NEVER_BLOCK)
     for query, model_result in zip(queries := encoded(engine, "a", "e"), engine.judge(queries), strict=True):
         assert (model_result.lexical, model_result.semantic) == (query.text, query.text)
-        assert model_result.codes == (UNREADABLE,)
+        assert model_result.codes == (AnswerCode.UNREADABLE,)
 
 
 def test_an_answer_is_never_longer_than_allowed(scripted: Callable[..., Engine]) -> None:
@@ -255,7 +254,7 @@ def test_an_answer_that_the_model_holds_improbable_is_not_used(tmp_path: Path) -
     spelt: dict[str, str | dict[str, float]] = {**tokens, REWRITE: {"p": 1.1, "b": 1.0, "c": 1.0, "d": 1.0}, "p": END}
     engine = Engine(compiled_script(tmp_path / "model", spelt))
     model_result = judged(engine, "x")
-    assert (model_result.intent, model_result.lexical, model_result.codes) == ("travel", "x", (UNSURE,))
+    assert (model_result.intent, model_result.lexical, model_result.codes) == ("travel", "x", (AnswerCode.UNSURE,))
 
 
 def test_what_comes_with_a_refused_rewrite_is_not_used_either(scripted: Callable[..., Engine]) -> None:

@@ -19,15 +19,16 @@ from sluicegate.models.inference.embedded_format import (
     SYNONYM,
 )
 from sluicegate.models.inference.labels import LABELS, Intent
-from sluicegate.models.inference.prompts import CUT, UNREADABLE, Answer, PromptStyle, prompt_style_for
+from sluicegate.models.inference.prompts import Answer, PromptStyle, prompt_style_for
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError
+from sluicegate.schemas.reason_codes import AnswerCode
 from tests.support.checkpoints import write_tokenizer
 from tests.support.compiled import embedded_tokenizer
 
 TRAVEL = "<|intent:travel|>"
 CATEGORY, COLOUR = FACETS["category"], FACETS["colour"]
-NOTHING = Answer(Intent.TRAVEL, None, codes=(UNREADABLE,))
+NOTHING = Answer(Intent.TRAVEL, None, codes=(AnswerCode.UNREADABLE,))
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,14 @@ def test_an_answer_may_take_the_hint_that_was_read(
         ),
         (f"{TRAVEL}{REWRITE}{END}", Answer(Intent.TRAVEL, "")),
         # Cut short: the last part may be half a word.
-        (f"{TRAVEL}{REWRITE}cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
-        (f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c", Answer(Intent.TRAVEL, "a", ("b",), codes=(CUT,))),
-        (f"{TRAVEL}{KEEP}", Answer(Intent.TRAVEL, None, codes=(CUT,))),
+        (f"{TRAVEL}{REWRITE}cheap flig", Answer(Intent.TRAVEL, None, codes=(AnswerCode.CUT,))),
+        (f"{TRAVEL}{REWRITE}a{SYNONYM}b{CATEGORY}c", Answer(Intent.TRAVEL, "a", ("b",), codes=(AnswerCode.CUT,))),
+        (f"{TRAVEL}{KEEP}", Answer(Intent.TRAVEL, None, codes=(AnswerCode.CUT,))),
         # Not the grammar.
-        ("", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        (END, Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        (f"hello{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        (f"{REWRITE}a{END}", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        (END, Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        (f"hello{END}", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        (f"{REWRITE}a{END}", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
         (TRAVEL, NOTHING),
         (f"{TRAVEL}{HINT}{END}", NOTHING),  # there was none
         (f"{TRAVEL}{END}", NOTHING),
@@ -117,13 +118,13 @@ def test_the_tuned_grammar_is_read_to_the_letter(
         ("travel<|im_end|>", Answer(Intent.TRAVEL, None)),
         ("travel | | air fare<|im_end|>", Answer(Intent.TRAVEL, None, ("air fare",))),
         # Cut short.
-        ("travel | cheap flig", Answer(Intent.TRAVEL, None, codes=(CUT,))),
-        ("travel | a | b, c, hal", Answer(Intent.TRAVEL, "a", ("b", "c"), codes=(CUT,))),
+        ("travel | cheap flig", Answer(Intent.TRAVEL, None, codes=(AnswerCode.CUT,))),
+        ("travel | a | b, c, hal", Answer(Intent.TRAVEL, "a", ("b", "c"), codes=(AnswerCode.CUT,))),
         # Not the format.
-        ("", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        ("<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        ("Sure! Here it is: cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
-        ("holidays | cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(UNREADABLE,))),
+        ("", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        ("<|im_end|>", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        ("Sure! Here it is: cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
+        ("holidays | cheap flights<|im_end|>", Answer(Intent.OTHER, None, codes=(AnswerCode.UNREADABLE,))),
         ("travel | a | b | c<|im_end|>", NOTHING),
         ("travel | a\nb | c<|im_end|>", NOTHING),
     ],
@@ -161,7 +162,7 @@ def test_no_sequence_of_tokens_makes_the_parser_of_a_line_raise(
 
 def _check(answer: Answer) -> None:
     """An answer that is not readable carries nothing but its intent."""
-    if UNREADABLE in answer.codes:
+    if AnswerCode.UNREADABLE in answer.codes:
         assert (answer.rewrite, answer.synonyms, answer.facets) == (None, (), ())
     for text in (answer.rewrite or "", *answer.synonyms, *answer.facets):
         assert text == text.strip()

@@ -9,7 +9,8 @@ import regex  # type: ignore[import-untyped]  # it ships no types
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sluicegate.models.text.normalise import WORK_FACTOR, NormaliseCode, Normalised, normalise
+from sluicegate.models.text.normalise import WORK_FACTOR, Normalised, normalise
+from sluicegate.schemas.reason_codes import NormaliseCode
 
 FRAGMENTS = [
     *[

@@ -11,11 +11,11 @@ from sluicegate.models.text.normalise import normalise
 from sluicegate.models.text.rewrite_guard import (
     MAX_WORDS,
     RewriteCheck,
-    RewriteCode,
     check_expansions,
     check_rewrite,
     semantic_query,
 )
+from sluicegate.schemas.reason_codes import RewriteCode
 
 WORDS = [
     "running",

@@ -1,0 +1,54 @@
+"""Every event that crosses a topic, as a frozen struct. The JSON Schema and AsyncAPI files are made from here.
+
+How contracts evolve: a version only ever gains optional fields, and readers ignore fields that they do not know.
+Anything else (a field removed, renamed, made required, given another meaning) is a new `schema_version` on a topic with
+a new suffix. Both are published until the readers of the old one have moved.
+
+Times are RFC 3339 in UTC. Probabilities are in [0, 1]. Latencies are in milliseconds.
+"""
+
+from sluicegate.schemas.events.deadletter import DeadLetter, RecordHeader
+from sluicegate.schemas.events.fields import (
+    Context,
+    EventId,
+    Label,
+    Output,
+    Position,
+    Sha256,
+    Threshold,
+    Timestamp,
+    Understood,
+)
+from sluicegate.schemas.events.ledger import DecisionTrace, LedgerRecord, OutcomeName, StageLatencies, Tokens
+from sluicegate.schemas.events.outputs import Blocked, Ranking, Recall, Score
+from sluicegate.schemas.events.raw import RawQuery
+from sluicegate.schemas.events.review import Review, Reviewed
+
+OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord
+
+__all__ = [
+    "Blocked",
+    "Context",
+    "DeadLetter",
+    "DecisionTrace",
+    "EventId",
+    "Label",
+    "LedgerRecord",
+    "OutcomeName",
+    "Output",
+    "OutputEvent",
+    "Position",
+    "Ranking",
+    "RawQuery",
+    "Recall",
+    "RecordHeader",
+    "Review",
+    "Reviewed",
+    "Score",
+    "Sha256",
+    "StageLatencies",
+    "Threshold",
+    "Timestamp",
+    "Tokens",
+    "Understood",
+]

@@ -1,0 +1,40 @@
+"""Records that could not be decided."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from sluicegate.schemas.events.fields import Label, Output, Position
+
+
+class RecordHeader(Struct, frozen=True, kw_only=True):
+    """One header of a record. Names may repeat."""
+
+    name: Annotated[str, Meta(description="Name of the header.")]
+    value: Annotated[bytes | None, Meta(description="Value of the header, base64.")]
+
+
+class DeadLetter(Output, frozen=True, kw_only=True):
+    """A record that could not be decided, whole: publishing `key`, `value` and `headers` again replays the event."""
+
+    schema: Annotated[Literal["sluicegate.deadletter"], Meta(description="Name of the contract.")] = (
+        "sluicegate.deadletter"
+    )
+    schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
+    error_type: Annotated[
+        Label,
+        Meta(
+            description="Class of the error.",
+            examples=["ContractError", "PublishFailed"],
+        ),
+    ]
+    error: Annotated[str, Meta(min_length=1, max_length=1024, description="What is wrong with the record, for people.")]
+    source: Annotated[Position, Meta(description="Where the raw record is.")]
+    key: Annotated[bytes | None, Meta(description="Key of the raw record, base64.")]
+    value: Annotated[
+        bytes | None, Meta(description="Value of the raw record, base64. Null for a tombstone, or if `value_omitted`.")
+    ]
+    headers: Annotated[list[RecordHeader], Meta(description="Headers of the raw record.")]
+    value_omitted: Annotated[
+        bool, Meta(description="True when the broker refused the whole record as too large: read it from `source`.")
+    ] = False

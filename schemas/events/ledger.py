@@ -1,0 +1,91 @@
+"""The audit record of every event."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from sluicegate.schemas.events.fields import (
+    CategoryName,
+    Codes,
+    Count,
+    Degraded,
+    IntentName,
+    Label,
+    Milliseconds,
+    Output,
+    Position,
+    Probabilities,
+    Reason,
+    Sha256,
+    Threshold,
+)
+
+OutcomeName = Literal["allowed", "blocked", "review", "deadletter"]
+
+
+class DecisionTrace(Struct, frozen=True, kw_only=True):
+    """How the verdict was reached."""
+
+    verdict: Annotated[Literal["allow", "block", "review"], Meta(description="What was decided.")]
+    category: Annotated[CategoryName | None, Meta(description="The category that decided. Null for an allowed query.")]
+    reason: Reason
+    probabilities: Probabilities
+    thresholds: Annotated[dict[str, Threshold], Meta(description="Thresholds of each category at that time.")]
+    normalisation: Annotated[Codes, Meta(description="Codes of the normalisation alone.")]
+    reason_codes: Codes
+    intent: IntentName
+    degraded: Degraded
+    answered_by: Annotated[
+        Literal["model", "cache", "in_flight", "policy"],
+        Meta(
+            description="`model`: asked for this event. `cache`: an equal query had been answered. `in_flight`: an "
+            "equal query was being answered. `policy`: no answer."
+        ),
+    ] = "model"
+
+
+class StageLatencies(Struct, frozen=True, kw_only=True):
+    """Time in each stage. A stage that the event did not reach is null."""
+
+    normalise: Annotated[Milliseconds | None, Meta(description="Cleaning and tokenising the query.")] = None
+    queue: Annotated[Milliseconds | None, Meta(description="Waiting for the model.")] = None
+    model: Annotated[Milliseconds | None, Meta(description="The model's call.")] = None
+    validate: Annotated[Milliseconds | None, Meta(description="Making and checking the outputs.")] = None
+    publish: Annotated[Milliseconds | None, Meta(description="Until the broker acknowledged every output.")] = None
+    total: Annotated[Milliseconds, Meta(description="From receiving the record to writing the ledger.")]
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """What the model read and wrote for this event."""
+
+    input: Annotated[Count, Meta(description="Tokens read.")]
+    output: Annotated[Count, Meta(description="Tokens written.")]
+
+
+class LedgerRecord(Output, frozen=True, kw_only=True):
+    """The audit record of one event: enough to find it, explain it and replay it."""
+
+    schema: Annotated[Literal["sluicegate.ledger"], Meta(description="Name of the contract.")] = "sluicegate.ledger"
+    schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
+    source: Annotated[Position, Meta(description="Where the raw record is.")]
+    outcome: Annotated[OutcomeName, Meta(description="What happened to the event.")]
+    outputs: Annotated[list[Position], Meta(description="Where the outputs are.")]
+    trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="W3C trace id of the event.")]
+    labels_version: Annotated[Label, Meta(description="Version of the categories and intents.")]
+    prompt_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what the model read. Null if not asked.")]
+    output_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what the model wrote. Null if not asked.")]
+    tokens: Annotated[Tokens, Meta(description="Tokens read and written. Zero for an answer from the cache.")]
+    latency_ms: Annotated[StageLatencies, Meta(description="Time in each stage, in milliseconds.")]
+    decision: Annotated[DecisionTrace | None, Meta(description="How it was decided. Null for a dead letter.")]
+    validation: Annotated[
+        str, Meta(min_length=1, max_length=1024, description="`valid`, or the error of the dead letter.")
+    ]
+    query: Annotated[str | None, Meta(description="The normalised query, only with SLUICE_LEDGER_TEXT=true.")] = None
+    shadow: Annotated[
+        bool, Meta(description="True: what a candidate model would have decided. Nothing was published for it.")
+    ] = False
+    input_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of the raw record's value.")] = None
+    replay_of: Annotated[
+        Label | None,
+        Meta(description="For a replay: `topic-partition-offset` of the record that it repeats."),
+    ] = None

@@ -1,0 +1,44 @@
+"""Queries that a reviewer must decide, and the reviewer's decisions."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from sluicegate.schemas.events.fields import CategoryName, Label, Output, Position, Probabilities, Reason, Understood
+
+
+class Review(Understood, frozen=True, kw_only=True):
+    """A query that a reviewer must decide, with everything that an allowed query needs to go on."""
+
+    schema: Annotated[Literal["sluicegate.review"], Meta(description="Name of the contract.")] = "sluicegate.review"
+    schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
+    category: Annotated[
+        CategoryName | None,
+        Meta(description="Why the query may be unsafe. Null when the model did not answer."),
+    ]
+    probabilities: Probabilities
+    reason: Reason
+
+
+class Reviewed(Output, frozen=True, kw_only=True):
+    """A reviewer's decision: about a review event, or about an appeal against a blocked event.
+
+    Exactly one of `review` and `blocked` says what was decided. A review event is included whole, so that an allowed
+    query can go on without a join. A blocked event is only referred to: nothing repeats a blocked query.
+    """
+
+    schema: Annotated[Literal["sluicegate.reviewed"], Meta(description="Name of the contract.")] = "sluicegate.reviewed"
+    schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
+    allow: Annotated[bool, Meta(description="True: the query goes on. False: it is blocked.")]
+    category: Annotated[CategoryName | None, Meta(description="Why the query is unsafe, if it is.")] = None
+    reviewer: Annotated[Label, Meta(description="Who decided: a person, a team or a model.")]
+    rationale: Annotated[str, Meta(max_length=4096, description="Why, for people.")] | None = None
+    review: Annotated[Review | None, Meta(description="The review event that is decided.")] = None
+    blocked: Annotated[
+        Position | None,
+        Meta(description="For an appeal: where the blocked event is. Its `source` leads to the raw record."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if (self.review is None) == (self.blocked is None):
+            raise ValueError("exactly one of `review` and `blocked` must be given")

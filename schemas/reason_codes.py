@@ -1,0 +1,133 @@
+"""Every reason code that an event can carry, with its meaning.
+
+Code that emits a reason uses these members and families, and the fields that carry reasons have the type `ReasonCode`.
+So the type checker refuses a code that is not listed here, and docs/reference.md is complete.
+
+Consumers must accept codes that they do not know: a new version may add some.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NewType, TypeAlias
+
+from sluicegate.schemas.vocabulary import Category, Word
+
+
+class NormaliseCode(Word):
+    """Why the text of the query was changed before the model read it, in the order in which codes are reported."""
+
+    ENCODING_REPAIRED = (
+        "encoding_repaired",
+        "A wrong encoding was repaired, or undecodable characters were removed.",
+    )
+    WHITESPACE_FOLDED = "whitespace_folded", "Runs of whitespace became one space."
+    MARKUP_REMOVED = "markup_removed", "HTML elements and entities were removed or resolved."
+    UNICODE_NORMALISED = "unicode_normalised", "Characters were replaced by their normal form (NFKC)."
+    BIDI_REMOVED = "bidi_removed", "Characters that reorder text were removed."
+    ZERO_WIDTH_REMOVED = "zero_width_removed", "Invisible characters were removed."
+    CONTROLS_REMOVED = "controls_removed", "Control characters and unassigned characters were removed."
+    COMBINING_CAPPED = "combining_capped", "Accents stacked on one letter were limited."
+    CONTROL_TOKENS_NEUTRALISED = (
+        "control_tokens_neutralised",
+        "Control tokens of language models were made plain text.",
+    )
+    NESTING_FLATTENED = "nesting_flattened", "Text that changed in every round of cleaning was reduced to its words."
+    TRUNCATED_CHARS = "truncated_chars", "The query was longer than SLUICE_MAX_QUERY_CHARS; the rest was cut off."
+    EMPTY = "empty", "Nothing was left of the text."
+
+
+class EncodingCode(Word):
+    """What happened while the query was turned into the model's tokens."""
+
+    TRUNCATED_TOKENS = (
+        "truncated_tokens",
+        "The query was longer than SLUICE_MAX_QUERY_TOKENS; the rest was cut off.",
+    )
+
+
+class PolicyCode(Word):
+    """How the verdict was reached."""
+
+    BELOW_EVERY_THRESHOLD = "below_every_threshold", "Allowed: no category reached its threshold."
+    FAIL_CLOSED = "fail_closed", "The model gave no answer in time; the query went to review."
+    FAIL_OPEN = "fail_open", "The model gave no answer in time; the query was allowed (SLUICE_FAIL=open)."
+
+
+class AnswerCode(Word):
+    """Why the model's rewrite, or a part of its answer, was not used."""
+
+    UNREADABLE = "answer_unreadable", "The answer was not in the expected format."
+    UNSURE = "answer_unsure", "The model gave its rewrite a low probability."
+    CUT = "answer_cut", "The answer ended too early; its last part was left out."
+
+
+class RewriteCode(Word):
+    """What happened to the rewrite. All but the first mean that the query was kept instead."""
+
+    REWRITTEN = "rewritten", "The lexical query is the model's rewrite."
+    EMPTY = "rewrite_empty", "The rewrite was empty."
+    TOO_LONG = "rewrite_too_long", "The rewrite was too long."
+    CONTROL = "rewrite_control", "The rewrite contained markup, control characters or control tokens."
+    SCRIPT = "rewrite_script", "The rewrite used a script that the query does not use."
+    NEGATION = "rewrite_negation", "The rewrite changed what the query excludes."
+    OPERATOR = "rewrite_operator", "The rewrite changed a phrase, a filter or another search operator."
+    NUMBER = "rewrite_number", "The rewrite changed a number."
+    INVENTED = "rewrite_invented", "The rewrite contained a word that the query does not explain."
+    DROPPED = "rewrite_dropped", "The rewrite lost a word of the query."
+
+
+ParametrisedCode = NewType("ParametrisedCode", str)
+"""A code of a `CodeFamily`; only `CodeFamily.code` makes one."""
+
+
+@dataclass(frozen=True)
+class CodeFamily:
+    """Codes of the form ``prefix:parameter``."""
+
+    prefix: str
+    parameter: str
+    """What the parameter is, for people."""
+    meaning: str
+    examples: Sequence[str]
+    """Some parameters, or all."""
+
+    def code(self, parameter: str) -> ParametrisedCode:
+        """The code for one parameter."""
+        return ParametrisedCode(f"{self.prefix}:{parameter}")
+
+
+BLOCK_THRESHOLD: Final = CodeFamily(
+    "block_threshold",
+    "CATEGORY",
+    "Blocked: the probability of the category reached its `block` threshold.",
+    tuple(Category),
+)
+REVIEW_THRESHOLD: Final = CodeFamily(
+    "review_threshold",
+    "CATEGORY",
+    "Sent to review: the probability of the category reached its `allow` threshold.",
+    tuple(Category),
+)
+DEGRADED: Final = CodeFamily(
+    "degraded",
+    "ERROR",
+    "The policy decided because the model did not: it was too late, too busy, or it failed.",
+    ("DeadlineExceeded", "Overloaded", "EngineFailed"),
+)
+DROPPED: Final = CodeFamily(
+    "dropped",
+    "FIELD",
+    "An optional field of the raw query broke its contract and was ignored.",
+    ("event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms"),
+)
+
+ReasonCode: TypeAlias = NormaliseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+
+FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, DEGRADED)
+VOCABULARIES: Final[tuple[type[Word], ...]] = (NormaliseCode, EncodingCode, PolicyCode, AnswerCode, RewriteCode)
+
+KNOWN_CODES: Final[tuple[str, ...]] = (
+    *(word.value for vocabulary in VOCABULARIES for word in vocabulary),
+    *(family.code(parameter) for family in FAMILIES for parameter in family.examples),
+)
+"""Every code of this version, as examples for the schemas."""

@@ -1,0 +1,138 @@
+"""docs/reference.md: every event, reason code, category, intent and score name, generated from the code."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from sluicegate.schemas.errors import ExitCode
+from sluicegate.schemas.export import json_schema
+from sluicegate.schemas.reason_codes import (
+    FAMILIES,
+    AnswerCode,
+    EncodingCode,
+    NormaliseCode,
+    PolicyCode,
+    RewriteCode,
+)
+from sluicegate.schemas.topics import TOPICS
+from sluicegate.schemas.vocabulary import Category, Intent, ScoreName, Word
+
+_INTRODUCTION: Final = """\
+# Reference
+
+What the events contain and what each value means. The JSON Schema files and the AsyncAPI document are in
+[`schemas/json`](../schemas/json). A version of an event only ever gains optional fields, and later versions may use
+values that are not listed here: consumers ignore fields and accept values that they do not know.
+
+This page is generated from the code: `sluice schemas reference > docs/reference.md`.
+"""
+
+_CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
+    ("Cleaning the text", NormaliseCode),
+    ("Reading it into the model", EncodingCode),
+    ("The verdict", PolicyCode),
+    ("The model's answer", AnswerCode),
+    ("The rewrite", RewriteCode),
+)
+
+
+def as_markdown() -> str:
+    """The page. The same on every machine."""
+    return "\n".join([_INTRODUCTION, *_topics(), *_codes(), *_vocabularies(), *_exit_codes(), *_events()]) + "\n"
+
+
+def _topics() -> Iterator[str]:
+    yield "\n## Topics\n"
+    rows = (
+        (f"`{topic.default_topic}`", f"[{topic.event.__name__}](#{name})", f"{topic.direction}s", topic.summary)
+        for name, topic in TOPICS.items()
+    )
+    yield from _table(("topic", "event", "the worker", "meaning"), rows)
+
+
+def _codes() -> Iterator[str]:
+    yield "\n## Reason codes\n"
+    yield "Events list them in the order in which they arose.\n"
+    families = (
+        (f"`{family.prefix}:{family.parameter}`", family.meaning, _listed(family.examples)) for family in FAMILIES
+    )
+    yield from _table(("code", "meaning", "parameters"), families)
+    for title, codes in _CODE_SECTIONS:
+        yield f"\n### {title}\n"
+        yield from _table(("code", "meaning"), _words(codes))
+
+
+def _vocabularies() -> Iterator[str]:
+    for title, words in (("Categories", Category), ("Intents", Intent), ("Score names", ScoreName)):
+        yield f"\n## {title}\n"
+        yield from _table(("value", "meaning"), _words(words))
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "\n## Exit codes\n"
+    yield from _table(("code", "meaning"), ((str(code.value), code.meaning) for code in ExitCode))
+
+
+def _events() -> Iterator[str]:
+    yield "\n## Events\n"
+    for name in TOPICS:
+        schema = json_schema(name)
+        yield f"\n### {name}\n"
+        yield f"{_paragraph(schema['description'])}\n"
+        yield from _table(("field", "type", "required", "meaning"), _fields(schema, schema["$defs"]))
+        for part, definition in schema["$defs"].items():
+            yield f"\n**{part}**: {_paragraph(definition['description'])}\n"
+            yield from _table(("field", "type", "required", "meaning"), _fields(definition, schema["$defs"]))
+
+
+def _fields(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, field in schema["properties"].items():
+        required = "yes" if name in schema.get("required", ()) else ""
+        yield f"`{name}`", _type_of(field), required, describe_field(field, definitions)
+
+
+def describe_field(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """The description of a field in a JSON Schema: its own, or that of the one thing that it can be."""
+    if "description" in field:
+        return str(field["description"])
+    if "$ref" in field:
+        definition = definitions[field["$ref"].rpartition("/")[2]]
+        return str(definition["description"]).partition("\n")[0]
+    choices = [choice for choice in field.get("anyOf", ()) if choice.get("type") != "null"]
+    return describe_field(choices[0], definitions) if len(choices) == 1 else ""
+
+
+def _type_of(field: Mapping[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(map(_type_of, field["anyOf"]))
+    if "allOf" in field:
+        return _type_of(field["allOf"][0])
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    if "enum" in field:
+        return ", ".join(f"`{value}`".lower() if isinstance(value, bool) else f"`{value}`" for value in field["enum"])
+    if field.get("type") == "array":
+        return f"list of {_type_of(field['items'])}"
+    if field.get("format") == "date-time":
+        return "time"
+    if field.get("contentEncoding") == "base64":
+        return "base64"
+    return str(field.get("type", "any"))
+
+
+def _words(words: type[Word]) -> Iterator[tuple[str, str]]:
+    return ((f"`{word.value}`", word.meaning) for word in words)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _paragraph(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'---|' * len(headings)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
