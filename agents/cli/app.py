@@ -12,7 +12,7 @@ from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
 from sluicegate.agents.cli.gate import gate
-from sluicegate.agents.cli.learn_app import learn
+from sluicegate.agents.cli.learn import learn
 from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay_app import replay

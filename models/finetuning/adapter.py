@@ -1,7 +1,7 @@
-"""LoRA on a Qwen3 checkpoint: rows in, a PEFT adapter out that ``sluice models compile --adapter`` merges.
+"""Training a LoRA adapter: rows in, a PEFT adapter out that ``sluice models compile --adapter`` merges.
 
-Low-rank updates of every linear layer (Hu et al., 2021, https://arxiv.org/abs/2106.09685); the loss is on the answer
-alone. What is kept is the adapter that did best on the rows held out; when it does no better for a while, it is over.
+Low-rank updates of every linear layer (Hu et al., 2021, https://arxiv.org/abs/2106.09685). The loss is on the answer
+alone. The adapter that does best on the held-out rows is kept; training ends when it has not improved for a while.
 """
 
 import math
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.lora_merge import LEARNT_PROMPT_FILE, TARGETS, LearntPrompt
-from sluicegate.models.finetuning.rows import Lesson, Row, is_held_out, lessons_of, read_folder, text_lessons
+from sluicegate.models.finetuning.rows import Example, Row, examples_of, is_held_out, read_folder, text_examples
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import CheckpointError, ContractError
@@ -30,7 +30,7 @@ _MOST_HELD_OUT: Final = 2000
 
 @dataclass(frozen=True)
 class AdapterPlan:
-    """Sensible for Qwen3-0.6B on one GPU of 16 GB. `batch_size` in lessons, `patience` in measurements without gain."""
+    """Suits Qwen3-0.6B on one GPU of 16 GB. `batch_size` is in examples, `patience` in measurements without gain."""
 
     epochs: int = 3
     batch_size: int = 16
@@ -48,33 +48,33 @@ class AdapterPlan:
 
 @dataclass(frozen=True)
 class AdapterResult:
-    """What came of it: mean losses per token of the answers held out, before and at the best step."""
+    """The result: mean losses per token of the held-out answers, before training and at the best step."""
 
-    lessons: int
+    examples: int
     held_out: int
     loss_before: float
     loss_best: float
     best_step: int
 
 
-def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> AdapterResult:
-    """Learn from the rows of `data`, and from raw `texts` of the domain, and write the best adapter to `out`.
+def train(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequence[str] = ()) -> AdapterResult:
+    """Train on the rows of `data` and on raw `texts` of the domain, and write the best adapter to `out`.
 
     Raises:
-        ContractError: `data` holds no rows to learn from or to measure on, or a broken one.
+        ContractError: `data` has no rows to train on or to measure on, or a broken one.
         CheckpointError: the checkpoint cannot be loaded.
     """
     parts: dict[bool, list[Row]] = {False: [], True: []}
     for row in read_folder(data):
         parts[is_held_out(row)].append(row)
     tokenizer = QueryTokenizer(checkpoint)
-    learnt, held_out = (
-        lessons_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
+    examples, held_out = (
+        examples_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
         for held in (False, True)
     )
-    if not learnt or not held_out:
-        raise ContractError(f"{data}: {len(learnt)} lessons and {len(held_out)} held out; label, or split, more rows")
-    learnt += text_lessons(texts, tokenizer, max_tokens=2 * plan.max_query_tokens)
+    if not examples or not held_out:
+        raise ContractError(f"{data}: {len(examples)} examples and {len(held_out)} held out are too few: add rows")
+    examples += text_examples(texts, tokenizer, max_tokens=2 * plan.max_query_tokens)
     random.Random(plan.seed).shuffle(held_out)  # noqa: S311 - reproducible order, not a secret
     held_out = held_out[:_MOST_HELD_OUT]
 
@@ -84,11 +84,11 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
     prompts = msgspec.json.encode(LearntPrompt(plan.prompt_style, PROMPT_VERSIONS[plan.prompt_style]))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0)
-    steps = plan.epochs * math.ceil(len(learnt) / plan.batch_size)
+    steps = plan.epochs * math.ceil(len(examples) / plan.batch_size)
     before = best = _loss_on(model, held_out, plan.batch_size, device)
     best_step, since_best = 0, 0
-    with tqdm(total=steps, desc="tuning", unit="step", mininterval=2) as bar:
-        for step, batch in enumerate(_batches(learnt, plan), 1):
+    with tqdm(total=steps, desc="training", unit="step", mininterval=2) as bar:
+        for step, batch in enumerate(_batches(examples, plan), 1):
             model.train()
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(step, steps, plan)
@@ -109,8 +109,8 @@ def tune(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Sequ
                     if since_best == plan.patience:
                         break
     if not best_step:
-        raise ContractError(f"nothing was learnt from {data}: no step did better than the checkpoint itself")
-    return AdapterResult(len(learnt), len(held_out), before, best, best_step)
+        raise ContractError(f"{data} did not help: no step was better than the checkpoint itself")
+    return AdapterResult(len(examples), len(held_out), before, best, best_step)
 
 
 def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:
@@ -129,30 +129,30 @@ def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:
     return peft.get_peft_model(base, config)
 
 
-def _batches(lessons: Sequence[Lesson], plan: AdapterPlan) -> Iterator[list[Lesson]]:
+def _batches(examples: Sequence[Example], plan: AdapterPlan) -> Iterator[list[Example]]:
     rng = random.Random(plan.seed)  # noqa: S311 - reproducible order, not a secret
     for _ in range(plan.epochs):
-        order = rng.sample(lessons, len(lessons))
+        order = rng.sample(examples, len(examples))
         yield from (order[start : start + plan.batch_size] for start in range(0, len(order), plan.batch_size))
 
 
 def _learning_rate(step: int, steps: int, plan: AdapterPlan) -> float:
-    """Linear warm-up, then a cosine down to nothing."""
+    """Linear warm-up, then a cosine down to zero."""
     if step <= plan.warmup_steps:
         return plan.learning_rate * step / plan.warmup_steps
     progress = (step - plan.warmup_steps) / max(1, steps - plan.warmup_steps)
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def _loss(model: Any, lessons: Sequence[Lesson], device: torch.device) -> Any:
+def _loss(model: Any, examples: Sequence[Example], device: torch.device) -> Any:
     """Mean loss per answered token of a batch, padded on the right, where causal attention never looks."""
-    length = max(len(lesson.ids) for lesson in lessons)
-    ids = torch.zeros(len(lessons), length, dtype=torch.long)
-    targets = torch.full((len(lessons), length), _IGNORED)
-    for row, lesson in enumerate(lessons):
-        end = len(lesson.ids)
-        ids[row, :end] = torch.tensor(lesson.ids)
-        targets[row, lesson.answer_from : end] = ids[row, lesson.answer_from : end]
+    length = max(len(example.ids) for example in examples)
+    ids = torch.zeros(len(examples), length, dtype=torch.long)
+    targets = torch.full((len(examples), length), _IGNORED)
+    for row, example in enumerate(examples):
+        end = len(example.ids)
+        ids[row, :end] = torch.tensor(example.ids)
+        targets[row, example.answer_from : end] = ids[row, example.answer_from : end]
     with torch.autocast(device.type, dtype=torch.bfloat16):
         logits = model(input_ids=ids.to(device)).logits
     return torch.nn.functional.cross_entropy(
@@ -160,13 +160,13 @@ def _loss(model: Any, lessons: Sequence[Lesson], device: torch.device) -> Any:
     )
 
 
-def _loss_on(model: Any, lessons: Sequence[Lesson], batch_size: int, device: torch.device) -> float:
+def _loss_on(model: Any, examples: Sequence[Example], batch_size: int, device: torch.device) -> float:
     model.eval()
     total, tokens = 0.0, 0
     with torch.inference_mode():
-        for start in range(0, len(lessons), batch_size):
-            batch = lessons[start : start + batch_size]
-            answered = sum(len(lesson.ids) - lesson.answer_from for lesson in batch)
+        for start in range(0, len(examples), batch_size):
+            batch = examples[start : start + batch_size]
+            answered = sum(len(example.ids) - example.answer_from for example in batch)
             total += float(_loss(model, batch, device)) * answered
             tokens += answered
     return total / tokens

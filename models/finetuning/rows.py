@@ -1,12 +1,12 @@
-"""The rows that an adapter learns from, and the conversations with the model that they make.
+"""The rows that an adapter is trained on, and the training examples that they become.
 
-A folder of JSON Lines files, whose rows may carry any of these; others are ignored:
+The rows are JSON Lines files in a folder. A row may have any of these fields; others are ignored:
 
     text (or query)      what the user typed
     label, category      a row with them teaches the gate
     domain               a row with it teaches intent and rewrite
     clean, synonyms      the correction, where the text is misspelt, and what finds the same things
-    split                "dev" rows measure, "test" rows are left alone; without it a twentieth is held out
+    split                "dev" rows are held out, "test" rows are not read; without `split`, a twentieth is held out
 """
 
 import random
@@ -57,100 +57,100 @@ class Row(msgspec.Struct, frozen=True):
         return normalise(self.text or self.query).text
 
 
-class TaughtRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row as teachers and reviewers write it; without `clean` the text is right."""
+class LabelledRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A row as teachers and reviewers write it. With a domain and without `clean`, the text is spelt right."""
 
     text: str
     label: str
     category: str
-    domain: str
     source: str
+    domain: str | None = None
     clean: str | None = None
     synonyms: list[str] = []
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Token ids, and from which of them on the model has to say them itself."""
+class Example:
+    """Token ids, and the place of the first one that the model must generate itself."""
 
     ids: tuple[int, ...]
     answer_from: int
 
 
 def read_folder(folder: Path) -> list[Row]:
-    """Every row of the folder's JSON Lines files but those of a split named test.
+    """All rows of the folder's JSON Lines files, except those of the split "test".
 
     Raises:
-        ContractError: there is none, or a line is no row; names file, line and field.
+        ContractError: there are none, or a line is not a row; names file, line and field.
     """
     rows = [row for file in sorted(folder.glob("*.jsonl")) for row in read_rows(file, Row) if row.split != "test"]
     if not rows:
-        raise ContractError(f"{folder} holds no row: put *.jsonl files there, of text, label and category or domain")
+        raise ContractError(f"{folder} has no rows: put *.jsonl files there, with text, label and category or domain")
     return rows
 
 
 def is_held_out(row: Row) -> bool:
-    """Whether the row measures: a "dev" row, or one of the twentieth held out, the same in every run."""
+    """Whether the row is for measuring: a "dev" row, or one of the twentieth held out, the same in every run."""
     if row.split is not None:
         return row.split == "dev"
     return falls_within(row.typed, _HELD_OUT)
 
 
-def lessons_of(
+def examples_of(
     rows: Sequence[Row], name: PromptStyleName, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
-) -> list[Lesson]:
-    """What the prompts of the profile called `name` ask about each row, and what should be answered.
+) -> list[Example]:
+    """What the prompts of the style called `name` ask about each row, and what should be answered.
 
-    Where a row with a domain has no `clean`, its text is taken for right and misspelt, by seed, three times in ten.
+    If a row with a domain has no `clean`, its text is correct, and is misspelt by seed in three of ten rows.
     """
-    profile = prompt_style_for(name, tokenizer)
-    ask = _in_one if profile.stops else _in_two
+    style = prompt_style_for(name, tokenizer)
+    ask = _in_one if style.stops else _in_two
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     return [
-        lesson
+        example
         for row in rows
         if row.typed
-        for question in ask(row, profile, rng)
-        if (lesson := _lesson(tokenizer, profile, question, max_query_tokens))
+        for question in ask(row, style, rng)
+        if (example := _example(tokenizer, style, question, max_query_tokens))
     ]
 
 
-def text_lessons(texts: Sequence[str], tokenizer: QueryTokenizer, *, max_tokens: int) -> list[Lesson]:
-    """Raw text of a domain, to be said from the first token on: continued pre-training."""
+def text_examples(texts: Sequence[str], tokenizer: QueryTokenizer, *, max_tokens: int) -> list[Example]:
+    """Raw text of a domain, to be generated from the second token on: continued pre-training."""
     encoded = (tokenizer.encode(text).ids[:max_tokens] for text in texts)
-    return [Lesson(tuple(ids), 1) for ids in encoded if len(ids) > 1]
+    return [Example(tuple(ids), 1) for ids in encoded if len(ids) > 1]
 
 
 @dataclass(frozen=True)
 class _Question:
     frame: Frame
     typed: str
-    told: str
+    answer: str
 
 
-def _in_two(row: Row, profile: PromptStyle, rng: random.Random) -> Iterator[_Question]:
-    """The verdict and the answer, each behind its own instruction."""
+def _in_two(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
+    """The verdict and the answer, each after its own instruction."""
     if row.label is not None:
-        yield _Question(profile.gate, row.typed, _letter(row) + profile.end_token)
+        yield _Question(style.gate, row.typed, _letter(row) + style.end_token)
     if row.domain is not None:
         typed, clean, topic, synonyms = _answer(row, row.domain, rng)
-        yield _Question(profile.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + profile.end_token)
+        yield _Question(style.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + style.end_token)
 
 
-def _in_one(row: Row, profile: PromptStyle, rng: random.Random) -> Iterator[_Question]:
-    """The verdict and, after `allow`, the answer: in lower case, and without the query where that is right."""
+def _in_one(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
+    """The verdict and, after `allow`, the answer: in lower case, and without the query if that is correct."""
     letter = None if row.label is None else _letter(row)
     if row.domain is None or letter not in (None, ALLOW_LETTER):
         if letter is not None:
-            yield _Question(profile.gate, row.typed, letter)  # an end token here would teach that `allow` ends it
+            yield _Question(style.gate, row.typed, letter)  # an end token here would teach that `allow` ends it
         return
     typed, clean, topic, synonyms = _answer(row, row.domain, rng)
     rewrite, synonyms = (normalise(text.lower()).text for text in (clean if clean != typed else "", synonyms))
-    answer = f" {topic} | {rewrite} | {synonyms}".rstrip("| ") + profile.end_token
+    answer = f" {topic} | {rewrite} | {synonyms}".rstrip("| ") + style.end_token
     if letter is None:
-        yield _Question(profile.rewrite, typed, answer)
+        yield _Question(style.rewrite, typed, answer)
     else:
-        yield _Question(profile.gate, typed, letter + answer)
+        yield _Question(style.gate, typed, letter + answer)
 
 
 def _letter(row: Row) -> str:
@@ -167,12 +167,12 @@ def _answer(row: Row, domain: str, rng: random.Random) -> tuple[str, str, str, s
     return typed, clean, topic, ", ".join(normalise(synonym).text for synonym in row.synonyms)
 
 
-def _lesson(
-    tokenizer: QueryTokenizer, profile: PromptStyle, question: _Question, max_query_tokens: int
-) -> Lesson | None:
+def _example(
+    tokenizer: QueryTokenizer, style: PromptStyle, question: _Question, max_query_tokens: int
+) -> Example | None:
     query = tokenizer.encode(question.typed).tokens
     if len(query) > max_query_tokens:
         return None
-    asked = [*question.frame.static, *profile.filled(query), *question.frame.suffix]
-    told = tokenizer.encode_template(question.told)
-    return Lesson(tuple(tokenizer.id_of(token) for token in (*asked, *told)), len(asked))
+    asked = [*question.frame.static, *style.filled(query), *question.frame.suffix]
+    answer = tokenizer.encode_template(question.answer)
+    return Example(tuple(tokenizer.id_of(token) for token in (*asked, *answer)), len(asked))

@@ -1,22 +1,26 @@
-"""Distillation: a large model behind an OpenAI-compatible API labels queries, as rows that tuning and eval read.
+"""Distillation: a large model behind an OpenAI-compatible API labels queries, as rows for training and evaluation.
 
-The rows are written as they come, so that a run which was stopped goes on where it was. ``OPENAI_API_KEY`` and
-``OPENAI_BASE_URL`` are read by the client library itself.
+Each row is written as soon as it is there, so a run that was stopped continues where it was. The client library itself
+reads ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import openai
 from aiolimiter import AsyncLimiter
 
 from sluicegate.models.data.rows import NONE, Label, check_category
-from sluicegate.models.finetuning.rows import TaughtRow
+from sluicegate.models.finetuning.rows import LabelledRow
 from sluicegate.models.inference.labels import Category, Intent
+from sluicegate.models.text.normalise import normalise
+from sluicegate.models.text.rewrite_guard import check_rewrite
 from sluicegate.schemas.errors import ConfigurationError, ContractError
 
 _MOST_RETRIES: Final = 8
@@ -32,7 +36,7 @@ clean: the query with its spelling corrected, nothing added and nothing left out
 synonyms: at most 2 short phrases that find the same things"""
 
 
-class Taught(msgspec.Struct, frozen=True):
+class TeacherAnswer(msgspec.Struct, frozen=True):
     """What a teacher says about one query."""
 
     label: Label
@@ -46,12 +50,15 @@ class Taught(msgspec.Struct, frozen=True):
 
 
 class Bill(msgspec.Struct):
-    """What a run has asked for so far; prices in any currency per million tokens."""
+    """What a run has asked for so far. Prices are in any currency per million tokens.
+
+    `unusable` counts the answers that left no row, by reason.
+    """
 
     price_in: float = 0.0
     price_out: float = 0.0
     labelled: int = 0
-    unusable: int = 0
+    unusable: Counter[str] = msgspec.field(default_factory=Counter)
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -71,14 +78,14 @@ async def label(
     bill: Bill,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """Append a row to `out` for each distinct text that has none there; `bill` is kept up to date.
+    """Append a row to `out` for each distinct text that has none there. `bill` is kept up to date.
 
-    What the teacher says wrongly leaves no row and is asked again by the next run. Refusals for load are tried again
-    with growing pauses, by the client library.
+    An unusable answer leaves no row; the next run asks again. If the teacher is busy, the client library tries again
+    after growing pauses.
 
     Raises:
-        ConfigurationError: no key, or the teacher refuses the key, the model or the request.
-        ContractError: `out` holds a line that is no row.
+        ConfigurationError: there is no key, the teacher cannot be reached, or it refuses the key, model or request.
+        ContractError: `out` has a line that is not a row, or all answers were unusable.
     """
     known = _known(out)
     todo = [text for text in dict.fromkeys(texts) if text not in known]
@@ -91,18 +98,21 @@ async def label(
 
             async def one(text: str) -> None:
                 async with places, limiter:
-                    taught = await _ask(client, model, text, bill)
-                if taught:
-                    file.write(encode(_row(text, taught, model)) + b"\n")
+                    answer = await _ask(client, model, text, bill)
+                if answer:
+                    file.write(encode(_row(text, answer, model)) + b"\n")
                     file.flush()
-                progress(bill.labelled + bill.unusable, len(todo))
+                progress(bill.labelled + bill.unusable.total(), len(todo))
 
             try:
                 async with asyncio.TaskGroup() as tasks:
                     for text in todo:
                         tasks.create_task(one(text))
             except* openai.OpenAIError as errors:
-                raise ConfigurationError(f"the teacher {model} refuses: {_first_line(errors)}") from None
+                raise ConfigurationError(_failure(model, str(client.base_url), errors)) from None
+    if bill.unusable and not bill.labelled:
+        reason, count = bill.unusable.most_common(1)[0]
+        raise ContractError(f"no answer of {model} was usable; {count} of {bill.unusable.total()}: {reason}")
 
 
 def _known(out: Path) -> set[str]:
@@ -110,7 +120,7 @@ def _known(out: Path) -> set[str]:
     lines = out.read_bytes().splitlines() if out.exists() else []
     for number, line in enumerate(lines, 1):
         try:
-            known.add(msgspec.json.decode(line, type=TaughtRow).text)
+            known.add(msgspec.json.decode(line, type=LabelledRow).text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ContractError(f"{out}, line {number}: {error}. Remove that line.") from None
     return known
@@ -120,13 +130,13 @@ def _known(out: Path) -> set[str]:
 async def _client(base_url: str | None) -> AsyncIterator[openai.AsyncOpenAI]:
     try:
         client = openai.AsyncOpenAI(base_url=base_url, max_retries=_MOST_RETRIES, timeout=_TIMEOUT_S)
-    except openai.OpenAIError:  # its message names ways that we do not offer
-        raise ConfigurationError("no teacher: set OPENAI_API_KEY, to anything where the server asks for none") from None
+    except openai.OpenAIError:  # its message names options that we do not have
+        raise ConfigurationError("no teacher: set OPENAI_API_KEY, to any value if the server needs none") from None
     async with client:
         yield client
 
 
-async def _ask(client: openai.AsyncOpenAI, model: str, text: str, bill: Bill) -> Taught | None:
+async def _ask(client: openai.AsyncOpenAI, model: str, text: str, bill: Bill) -> TeacherAnswer | None:
     answer = await client.chat.completions.create(
         model=model,
         temperature=0,
@@ -140,21 +150,36 @@ async def _ask(client: openai.AsyncOpenAI, model: str, text: str, bill: Bill) ->
         bill.tokens_in += answer.usage.prompt_tokens
         bill.tokens_out += answer.usage.completion_tokens
     try:
-        taught = msgspec.json.decode(answer.choices[0].message.content or "", type=Taught)
-    except msgspec.DecodeError:
-        bill.unusable += 1
+        found = msgspec.json.decode(answer.choices[0].message.content or "", type=TeacherAnswer)
+    except msgspec.DecodeError as error:
+        bill.unusable[f"not as asked: {error}"] += 1
+        return None
+    if reason := _why_unusable(text, found):
+        bill.unusable[reason] += 1
         return None
     bill.labelled += 1
-    return taught
+    return found
 
 
-def _row(text: str, taught: Taught, model: str) -> TaughtRow:
-    clean = taught.clean if taught.label == "allow" and taught.clean != text else None
-    return TaughtRow(text, taught.label, taught.category, taught.domain, model, clean, taught.synonyms)
+def _why_unusable(text: str, answer: TeacherAnswer) -> str | None:
+    """Why the correction may not be learnt: the engine would refuse it as a rewrite. None if it may."""
+    if answer.label != "allow":
+        return None
+    check = check_rewrite(normalise(text).text, normalise(answer.clean).text)
+    return None if check.accepted else f"`clean` is not a correction of the query: {', '.join(check.codes)}"
 
 
-def _first_line(errors: BaseExceptionGroup[openai.OpenAIError]) -> str:
+def _row(text: str, answer: TeacherAnswer, model: str) -> LabelledRow:
+    clean = answer.clean if answer.label == "allow" and answer.clean != text else None
+    return LabelledRow(text, answer.label, answer.category, model, answer.domain, clean, answer.synonyms)
+
+
+def _failure(model: str, base_url: str, errors: BaseExceptionGroup[openai.OpenAIError]) -> str:
     first: BaseException = errors
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    return (str(first).splitlines() or [type(first).__name__])[0]
+    parts = urlsplit(base_url)
+    where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))  # without a password
+    if isinstance(first, openai.APIConnectionError):
+        return f"cannot reach the teacher at {where}: {first.__cause__ or first}. Check --base-url and the server."
+    return f"the teacher {model} at {where} refuses: {(str(first).splitlines() or [type(first).__name__])[0]}"

@@ -64,7 +64,7 @@ def test_a_teacher_without_a_key_is_refused_in_one_line(tmp_path: Path) -> None:
         "learn", "teacher", queries, tmp_path / "rows.jsonl", "--model", "m", environment={"OPENAI_API_KEY": ""}
     )
     assert finished.returncode == 78
-    assert finished.stderr == b"sluice: no teacher: set OPENAI_API_KEY, to anything where the server asks for none\n"
+    assert finished.stderr == b"sluice: no teacher: set OPENAI_API_KEY, to any value if the server needs none\n"
 
 
 @pytest.mark.parametrize("command", [("teacher", "--model", "m"), ("reviewed",)])
@@ -82,4 +82,4 @@ def test_rows_that_cannot_be_written_are_told_in_one_line(tmp_path: Path, comman
 def test_tuning_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
     finished = sluice("learn", "lora", tmp_path, tmp_path / "out", "--data", tmp_path)
     assert finished.returncode == 78
-    assert b"sluicegate[train]" in finished.stderr
+    assert b"In a clone: pip install --editable '.[train]'" in finished.stderr

@@ -63,12 +63,12 @@ def compiled(checkpoint: Path, out: Path, adapter: Path | None, profile: PromptS
 
 @pytest.mark.parametrize("profile", ["adapted", "zero_shot"])
 def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, profile: PromptStyleName) -> None:
-    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     checkpoint = tmp_path / "checkpoint"
     write_checkpoint(checkpoint)
     plan = AdapterPlan(**PLAN, prompt_style=profile)
-    tuned = tune(checkpoint, data, tmp_path / "adapter", plan, texts=["the house on the hill"])
+    tuned = train(checkpoint, data, tmp_path / "adapter", plan, texts=["the house on the hill"])
     assert tuned.loss_best < tuned.loss_before
     assert tuned.held_out == 16
     manifest = compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", profile)
@@ -80,19 +80,19 @@ def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, prof
 
 
 def test_it_ends_early_where_nothing_is_gained_and_says_so(tmp_path: Path, data: Path) -> None:
-    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     checkpoint = tmp_path / "checkpoint"
     write_checkpoint(checkpoint)
-    with pytest.raises(ContractError, match="nothing was learnt"):
-        tune(checkpoint, data, tmp_path / "adapter", AdapterPlan(**{**PLAN, "learning_rate": 0.0, "patience": 1}))
+    with pytest.raises(ContractError, match="did not help"):
+        train(checkpoint, data, tmp_path / "adapter", AdapterPlan(**{**PLAN, "learning_rate": 0.0, "patience": 1}))
 
 
 def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path: Path, data: Path) -> None:
-    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     checkpoint = tmp_path / "checkpoint"
     write_checkpoint(checkpoint)
     (checkpoint / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="cannot load"):
-        tune(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN))
+        train(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN))

@@ -1,4 +1,4 @@
-"""What ``sluice learn`` does: rows from a teacher or from reviewers, and an adapter from rows."""
+"""What ``sluice learn`` does, with progress and a summary."""
 
 import asyncio
 from collections.abc import Iterator
@@ -24,17 +24,18 @@ def ask_teacher(
     price_in: float,
     price_out: float,
 ) -> None:
-    """Label the queries of `file` into `out`, and say what it cost, whatever ends it.
+    """Label the queries of `file` into `out`. Prints what it cost and which answers were unusable, however it ends.
 
     Raises:
-        ConfigurationError: `out` cannot be written, or there is no teacher.
+        ConfigurationError: `out` cannot be written, or the teacher does not work.
+        ContractError: no answer was usable.
     """
     from sluicegate.models.finetuning.teacher import Bill, label
 
     texts = [row.written for row in read_rows(file, QueryRow)]
     bill = Bill(price_in, price_out)
     try:
-        with _written(out), show_progress(f"asking {model}") as progress:
+        with _writing(out), show_progress(f"asking {model}") as progress:
             asyncio.run(
                 label(
                     texts,
@@ -47,11 +48,12 @@ def ask_teacher(
                 )
             )
     finally:
-        Console().print(
-            f"{bill.labelled} labelled, {bill.unusable} unusable; {bill.tokens_in} tokens read, "
-            f"{bill.tokens_out} written, cost {bill.cost:.4f}",
-            highlight=False,
+        _print(
+            f"{bill.labelled} labelled, {bill.unusable.total()} unusable; {bill.tokens_in} tokens read, "
+            f"{bill.tokens_out} written, cost {bill.cost:.4f}"
         )
+        for reason, count in bill.unusable.most_common():
+            _print(f"{count} unusable: {reason}")
 
 
 def take_verdicts(file: Path, out: Path) -> None:
@@ -61,43 +63,48 @@ def take_verdicts(file: Path, out: Path) -> None:
         ConfigurationError: `out` cannot be written.
     """
     rows = rows_of(line.value for line in read_rows(file, ReviewedLine))
-    with _written(out):
+    with _writing(out):
         out.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    Console().print(f"{len(rows)} rows in {out}", highlight=False)
+    corrected = sum(row.clean is not None for row in rows)
+    _print(f"{len(rows)} rows in {out}, {corrected} of them with a correction")
 
 
-def tune_checkpoint(
+def train_adapter(
     checkpoint: Path,
     out: Path,
     data: Path,
     text: Path | None,
-    profile: PromptStyleName,
+    prompt_style: PromptStyleName,
     epochs: int,
     learning_rate: float,
     rank: int,
 ) -> None:
-    """Tune `checkpoint` on `data` into the adapter `out`.
+    """Train the adapter `out` for `checkpoint` on `data`.
 
     Raises:
         ConfigurationError: `text` cannot be read.
     """
-    from sluicegate.models.finetuning.adapter import AdapterPlan, tune
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     try:
         texts = text.read_text("utf-8", errors="replace").splitlines() if text else []
     except OSError as error:
         raise ConfigurationError(f"cannot read {text}: {error.strerror or error}") from None
-    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, prompt_style=profile)
-    tuned = tune(checkpoint, data, out, plan, texts)
-    Console().print(
-        f"{tuned.lessons} lessons, {tuned.held_out} held out: loss {tuned.loss_before:.3f} → {tuned.loss_best:.3f} at "
-        f"step {tuned.best_step}. Next: sluice models compile {checkpoint} MODEL --adapter {out}",
-        highlight=False,
+    plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, prompt_style=prompt_style)
+    result = train(checkpoint, data, out, plan, texts)
+    _print(
+        f"{result.examples} examples, {result.held_out} held out: loss {result.loss_before:.3f} → "
+        f"{result.loss_best:.3f} at step {result.best_step}. "
+        f"Next: sluice models compile {checkpoint} MODEL --adapter {out}"
     )
 
 
+def _print(line: str) -> None:
+    Console(soft_wrap=True).print(line, highlight=False, markup=False)
+
+
 @contextmanager
-def _written(out: Path) -> Iterator[None]:
+def _writing(out: Path) -> Iterator[None]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         yield

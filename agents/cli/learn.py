@@ -1,0 +1,83 @@
+"""``sluice learn``: rows from a teacher or from reviewers, and an adapter from rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluicegate.agents.cli.options import require_extra
+from sluicegate.agents.cli.prompt_style import ProfileAlias, PromptStyleOption, prompt_style_of
+
+learn = typer.Typer(
+    no_args_is_help=True,
+    help="Improve Qwen3 with your own rows: data, LoRA, then `models compile`, `eval` and `models use`.",
+)
+
+
+@learn.command("teacher")
+def learn_teacher(
+    file: Annotated[Path, typer.Argument(help="JSON Lines of queries: `text` or `query`.")],
+    out: Annotated[Path, typer.Argument(help="Labelled rows are appended here. What is there is not asked again.")],
+    model: Annotated[str, typer.Option(help="Name of the teacher's model.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible API, as http://localhost:8000/v1. Default: OPENAI_BASE_URL."),
+    ] = None,
+    requests_per_minute: Annotated[float, typer.Option(min=0.1, help="Most requests a minute.")] = 60,
+    price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens read.")] = 0,
+    price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens written.")] = 0,
+) -> None:
+    """Let a large model label queries (distillation). A run that was stopped continues. Needs the extra `teacher`.
+
+    The key is OPENAI_API_KEY. The queries leave this machine: make sure that they may.
+
+    Example: `sluice learn teacher queries.jsonl rows/teacher.jsonl --model MODEL --base-url http://localhost:8000/v1`
+    """
+    require_extra("learn teacher", "teacher", "openai", "aiolimiter")
+    from sluicegate.agents.cli.learn_runs import ask_teacher
+
+    ask_teacher(file, out, model, base_url, requests_per_minute, price_in, price_out)
+
+
+@learn.command("reviewed")
+def learn_reviewed(
+    file: Annotated[Path, typer.Argument(help="What `sluice tail reviewed --from-beginning` printed.")],
+    out: Annotated[Path, typer.Argument(help="File for the rows.")],
+) -> None:
+    """Turn the reviewers' verdicts and corrections into rows.
+
+    Example: `sluice learn reviewed reviewed.jsonl rows/reviewed.jsonl`
+    """
+    from sluicegate.agents.cli.learn_runs import take_verdicts
+
+    take_verdicts(file, out)
+
+
+@learn.command("lora")
+def learn_lora(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a Hugging Face Qwen3 checkpoint.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the adapter.")],
+    data: Annotated[Path, typer.Option(help="Folder of JSON Lines: text, label, category, domain, clean, synonyms.")],
+    text: Annotated[
+        Path | None, typer.Option(help="Raw text of your domain, one line each (continued pre-training).")
+    ] = None,
+    prompt_style: PromptStyleOption = None,
+    profile: ProfileAlias = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each row is seen at most.")] = 3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of AdamW.")] = 2e-4,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the updates.")] = 16,
+) -> None:
+    """Train a LoRA adapter for our prompts. Ends when held-out rows improve no more. Needs the extra `train`.
+
+    The prompt style is `adapted` (no instruction) by default; `zero_shot` asks as the stock model is asked. Then run
+    `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL`.
+
+    Example: `sluice learn lora qwen3-0.6b-hf adapter --data rows`
+    """
+    style = prompt_style_of(prompt_style, profile) or "adapted"
+    if style == "embedded":
+        raise typer.BadParameter("a Qwen3 checkpoint has adapted or zero_shot prompts", param_hint="--prompt-style")
+    require_extra("learn lora", "train", "peft", "torch", "transformers")
+    from sluicegate.agents.cli.learn_runs import train_adapter
+
+    train_adapter(checkpoint, out, data, text, style, epochs, learning_rate, rank)
