@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -28,16 +29,20 @@ def registry_at(folder: Path | None) -> Registry:
 
 
 def print_registry(registry: Registry) -> None:
-    """Print the models of `registry`, and why some cannot be served."""
+    """Print the models of `registry`, what differs from the one in use, and why some cannot be served."""
     deployment = registry.deployment()
     models = registry.models()
     in_use = next((each.manifest for each in models if each.version == deployment.versions[-1]), None)
     table = Table(
         Column("version", no_wrap=True),
-        *("state", "temperature", "review from", "block from", "differs from the one in use in"),
+        Column("state, since", no_wrap=True),
+        Column("policy", no_wrap=True),
+        Column("differs in", overflow="fold"),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 1, 0),
     )
     for model in models:
-        table.add_row(model.version, _state(model, deployment), *_policy(model.manifest), _difference(model, in_use))
+        table.add_row(model.version, _state(model, deployment), _policy(model.manifest), _difference(model, in_use))
     console = Console()
     console.print(table)
     for model in models:
@@ -50,7 +55,7 @@ def print_model(manifest: Manifest, folder: Path, deployment: Deployment | None 
     version = manifest.model_version
     table = Table("field", Column("value", overflow="fold"), title=escape(f"{version}  {folder}"), title_justify="left")
     if deployment:
-        table.add_row("state", _state(RegisteredModel(version, manifest), deployment) or "not in use")
+        table.add_row("state, since", _state(RegisteredModel(version, manifest), deployment) or "not in use")
     for field, value in msgspec.to_builtins(manifest).items():
         if field == "files":
             for name, digest in sorted(value.items()):
@@ -64,30 +69,29 @@ def print_model(manifest: Manifest, folder: Path, deployment: Deployment | None 
 
 def _state(model: RegisteredModel, deployment: Deployment) -> str:
     candidate = deployment.candidate
-    problem = "[red]cannot be served[/]\n" if model.problem else ""
+    lines = ["[red]cannot be served[/]"] if model.problem else []
     if candidate and candidate.version == model.version:
-        return problem + f"[yellow]{candidate.mode} {candidate.share:.2%}[/]{_since(candidate.since)}"
-    if model.version == deployment.versions[-1]:
-        return problem + ("in use" if problem else "[green]in use[/]") + _since(deployment.since)
-    return problem + ("[dim]used before[/]" if model.version in deployment.versions else "")
+        lines += [f"[yellow]{candidate.mode} {candidate.share:.2%}[/]", _time(candidate.since)]
+    elif model.version == deployment.versions[-1]:
+        lines += ["in use" if model.problem else "[green]in use[/]", _time(deployment.since)]
+    elif model.version in deployment.versions:
+        lines.append("[dim]used before[/]")
+    return "\n".join(filter(None, lines))
 
 
-def _since(time: datetime | None) -> str:
-    return f" since {time:%Y-%m-%d %H:%M} UTC" if time else ""
+def _time(since: datetime | None) -> str:
+    return f"{since:%Y-%m-%d %H:%M}Z" if since else ""
 
 
-def _policy(manifest: Manifest | None) -> tuple[str, str, str]:
+def _policy(manifest: Manifest | None) -> str:
     """Temperature, and the lowest and highest threshold of all categories. `sluice models info` shows each one."""
     if manifest is None:
-        return "", "", ""
+        return ""
     limits = Policy.layered(manifest.thresholds).thresholds.values()
+    reviews = sorted(limit.allow for limit in limits)
     blocks = sorted(limit.block for limit in limits if limit.block <= 1)
-    allows = sorted(limit.allow for limit in limits)
-    return (
-        f"{manifest.temperature:g}",
-        f"{allows[0]:.2f} to {allows[-1]:.2f}",
-        f"{blocks[0]:.2f} to {blocks[-1]:.2f}" if blocks else "never",
-    )
+    block = f"block {blocks[0]:.2f} to {blocks[-1]:.2f}" if blocks else "never block"
+    return f"temperature {manifest.temperature:g}\nreview {reviews[0]:.2f} to {reviews[-1]:.2f}\n{block}"
 
 
 def _difference(model: RegisteredModel, in_use: Manifest | None) -> str:

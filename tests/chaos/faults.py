@@ -22,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ResourceType,
 )
 
+from tests.chaos.registries import break_registry
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
 from tests.support.ports import free_port
 
@@ -162,6 +163,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED, felt=True),
     "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED, felt=True),
     "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED, felt=True),
+    "registry broken": Fault(break_registry, never_twice=True),
     "collector down": Fault(wait_a_while, settings={"SLUICE_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}),
     "clocks wrong": Fault(wait_a_while, timestamp_of=skewed_clock),
 }

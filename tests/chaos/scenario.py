@@ -16,6 +16,8 @@ import httpx
 from confluent_kafka import KafkaException
 
 from sluicegate.agents.local.child_process import start_worker, stop_child
+from sluicegate.agents.settings import EMBEDDED_MODEL
+from sluicegate.models.artifacts.registry import Registry
 from tests.chaos.producer import SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
@@ -68,6 +70,8 @@ class Chaos:
         self._folder = folder
         self._fault = fault
         self._ports: dict[int, int] = {}
+        self.registry = Registry(folder / "registry")
+        self.registry.use(str(EMBEDDED_MODEL))
 
     def start_worker(self) -> int:
         """Start one more; returns its place in `workers`."""
@@ -103,6 +107,11 @@ class Chaos:
         """Until /readyz says so."""
         wait_for(lambda: self._ready(number), 90, f"worker {number} is not ready")
 
+    def models_of(self, number: int) -> str:
+        """The models that a worker serves, and its problems with others, as its probe reports them."""
+        answer = httpx.get(f"http://127.0.0.1:{self._ports[number]}/healthz", timeout=5)
+        return str(answer.json()["models"])
+
     def break_model(self, how: str, seconds: float) -> None:
         """Every worker's model fails for so long."""
         self._model_fault.write_text(how)
@@ -137,6 +146,7 @@ class Chaos:
             "SLUICE_DEADLINE_MS": "3000",
             "SLUICE_TRACE_SAMPLE_RATIO": "0.1",
             "CHAOS_MODEL_FAULT": str(self._model_fault),
+            "SLUICE_MODEL": str(self.registry.folder),
             **(through_proxy if self._fault.through_proxy else {}),
             **self._fault.settings,
         }

@@ -33,7 +33,7 @@ class ScriptedEngine:
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
 
     def __init__(self, settings: Settings, fault: Path) -> None:
-        self.manifest = read_manifest(settings.model)
+        self.manifest = read_manifest(served_from(settings.model).model)
         self.policy = Policy.layered(self.manifest.thresholds)
         self._fault = fault
 
