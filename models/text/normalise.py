@@ -1,15 +1,19 @@
-"""Turn whatever a producer sent into one short, plain line of text, and say what had to be changed.
+"""Turn whatever a producer sent into one short, plain line of text, with a reason code for every change.
 
-A model, an index and a terminal read this text afterwards, so none of it may act on them: no live markup, no invisible
-or reordering characters, no token that a chat template gives a meaning to. What people type on purpose stays: case,
-punctuation, operators, ``C++``, ``vector<int>``, look-alike letters, and the joiners that Persian and Hindi need.
+A model, an index and a terminal read this text afterwards, so nothing in it may act on them: no live markup, no
+invisible or reordering characters, no token that has a meaning in a chat template. What people type on purpose stays:
+case, punctuation, operators, ``C++``, ``vector<int>``, look-alike letters, and the joiners of Persian and Hindi.
 
-    encoding ─► whitespace ─► markup ─► NFKC ─► bidi, zero-width, control, combining ─► control tokens ─► length
-       ▲                                                                                                    │
-       └────────────────────────────── again, until a round changes nothing ────────────────────────────────┘
+    encoding ─► whitespace ─► markup ─► marks, NFKC ─► bidi, zero-width, control, combining ─► tokens ─► length
+       ▲                                                                                                   │
+       └───────────────────────────── again, until a round changes nothing ────────────────────────────────┘
 
-Rounds matter because each step can uncover work for another: ``&lt;b&gt;`` hides a tag, a full-width ``＜`` hides a
+Rounds are needed because each step can uncover work for another: ``&lt;b&gt;`` hides a tag, a full-width ``＜`` hides a
 token, a zero-width space hides both.
+
+The text is hostile, and this runs on the event loop, so every step takes time in proportion to the length of the text
+and the length is capped before the first. Unicode's own algorithms are quadratic in a run of combining marks: such runs
+are capped before NFKC, as UAX #15 does for its stream-safe text.
 """
 
 import html
@@ -20,7 +24,6 @@ from html.entities import html5
 
 import ftfy
 import msgspec
-import nh3
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 
 from sluicegate.schemas.reason_codes import NormaliseCode
@@ -34,10 +37,10 @@ class Normalised(msgspec.Struct, frozen=True):
 
 
 ROUNDS = 8
-"""Rounds before a text that keeps changing is taken for hostile; natural ones settle in two or three."""
+"""Rounds after which a text that keeps changing counts as hostile; natural ones need two or three."""
 
 WORK_FACTOR = 16
-"""Input beyond this many times ``max_chars`` is cut before any costly step."""
+"""A text longer than so many times ``max_chars`` is cut before any step, and after one that made it so long."""
 
 # Printable ASCII, single spaces, and none of the characters that markup, entities or control tokens start with.
 _PLAIN = re.compile(r"[!-%'-;=?-Z\\-{}~]++(?: [!-%'-;=?-Z\\-{}~]++)*+")
@@ -54,8 +57,9 @@ def normalise(text: str, *, max_chars: int = 512) -> Normalised:
     if len(text) <= max_chars and _PLAIN.fullmatch(text):
         return Normalised(text, ())
     found: set[NormaliseCode] = set()
-    if len(text) > WORK_FACTOR * max_chars:
-        text = text[: WORK_FACTOR * max_chars]
+    longest = WORK_FACTOR * max_chars
+    if len(text) > longest:
+        text = text[:longest]
         found.add(NormaliseCode.TRUNCATED_CHARS)
     for _ in range(ROUNDS):
         before = text
@@ -64,13 +68,16 @@ def normalise(text: str, *, max_chars: int = 512) -> Normalised:
             if changed != text:
                 found.add(code)
                 text = changed
+            if len(text) > longest:  # NFKC writes eighteen characters for some
+                text = text[:longest]
+                found.add(NormaliseCode.TRUNCATED_CHARS)
         if len(text) > max_chars:
             found.add(NormaliseCode.TRUNCATED_CHARS)
             text = _truncate(text, max_chars)
         if text == before:
             break
     else:
-        # Nested so that every round uncovers another. Only what cannot be nested stays, which ends it for certain.
+        # Every round uncovers another. Keep only what cannot hide anything, which ends it for certain.
         found.add(NormaliseCode.NESTING_FLATTENED)
         text = _fold(_NOT_ASCII_WORD.sub(" ", text))
     if not text:
@@ -85,11 +92,18 @@ def _fold(text: str) -> str:
     return " ".join(text.split())
 
 
+# For a long text, without the search for mojibake in parts of it: that calls Python for every three characters. What is
+# left of the text when it is cut is short, so the next round does it.
+_THOROUGHLY = ftfy.TextFixerConfig()
+_QUICKLY = ftfy.TextFixerConfig(decode_inconsistent_utf8=False)
+_SHORT_TEXT = 1024
+
+
 def _repair_encoding(text: str) -> str:
     """Undo mojibake, join surrogate pairs, and drop what never decoded (U+FFFD and lone surrogates)."""
     if text.isascii():
         return text
-    repaired = ftfy.fix_encoding(text)
+    repaired = ftfy.fix_encoding(text, _THOROUGHLY if len(text) <= _SHORT_TEXT else _QUICKLY)
     return repaired.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\ufffd", "")
 
 
@@ -107,7 +121,7 @@ _BLOCK = (
     "track ul video xmp"
 )
 _GLUING = frozenset(_INLINE.split()) | frozenset("abiqu")
-# Never shown, so dropped with what they hold; one that is not closed would take the rest of the query with it.
+# Browsers never show these, so their content goes too. One that is not closed must not take the rest of the query.
 _HIDDEN = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "template")}
 _ATTRIBUTES = r"""(?:(?:[^<>"']++|"[^"]*+"|'[^']*+')*+|[^<>]*)>"""
 # An element with one letter must close at once or carry an attribute with a value: `if a<b and c>d` is not markup.
@@ -129,25 +143,35 @@ def _character(entity: re.Match[str]) -> str:
 def _strip_markup(text: str) -> str:
     """Resolve entities, then take HTML elements out, those that are never shown (scripts, styles) with their content.
 
-    nh3 parses like a browser and would swallow the end of ``x<y``, so everything that is not a known, closed tag is
-    escaped before it, and unescaped after. Attributes are dropped first: nothing reads them.
+    Only known elements are markup: the end of ``x<y`` stays, where an HTML parser would swallow it.
     """
     if "<" not in text and "&" not in text:
         return text
     text = _ENTITY.sub(_character, text)
-    page: list[str] = []
+    last_closing: dict[str, int] = {}
+    kept: list[str] = []
     end = 0
     for tag in _TAG.finditer(text):
+        if tag.start() < end:  # inside an element that is not shown
+            continue
         name = (tag["name"] or tag["letter"] or "").lower()
-        gap = "" if name in _GLUING else " "
-        unclosed = name in _HIDDEN and not tag["slash"] and not _HIDDEN[name].search(text, tag.end())
-        element = f"<{tag['slash']}{name}>" if name and not unclosed else ""
-        page += html.escape(text[end : tag.start()], quote=False), gap, element, gap
+        kept += text[end : tag.start()], "" if name in _GLUING else " "
         end = tag.end()
-    if not page:
-        return text
-    page.append(html.escape(text[end:], quote=False))
-    return _fold(html.unescape(nh3.clean("".join(page), tags=set(), clean_content_tags={"script", "style"})))
+        if name in _HIDDEN and not tag["slash"]:
+            if name not in last_closing:
+                last_closing[name] = max((closing.start() for closing in _HIDDEN[name].finditer(text)), default=-1)
+            if end <= last_closing[name] and (closing := _HIDDEN[name].search(text, end)):
+                end = closing.end()
+    return _fold("".join([*kept, text[end:]])) if kept else text
+
+
+# UAX #15 allows 30 in stream-safe text. Every non-starter is a mark, whatever it decomposes to.
+_LONG_RUN_OF_MARKS = regex.compile(r"(\p{M}{30})\p{M}++")
+
+
+def _cap_marks(text: str) -> str:
+    capped: str = text if text.isascii() else _LONG_RUN_OF_MARKS.sub(r"\1", text)
+    return capped
 
 
 # Thai and Lao AM are written, indexed and tokenised whole; NFKC alone would split them in two, in the wrong order.
@@ -170,8 +194,8 @@ _ZERO_WIDTH = regex.compile(
     rf"(?V1)(?<={_JOINING})([\u200c\u200d])[\u200c\u200d]*+(?={_JOINING})|\p{{Default_Ignorable_Code_Point}}"
 )
 _CONTROLS = regex.compile(r"(?V1)[\p{C}--[\u200c\u200d]]+")
-# Stacked accents come from the inherited script. Scripts that stack marks of their own (Burmese, Tibetan, pointed
-# Hebrew) get room for the longest syllable they write.
+# Stacked accents belong to the inherited script. Scripts that stack their own marks (Burmese, Tibetan, pointed Hebrew)
+# may have as many as their longest syllable.
 _COMBINING = regex.compile(r"(?V1)(?<=[\p{Inherited}&&\p{M}]{3})[\p{Inherited}&&\p{M}]+|(?<=\p{M}{7})\p{M}+")
 
 
@@ -195,8 +219,8 @@ def _cap_combining(text: str) -> str:
     return kept
 
 
-# A whole token goes, name and all; of a broken or padded one only the brackets, so that no user's word is lost with it.
-# Whitespace is already folded, hence single optional spaces.
+# A whole token goes with its name. Of a broken or padded one only the brackets go, so that no word of the user is lost.
+# Whitespace is already folded, so a single optional space is enough.
 _CONTROL_TOKEN = re.compile(
     r"< ?\| ?[^<>|\s]{0,40} ?\| ?>|< ?\||\| ?>"
     r"|< ?/? ?(?:think|tool_call|tool_response|start_of_turn|end_of_turn|bos|eos|pad|unk) ?/? ?>|</?s ?/?>"
@@ -209,10 +233,15 @@ def _neutralise_tokens(text: str) -> str:
     return _fold(_CONTROL_TOKEN.sub(" ", text)) if _CONTROL_TOKEN.search(text) else text
 
 
+_LONGEST_GRAPHEME = 64
+
+
 def _truncate(text: str, max_chars: int) -> str:
     """Cut at a grapheme's edge, or at a word's edge when one is within the last eighth."""
-    edges: list[int] = [grapheme.start() for grapheme in regex.finditer(r"\X", text[: max_chars + 1])]
-    cut = edges[-1] or max_chars  # a first grapheme longer than the limit is cut through
+    # Only the end is divided: marks are capped, so no grapheme is longer, and a long run of flags takes quadratic time.
+    start = max(0, max_chars - _LONGEST_GRAPHEME)
+    edges = [start + grapheme.start() for grapheme in regex.finditer(r"\X", text[start : max_chars + 1])]
+    cut: int = edges[-1] if edges[-1] > start else max_chars  # a grapheme longer than that is cut through
     space = text.rfind(" ", max_chars - max_chars // 8, cut + 1)
     return text[: space if space > 0 else cut].rstrip(" \u200c\u200d")
 
@@ -221,6 +250,7 @@ _STEPS: tuple[tuple[NormaliseCode, Callable[[str], str]], ...] = (
     (NormaliseCode.ENCODING_REPAIRED, _repair_encoding),
     (NormaliseCode.WHITESPACE_FOLDED, _fold),
     (NormaliseCode.MARKUP_REMOVED, _strip_markup),
+    (NormaliseCode.COMBINING_CAPPED, _cap_marks),
     (NormaliseCode.UNICODE_NORMALISED, _compose),
     (NormaliseCode.BIDI_REMOVED, _drop_bidi),
     (NormaliseCode.ZERO_WIDTH_REMOVED, _drop_zero_width),

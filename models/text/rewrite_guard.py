@@ -1,11 +1,11 @@
 """Decide which of the model's words reach recall: its output is never trusted.
 
-A rewrite may correct the user's words, join them, split them, and leave small ones out. It may not bring a word, a
-number, an operator or a script of its own, because the lexical query feeds BM25, where an invented term finds documents
-that nobody asked for. Whatever fails one check falls back to the query as it was, with the reason. Synonyms and facets
+A rewrite may correct the user's words, join them, split them, and leave small ones out. It may not add a word, a
+number, an operator or a script, because the lexical query feeds BM25, where an invented term finds documents that
+nobody asked for. A rewrite that fails a check is replaced by the query as it was, with the reason. Synonyms and facets
 may be new words; they go into the semantic query only, bounded and cleaned.
 
-Every function here takes the query as `normalise` left it, and none raises.
+Every function here takes the query as `normalise` left it. None raises.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ class RewriteCheck(msgspec.Struct, frozen=True):
 
 
 MAX_WORDS = 64
-"""Words a rewrite may have, unless it is the query itself; bounds the comparison of every word with every other."""
+"""Words that a query and its rewrite may have, unless the rewrite is the query. It bounds the comparison of every word
+with every other."""
 
 
 def check_rewrite(query: str, rewrite: str) -> RewriteCheck:
@@ -47,7 +48,7 @@ def check_rewrite(query: str, rewrite: str) -> RewriteCheck:
 
 
 def check_expansions(query: str, expansions: Sequence[str], *, limit: int = 4, max_chars: int = 48) -> tuple[str, ...]:
-    """Keep the first ``limit`` usable synonyms or facets, in order; what fails is dropped without a word.
+    """Keep the first ``limit`` usable synonyms or facets, in order; the others are dropped.
 
     Usable is one line with a letter or digit, at most ``max_chars`` long, in no script that the query does not use
     (any, when the query has no letters), without markup, control characters or control tokens, and neither the query
@@ -117,10 +118,10 @@ _SCRIPT = regex.compile(
 
 def _first_refusal(query: str, rewrite: str, line: str) -> RewriteCode | None:
     """The first check that the rewrite fails, in the order of `RewriteCode`; ``line`` is its plain line."""
-    words = _words(line)
+    asked, words = _words(query), _words(line)
     if not rewrite.strip():
         return RewriteCode.EMPTY
-    if len(rewrite) > _longest(query) or len(words) > MAX_WORDS:
+    if len(rewrite) > _longest(query) or max(len(asked), len(words)) > MAX_WORDS:
         return RewriteCode.TOO_LONG
     if not line:
         return RewriteCode.CONTROL
@@ -134,7 +135,6 @@ def _first_refusal(query: str, rewrite: str, line: str) -> RewriteCode | None:
         return RewriteCode.NUMBER
     if not _signs(line) <= _signs(query) | _NEUTRAL_SIGNS:
         return RewriteCode.INVENTED
-    asked = _words(query)
     kept = _accounted(asked, words)
     if kept is None:
         return RewriteCode.INVENTED

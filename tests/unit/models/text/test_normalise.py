@@ -2,6 +2,7 @@
 
 import html
 import string
+import time
 import unicodedata
 
 import pytest
@@ -222,6 +223,56 @@ def test_a_cut_leaves_no_joiner_behind() -> None:
 def test_input_beyond_the_work_limit_is_never_looked_at() -> None:
     limit = 512 * WORK_FACTOR
     assert normalise(" " * (limit - 5) + "shoes" + "<b>" * 3_000_000) == normalise(" " * (limit - 5) + "shoes ...")
+
+
+ATTACKS = {
+    "stacked accents": "a" + "\u0301\u0316\u0344" * 500,
+    "accents as entities": "a" + "&#769;&#790;" * 50,
+    "accents between fillers": "\u0301\u0316\u034f\u200b",
+    "mojibake": ">Ã©",
+    "letters that expand": "\ufdfa",
+    "unclosed scripts": "<script>",
+    "scripts": "<script></script>",
+    "quotes in quotes": "<b/\"'\"<b/'",
+    "attributes without end": "<a =",
+    "comments without end": "<!--",
+    "brackets of control tokens": "<|",
+    "escapes of escapes": "&amp;",
+    "nested elements": "<div><p>",
+    "flags": "\U0001f1e9\U0001f1ea",
+    "joiners": "می\u200c\u200d",
+    "half surrogates": "\ud83d",
+    "spaces": " \t",
+}
+
+
+@pytest.mark.parametrize("unit", ATTACKS.values(), ids=ATTACKS)
+def test_the_work_grows_with_the_text_and_not_faster(unit: str) -> None:
+    def cost(max_chars: int) -> float:
+        text = (unit * (WORK_FACTOR * max_chars // len(unit) + 1))[: WORK_FACTOR * max_chars]
+        times = []
+        for _ in range(5):
+            started = time.thread_time()  # of this thread alone: the machine may be busy
+            normalise(text, max_chars=max_chars)
+            times.append(time.thread_time() - started)
+        return min(times)
+
+    assert cost(2048) < 10 * cost(512) + 0.001  # four times as long; quadratic work would take sixteen times as long
+
+
+def test_megabytes_cost_what_the_work_limit_costs() -> None:
+    started = time.thread_time()
+    clean = normalise("a" + "\u0301" * 10_000_000, max_chars=2048)
+    assert time.thread_time() - started < 1
+    assert clean.text == "á" + "\u0301" * 3
+    assert [str(code) for code in clean.codes] == ["unicode_normalised", "combining_capped", "truncated_chars"]
+
+
+def test_a_run_of_marks_is_capped_before_unicode_normalises_it() -> None:
+    marks = "\u0316\u0301" * 5000  # NFKC sorts them, in quadratic time
+    assert normalise("o" + marks).text == "\u00f3" + "\u0316" * 3
+    assert "combining_capped" in codes("o" + marks)
+    assert codes("o" + "\u0301") == ["unicode_normalised"]
 
 
 def test_nesting_without_end_is_flattened_to_ascii_words() -> None:
