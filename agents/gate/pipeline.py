@@ -222,7 +222,7 @@ class Pipeline:
             attempt.outcome = outcome_of(attempt.decision)
             await self._write_ledger(record, span, attempt, [], shadow=True)
         except Exception as error:  # noqa: BLE001 - a trial harms nobody, whatever it is
-            logger.warning("no shadow of %s: %s", stamp.event_id, describe_error(error))
+            logger.warning("no shadow of %s: %s", record.derived_id, describe_error(error))
 
     def _record_stages(self, span: EventSpan, manifest: Manifest, decision: Decision) -> None:
         record_stage = self._telemetry.record_stage
