@@ -1,16 +1,25 @@
-"""A consumed record, as it came."""
+"""A consumed record: its place, its bytes, and what could not be read of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sluicegate.schemas.events import Position
-from sluicegate.schemas.headers import original_time, replay_of
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why bytes of the log are not a valid record. Such a record becomes a dead letter."""
+
+    reason: str
+    last_offset: int | None = None
+    """None: key, value and headers could be read. Otherwise they could not, and the record stands for all offsets from
+    its own up to and including this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A consumed record, as it came."""
+    """A consumed record."""
 
     topic: str
     partition: int
@@ -19,23 +28,10 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
+    """Names are UTF-8 decoded with `surrogateescape`, so that a name of any bytes is kept."""
+    unreadable: Unreadable | None = None
 
     @property
     def position(self) -> Position:
-        """Where it lies."""
+        """Where the record lies."""
         return Position(topic=self.topic, partition=self.partition, offset=self.offset)
-
-    @property
-    def replay_of(self) -> str | None:
-        """Where the record lies that this one repeats, if `sluice replay` published it."""
-        return replay_of(self.headers)
-
-    @property
-    def derived_id(self) -> str:
-        """The event id of a record without one: the same at every redelivery and replay."""
-        return self.replay_of or str(self.position)
-
-    @property
-    def event_time(self) -> datetime:
-        """The time of an event without one: when its record came, or the record that this one repeats."""
-        return (original_time(self.headers) if self.replay_of else None) or self.timestamp

@@ -12,10 +12,13 @@ class RecordHeader(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="Name of the header.")]
     value: Annotated[bytes | None, Meta(description="Value of the header, base64.")]
+    name_bytes: Annotated[
+        bytes | None, Meta(description="Name of the header, base64, if it is not UTF-8; `name` then shows it escaped.")
+    ] = None
 
 
 class DeadLetter(Output, frozen=True, kw_only=True):
-    """A record that could not be decided, whole: publishing `key`, `value` and `headers` again replays the event."""
+    """A record that could not be decided. To replay it, publish `key`, `value` and `headers`, or the record at `source`."""
 
     schema: Annotated[Literal["sluicegate.deadletter"], Meta(description="Name of the contract.")] = (
         "sluicegate.deadletter"
@@ -36,5 +39,14 @@ class DeadLetter(Output, frozen=True, kw_only=True):
     ]
     headers: Annotated[list[RecordHeader], Meta(description="Headers of the raw record.")]
     value_omitted: Annotated[
-        bool, Meta(description="True when the broker refused the whole record as too large: read it from `source`.")
+        bool, Meta(description="True: the whole record was too large. Read the value at `source`.")
     ] = False
+    headers_omitted: Annotated[bool, Meta(description="True: these are too large. Read the headers at `source`.")] = (
+        False
+    )
+    key_omitted: Annotated[bool, Meta(description="True: this is too large. Read the key at `source`.")] = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out."""
+        return not (self.value_omitted or self.headers_omitted or self.key_omitted)
