@@ -18,7 +18,7 @@ class RecordHeader(Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(Output, frozen=True, kw_only=True):
-    """A record that could not be decided. To replay it, publish `key`, `value` and `headers`, or the record at `source`."""
+    """A record that could not be decided. Publishing its `key`, `value` and `headers` again replays the event."""
 
     schema: Annotated[Literal["sluicegate.deadletter"], Meta(description="Name of the contract.")] = (
         "sluicegate.deadletter"
@@ -39,12 +39,12 @@ class DeadLetter(Output, frozen=True, kw_only=True):
     ]
     headers: Annotated[list[RecordHeader], Meta(description="Headers of the raw record.")]
     value_omitted: Annotated[
-        bool, Meta(description="True: the whole record was too large. Read the value at `source`.")
+        bool, Meta(description="True when the broker refused the whole record as too large: read it from `source`.")
     ] = False
-    headers_omitted: Annotated[bool, Meta(description="True: these are too large. Read the headers at `source`.")] = (
-        False
-    )
-    key_omitted: Annotated[bool, Meta(description="True: this is too large. Read the key at `source`.")] = False
+    headers_omitted: Annotated[
+        bool, Meta(description="True when the headers were too large, too: `headers` is empty.")
+    ] = False
+    key_omitted: Annotated[bool, Meta(description="True when the key was too large, too: `key` is null.")] = False
 
     @property
     def is_whole(self) -> bool:

@@ -29,26 +29,28 @@ from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, Policy, Polic
 from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import OutputEvent, RawQuery, StageLatencies
+from sluicegate.schemas.reason_codes import EncodingCode, NormaliseCode, PolicyCode, RecordCode, RewriteCode
 
 EVENT_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
-STAMP = Stamp("event-1", EVENT_TIME, "m@1", "p1", ("replay:unproven",))
+STAMP = Stamp("event-1", EVENT_TIME, "m@1", "p1")
 RAW = RawQuery(query="Chep Red Shoes", user_id="u", session_id="s", locale="en", surface="web")
 CONTEXT = {"user_id": "u", "session_id": "s", "locale": "en", "surface": "web"}
 RECORD = Record(
     "queries.raw", 3, 17, EVENT_TIME, b"key", b'{"query": "Chep Red Shoes"}', [("twice", b"\xff"), ("twice", None)]
 )
 ORIGIN = Origin("queries.raw-3-17", EVENT_TIME)
+WHY = PolicyCode.BELOW_EVERY_THRESHOLD
 POLICY = Policy(DEFAULT_THRESHOLDS)
-CODES = ["replay:unproven", "lowercased", "why", "truncated_tokens", "spelling"]
+CODES = ["replay_unproven", "whitespace_folded", "below_every_threshold", "truncated_tokens", "rewritten"]
 
 
 def decision(verdict: Verdict, **changes: Any) -> Decision:
     category = None if verdict is Verdict.ALLOW else Category.HATE
     model_result = ModelResult(
-        PolicyResult(verdict, category, 0.75, "why"),
+        PolicyResult(verdict, category, 0.75, WHY),
         lexical="cheap red shoes",
         semantic="cheap red shoes sneakers",
-        codes=("spelling",),
+        codes=(RewriteCode.REWRITTEN,),
         probabilities={"allow": 0.75, "hate": 0.25},
         intent=Intent.OTHER,
         synonyms=("sneakers",),
@@ -60,8 +62,9 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
     )
     made = Decision(
         text="chep red shoes",
-        normalisation=("lowercased",),
-        encoding=("truncated_tokens",),
+        input_codes=(RecordCode.REPLAY_UNPROVEN,),
+        normalisation=(NormaliseCode.WHITESPACE_FOLDED,),
+        encoding=(EncodingCode.TRUNCATED_TOKENS,),
         model_result=model_result,
         answered_by="model",
         degraded=None,
@@ -74,7 +77,7 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
 
 def published(verdict: Verdict) -> dict[str, dict[str, Any]]:
     """The events by topic, as they are encoded: each keeps its contract."""
-    _, events = decided(RAW, decision(verdict), STAMP)
+    _, events = decided(RAW, decision(verdict), STAMP, RECORD.position)
     return {topic: orjson.loads(encode(event)) for topic, event in events}
 
 
@@ -87,7 +90,7 @@ def published(verdict: Verdict) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_each_verdict_has_its_outcome_and_topics(verdict: Verdict, outcome: str, topics: list[str]) -> None:
-    name, events = decided(RAW, decision(verdict), STAMP)
+    name, events = decided(RAW, decision(verdict), STAMP, RECORD.position)
     assert (name, outcome_of(decision(verdict))) == (outcome, outcome)
     assert [topic for topic, _ in events] == topics
 
@@ -117,14 +120,14 @@ def test_a_query_that_is_not_blocked_is_passed_on_as_it_was_understood(verdict: 
 
 def test_a_blocked_event_says_why_and_repeats_no_word_of_the_user() -> None:
     event = published(Verdict.BLOCK)["blocked"]
-    assert (event["allow"], event["category"], event["probability"], event["reason"]) == (False, "hate", 0.75, "why")
+    assert (event["allow"], event["category"], event["probability"], event["reason"]) == (False, "hate", 0.75, WHY)
     assert not {"query", "lexical", "semantic", "synonyms"} & set(event)
     assert b"shoes" not in orjson.dumps(event)
 
 
 def test_a_review_has_what_the_reviewer_needs() -> None:
     event = published(Verdict.REVIEW)["review"]
-    assert (event["category"], event["reason"]) == ("hate", "why")
+    assert (event["category"], event["reason"]) == ("hate", WHY)
     assert event["probabilities"] == {"allow": 0.75, "hate": 0.25}
 
 
@@ -137,15 +140,17 @@ def test_the_scores_of_a_ranking_are_explained() -> None:
 
 
 def test_without_the_model_an_event_is_marked_and_its_ranking_has_no_probability() -> None:
-    unasked = ModelResult(PolicyResult(Verdict.ALLOW, None, 0, "fail_open"), "chep red shoes", "chep red shoes")
+    unasked = ModelResult(
+        PolicyResult(Verdict.ALLOW, None, 0, PolicyCode.FAIL_OPEN), "chep red shoes", "chep red shoes"
+    )
     degraded = decision(
         Verdict.ALLOW, model_result=unasked, degraded="EngineFailed", batched=None, answered_by="policy", encoding=()
     )
-    _, events = decided(RAW, degraded, STAMP)
+    _, events = decided(RAW, degraded, STAMP, RECORD.position)
     recall, ranking = (orjson.loads(encode(event)) for _, event in events)
     for event in (recall, ranking):
         assert event["degraded"] is True
-        assert event["reason_codes"] == ["replay:unproven", "lowercased", "degraded:EngineFailed", "fail_open"]
+        assert event["reason_codes"] == ["replay_unproven", "whitespace_folded", "degraded:EngineFailed", "fail_open"]
     assert ranking["allow_probability"] is None
     assert [score["name"] for score in ranking["scores"]] == ["specificity", "fidelity"]
 
@@ -234,7 +239,7 @@ def test_the_ledger_finds_explains_and_replays_an_event() -> None:
     trace = entry["decision"]
     assert (trace["verdict"], trace["category"], trace["answered_by"]) == ("allow", None, "model")
     assert trace["reason_codes"] == CODES
-    assert trace["normalisation"] == ["lowercased"]
+    assert trace["normalisation"] == ["whitespace_folded"]
     assert trace["thresholds"]["hate"] == {"allow": 0.25, "block": 0.7}
 
 
