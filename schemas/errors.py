@@ -6,6 +6,7 @@
     │   └── CompiledModelError  a compiled model folder that cannot be served
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
+    │   └── UnreadableRecord    bytes of the log that are not a valid Kafka record
     ├── StreamFailed            standard input, standard output or an input file cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
     └── EventFailed             one event cannot be decided now
@@ -73,6 +74,10 @@ class ContractError(SluicegateError):
     """Bytes that are not the event they claim to be. The message names the field, as in ``$.query``."""
 
     exit_code = ExitCode.DATA
+
+
+class UnreadableRecord(ContractError):
+    """Bytes of the log that are not a valid Kafka record."""
 
 
 class StreamFailed(SluicegateError):

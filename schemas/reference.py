@@ -11,7 +11,6 @@ from sluicegate.schemas.reason_codes import (
     EncodingCode,
     NormaliseCode,
     PolicyCode,
-    RecordCode,
     RewriteCode,
 )
 from sluicegate.schemas.topics import TOPICS
@@ -28,7 +27,6 @@ This page is generated from the code: `sluice schemas reference > docs/reference
 """
 
 _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
-    ("The record around the query", RecordCode),
     ("Cleaning the text", NormaliseCode),
     ("Reading it into the model", EncodingCode),
     ("The verdict", PolicyCode),
