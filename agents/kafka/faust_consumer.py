@@ -1,51 +1,77 @@
-"""Faust's consumer (0.15.3), made safe where its rebalances lose events or repeat them.
+"""Faust's consumer (0.15.3) on aiokafka (0.14.0), patched where it loses events, repeats them, or stops.
 
-Seeks. When Faust resumes after a rebalance it goes back to the committed offsets (`perform_seek`), at times while a
-batch that was fetched before is still being handed over, since one rebalance may begin while the last one resumes. The
-rest of that batch lies beyond the position that was sought: Faust takes what is between for a gap of the log, drops it
-when it comes ("DROPPED MESSAGE ROFF"), and commits past it. Here a batch ends at a seek: what is left of it is not
-handed over, and one more seek makes sure that it comes again. And a partition of which nothing is committed, which
-aiokafka would leave where it stands, goes back to its beginning.
+Seeks. When Faust resumes after a rebalance it goes back to the committed offsets (`perform_seek`), sometimes while a
+batch that was fetched before is still being handed over, because one rebalance can begin while the previous one
+resumes. Faust goes on with that batch and commits past what it skipped. Here a batch ends at a seek: the rest of it is
+dropped, and one more seek makes sure that it is redelivered. A partition without a committed offset, which aiokafka
+would leave at its position, goes back to its beginning.
 
-Commits. One that finds another under way waits for it and does nothing; here it goes on to commit what was acked
-meanwhile. Before partitions are given away Faust forgets what was acked in them, then waits for what is in flight and
-commits; and while it stops, it does neither. Here it waits and commits first, always. Otherwise a second's worth of
-events would come twice at every rebalance. And it tells for how long a commit has not come through, which Faust logs at
-most.
+Commits. Faust collects acked offsets and works out which of them can be committed; that loses events where a log has
+gaps. Here the offset behind the last completed record is committed, because `OffsetTracker` completes the records of a
+partition in order. A commit that finds another one in progress waits and then commits what was completed meanwhile.
+Before partitions are revoked, and when the worker stops, the consumer waits for what is in flight and commits it.
+`commit_late_s` tells for how long commits have failed.
 
-Gaps. A log has offsets without a record: transactions leave them, compaction, and records that are too old. Faust
-counts the record after a gap twice, so that a commit gets no further than the next gap: at one a second, a producer of
-transactions is never caught up with. It writes out every offset of a gap, millions where the log's beginning has moved
-on. And it overlooks one behind offset 0 for ever. Here a gap is where the log goes on. And where the log itself begins
-anew (a topic was made again), Faust drops records until they reach the offset of old; here they are read.
+Reading. `_drain_messages` is Faust's loop without its record of offsets, which drops the records of a topic that was
+deleted and created again. It starts no task for a record if the stream has room. Records of aborted and of open
+transactions are not read (`read_committed`). Whatever aiokafka cannot parse is delivered as an unreadable record
+(`record_batches`). Records that retention deleted before they were read are logged.
 
-Silence. It tells for how long the group's coordinator has confirmed no heartbeat, which Faust does not know.
+Memory. A poll reads a bounded number of records and bytes, and waits while large records that were read before take up
+more than MAX_LARGE_BYTES.
 
-Transactions. Records that their producer took back are not read (`read_committed`), nor any that it still may.
-
-Cost. Faust starts four tasks to hand over a record; here none where the stream has room for it.
+Silence. `silent_s` tells for how long the group's coordinator has confirmed no heartbeat.
 """
 
+import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Final
+from weakref import WeakSet
 
 import faust
+from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
+from aiokafka.consumer.consumer import AIOKafkaConsumer  # type: ignore[import-untyped]
+from aiokafka.consumer.group_coordinator import GroupCoordinator  # type: ignore[import-untyped]
+from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]
 from faust.transport.drivers import aiokafka
-from mode.services import WaitResults
+from faust.types import TP
+from mode.utils.futures import notify
+
+from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, FetchedBytes, PartitionRecords
+from sluicegate.schemas.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
+
+MAX_PARTITION_FETCH_BYTES: Final = 1024 * 1024
+MAX_FETCH_BYTES: Final = 16 * 1024 * 1024
+"""Of one response of one broker, as stored. A first batch that is larger than these bounds is fetched whole."""
+MAX_POLL_RECORDS: Final = 500
+LARGE_BYTES: Final = 64 * 1024
+MAX_LARGE_BYTES: Final = 64 * 1024 * 1024
+
+_YIELD_EVERY: Final = 100
+_WAIT_S: Final = 0.01
 
 
 class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     heard_at: float | None = None
     """When the group's coordinator last confirmed a heartbeat, or was sent the first, on the monotonic clock."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.reset_to: dict[Any, int] = {}
+        """Partitions whose position was out of range, and the offset at which reading went on."""
+
     async def on_start(self) -> None:
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator
+        consumer = self._ensure_consumer()
+        self._watch_heartbeats(consumer._coordinator)
+        self._watch_resets(consumer._fetcher)
+
+    def _watch_heartbeats(self, coordinator: Any) -> None:
         beat = coordinator._do_heartbeat
 
         async def do_heartbeat() -> bool:
@@ -57,38 +83,55 @@ class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 
         coordinator._do_heartbeat = do_heartbeat
 
+    def _watch_resets(self, fetcher_: Any) -> None:
+        ask = fetcher_._proc_offset_request
+
+        async def proc_offset_request(*request: Any) -> Any:
+            offsets = await ask(*request)
+            self.reset_to.update({TP(*partition): offset for partition, (offset, _) in offsets.items()})
+            return offsets
+
+        fetcher_._proc_offset_request = proc_offset_request
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # an option of aiokafka, not of Faust
+        consumer._isolation_level = "read_committed"  # options of aiokafka that Faust does not pass on
+        consumer._fetch_max_bytes = MAX_FETCH_BYTES
         return consumer
+
+    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
+        PartitionRecords.bytes_left = MAX_POLL_BYTES
+        return await super()._fetch_records(*args, **options)
 
 
 class PatchedFaustConsumer(aiokafka.Consumer):
-    """What an app that went through `use_patched_consumer` consumes with."""
+    """The consumer of an app that went through `use_patched_consumer`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._seeks = 0
         self._committing_since: float | None = None
         self._expected: dict[Any, int | None] = {}
-        """The offset that each partition should hand over next, None before its first; without it, nothing is."""
-        self._gaps: defaultdict[Any, dict[int, int]] = defaultdict(dict)
-        """By the first offset of each gap, the one where the log goes on."""
-        self._told: set[Any] = set()
-        """Partitions that were said to have no commit."""
+        """The offset that each partition should deliver next, None before its first; others deliver nothing."""
+        self._completed_to: dict[Any, int] = {}
+        """The offset behind the last completed record of each partition."""
+        self._reported: set[Any] = set()
+        """Partitions that were logged to have no committed offset."""
+        self._large: WeakSet[Any] = WeakSet()
+        """Messages of more than LARGE_BYTES that somebody still holds."""
 
     @property
     def commit_late_s(self) -> float:
-        """Seconds for which something was to be committed and the cluster has not confirmed a commit; 0 if nothing."""
+        """Seconds for which the cluster has not confirmed a commit, 0 when there is nothing to commit."""
         return time.monotonic() - self._committing_since if self._committing_since else 0.0
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the group's coordinator last confirmed a heartbeat, one of which is sent a second.
+        """Seconds since the group's coordinator last confirmed a heartbeat, of which one is sent every second.
 
-        0 before the first, and in a rebalance, which needs none.
+        0 before the first, and during a rebalance, which needs none.
         """
-        heard_at = self._thread.heard_at  # type: ignore[attr-defined]  # it is ours
+        heard_at = self._thread.heard_at  # type: ignore[attr-defined]  # the thread is ours
         return time.monotonic() - heard_at if heard_at and not self.app.rebalancing else 0.0
 
     def _new_consumer_thread(self) -> Any:
@@ -99,15 +142,15 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         await super().perform_seek()
         uncommitted = {partition for partition in self.assignment() if not self._committed_offset[partition]}
         if uncommitted:
-            self._tell_that_nothing_is_committed(uncommitted)
+            self._report_uncommitted(uncommitted)
             await self._thread.seek_to_beginning(*map(aiokafka.ensure_aiokafka_TP, uncommitted))
         self._expected = {partition: self._committed_offset[partition] for partition in self.assignment()}
-        self._gaps.clear()
+        self._completed_to.clear()
         self._seeks += 1
 
-    def _tell_that_nothing_is_committed(self, partitions: set[Any]) -> None:
-        news = ", ".join(str(partition.partition) for partition in sorted(partitions - self._told))
-        self._told |= partitions
+    def _report_uncommitted(self, partitions: set[Any]) -> None:
+        news = ", ".join(str(partition.partition) for partition in sorted(partitions - self._reported))
+        self._reported |= partitions
         if news:
             logger.warning(
                 "the group %s has committed nothing of partitions %s: reading from their beginning",
@@ -116,15 +159,102 @@ class PatchedFaustConsumer(aiokafka.Consumer):
             )
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's signature
+        await self._wait_for_memory()
         seeks, sought = self._seeks, True
         async for partition, message in super().getmany(timeout):
             sought = partition in self._expected
             if seeks != self._seeks or not sought:
                 break
             self._follow(partition, message.offset)
+            if _size(message) > LARGE_BYTES:
+                self._large.add(message)
             yield partition, message
         if (seeks != self._seeks or not sought) and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
+
+    async def _wait_for_memory(self) -> None:
+        while self.flow_active and not self.should_stop:
+            if sum(map(_size, self._large)) <= MAX_LARGE_BYTES:
+                return
+            await asyncio.sleep(_WAIT_S)
+
+    def _follow(self, partition: Any, offset: int) -> None:
+        expected = self._expected[partition]
+        reset_to = self._thread.reset_to.pop(partition, 0)  # type: ignore[attr-defined]  # the thread is ours
+        if expected is not None and expected < reset_to <= offset:
+            logger.warning(
+                "partition %s of %s: retention deleted %d offsets, from %d on, before they were read",
+                partition.partition,
+                partition.topic,
+                reset_to - expected,
+                expected,
+            )
+        if expected is not None and offset < expected:  # the topic was deleted and created again
+            self._committed_offset[partition] = None
+        self._expected[partition] = offset + 1
+
+    def on_buffer_full(self, _: Any) -> None:
+        """Keep polling all partitions: whatever was read of one is handed over before the next one is read."""
+
+    async def _drain_messages(self, fetcher_: Any) -> None:
+        handed_over = 0
+        try:
+            while not (self.should_stop or fetcher_.should_stop):
+                await asyncio.sleep(0)
+                async for _, message in self.getmany(timeout=1.0):
+                    handed_over += 1
+                    if handed_over % _YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
+                    await self._hand_over(message)
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
+
+    async def _hand_over(self, message: Any) -> None:
+        """Give `message` to its stream. Starts a task only if the stream has no room; a rebalance ends the waiting."""
+        handing_over: Any = self.callback(message)
+        try:
+            waits_for = handing_over.send(None)
+        except StopIteration:
+            return
+        await self.wait_first(_StartedCoroutine(handing_over, waits_for), self.suspend_flow.wait())
+
+    def complete(self, message: Any) -> None:
+        """Let the offset behind `message` be committed: it and all before it in its partition are done."""
+        last = getattr(message.checksum, "last_offset", None)  # of an `Unreadable`, see record_batches
+        self._completed_to[message.tp] = (message.offset if last is None else last) + 1
+        self.ack(message)
+
+    def ack(self, message: Any) -> bool:
+        """Stop waiting for `message`. Faust calls this too, for what a stream skips when a rebalance begins."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+        return True
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        return bool(await super().commit(topics, start_new_transaction))
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        assigned = self.assignment()
+        offsets = {
+            partition: offset
+            for partition, offset in self._completed_to.items()
+            if partition in assigned and offset > (self._committed_offset[partition] or 0)
+        }
+        if not offsets or not await self._commit(offsets):
+            return False
+        self._committed_offset.update(offsets)
+        return True
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        self._committing_since = self._committing_since or time.monotonic()
+        confirmed = bool(await super()._commit(offsets))
+        if confirmed:
+            self._committing_since = None
+        return confirmed
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self.stop_flow()
@@ -134,69 +264,12 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         await super().on_partitions_revoked(revoked)
         for partition in revoked:
             self._expected.pop(partition, None)
-            self._gaps.pop(partition, None)
-        self._committing_since = None  # what it did not commit is another worker's
-
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109 - Faust's signature
-        """As Faust's, but a first coroutine that need not wait for anything is done at once."""
-        first, *others = coros
-        if not isinstance(first, Coroutine) or self.should_stop:
-            return await super().wait_first(*coros, timeout=timeout)
-        try:
-            waits_for = first.send(None)
-        except BaseException as ended:
-            for other in others:
-                if isinstance(other, Coroutine):
-                    other.close()
-            if isinstance(ended, StopIteration):
-                return WaitResults([first], [ended.value], False)
-            raise
-        return await super().wait_first(_StartedCoroutine(first, waits_for), *others, timeout=timeout)
-
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        while await self.maybe_wait_for_commit_to_finish():
-            pass
-        return bool(await super().commit(topics, start_new_transaction))
-
-    def _follow(self, partition: Any, offset: int) -> None:
-        expected = self._expected[partition]
-        if expected is not None and offset > expected:
-            self._gaps[partition][expected] = offset
-        elif expected is not None and offset < expected:
-            self._begin_anew(partition)
-        self._expected[partition] = offset + 1
-
-    def _begin_anew(self, partition: Any) -> None:
-        self._gaps.pop(partition, None)
-        self._acked_index[partition].clear()
-        self._acked[partition].clear()
-        self._read_offset[partition] = self._committed_offset[partition] = None
-
-    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
-        """Nothing: `_follow` has."""
-
-    def _new_offset(self, tp: Any) -> int | None:
-        acked, gaps = self._acked_index[tp], self._gaps[tp]
-        if not acked:
-            return None
-        committed = self._committed_offset[tp]
-        offset = min(acked) if committed is None else committed
-        while offset in acked or offset in gaps:
-            offset = gaps.pop(offset, offset + 1)
-        acked.intersection_update(range(offset, max(acked) + 1))
-        self._acked[tp][:] = sorted(acked)
-        return offset
-
-    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
-        self._committing_since = self._committing_since or time.monotonic()
-        confirmed = bool(await super()._commit(offsets))
-        if confirmed:
-            self._committing_since = None
-        return confirmed
+            self._completed_to.pop(partition, None)
+        self._committing_since = None  # what this worker did not commit belongs to another one
 
 
 class _StartedCoroutine:
-    """The rest of a coroutine that was begun outside a task and then waited for what it yielded, `waits_for`."""
+    """The rest of a coroutine that was begun outside a task and then yielded `waits_for`."""
 
     def __init__(self, begun: Coroutine[Any, Any, Any], waits_for: Any) -> None:
         self._begun = begun
@@ -208,7 +281,7 @@ class _StartedCoroutine:
             try:
                 try:
                     sent = yield waits_for
-                except BaseException as error:  # noqa: BLE001 - a cancellation too: all of it is for the coroutine
+                except BaseException as error:  # noqa: BLE001 - a cancellation too belongs to the coroutine
                     waits_for = self._begun.throw(error)
                 else:
                     waits_for = self._begun.send(sent)
@@ -220,10 +293,62 @@ class _Transport(aiokafka.Transport):
     Consumer = PatchedFaustConsumer
 
 
-# After the fact: Faust gives every class a logger of its module.
+# After the definitions: Faust gives every class a logger of its module.
 PatchedFaustConsumer.logger = _ConsumerThread.logger = aiokafka.logger
 
 
+_PRIVATE_NAMES: Final = {
+    fetcher: ("MemoryRecords", "PartitionRecords"),
+    fetcher.Fetcher: ("_proc_offset_request",),
+    fetcher.PartitionRecords: (
+        *("_unpack_records", "_consume_aborted_up_to", "_consumer_record"),
+        *("_records", "_aborted_producers", "_tp", "next_fetch_offset"),
+    ),
+    GroupCoordinator: ("_do_heartbeat",),
+    AIOKafkaConsumer: ("_coordinator", "_fetcher", "_isolation_level", "_fetch_max_bytes"),
+    aiokafka.AIOKafkaConsumerThread: ("_create_worker_consumer", "_ensure_consumer", "_fetch_records"),
+    aiokafka.Consumer: (
+        *("_commit", "_drain_messages", "_new_consumer_thread", "perform_seek", "force_commit", "on_buffer_full"),
+        *("maybe_wait_for_commit_to_finish", "wait_empty", "_thread", "_committed_offset", "_unacked_messages"),
+        *("_waiting_for_ack", "callback", "flow_active", "suspend_flow"),
+    ),
+}
+"""What this module and `record_batches` override or use, although Faust and aiokafka do not promise it."""
+
+
 def use_patched_consumer(app: faust.App) -> None:
-    """Make `app`, which has not started yet, consume as above."""
+    """Make `app`, which has not started yet, consume as described above.
+
+    Raises:
+        ConfigurationError: the installed Faust or aiokafka lacks a private name that the patches rely on.
+    """
+    _require_private_names()
+    fetcher.MemoryRecords = FetchedBytes
+    fetcher.PartitionRecords = PartitionRecords
     app.transport = _Transport(app.conf.broker_consumer, app)
+
+
+def _require_private_names() -> None:
+    missing = [
+        f"{owner.__name__}.{name}" for owner, names in _PRIVATE_NAMES.items() for name in names if not _has(owner, name)
+    ]
+    if missing:
+        versions = " and ".join(f"{package} {version(package)}" for package in ("faust-streaming", "aiokafka"))
+        raise ConfigurationError(
+            f"{versions} cannot be used: {', '.join(missing)} is missing; install the versions of pyproject.toml"
+        )
+
+
+def _has(owner: Any, name: str) -> bool:
+    """Whether a module or a class has `name`, or its instances get it when they are made."""
+    if hasattr(owner, name):
+        return True
+    classes = [vars(one) for one in getattr(owner, "__mro__", ())]
+    initialisers = [fields["__init__"] for fields in classes if hasattr(fields.get("__init__"), "__code__")]
+    return any(name in fields.get("__annotations__", {}) for fields in classes) or any(
+        name in initialiser.__code__.co_names for initialiser in initialisers
+    )
+
+
+def _size(message: Any) -> int:
+    return len(message.value or b"") + len(message.key or b"")

@@ -1,8 +1,7 @@
-"""What Faust hands over around a seek, with its real consumer but for the connection to a broker."""
+"""The patched consumer around seeks, commits and full streams, without a connection to a broker."""
 
 import asyncio
-import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +11,21 @@ from aiokafka.structs import ConsumerRecord, TopicPartition  # type: ignore[impo
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
-from sluicegate.agents.kafka.faust_consumer import PatchedFaustConsumer, use_patched_consumer
+from sluicegate.agents.kafka import faust_consumer
+from sluicegate.agents.kafka.faust_consumer import MAX_LARGE_BYTES, use_patched_consumer
+from sluicegate.agents.kafka.record import Unreadable
+from sluicegate.schemas.errors import ConfigurationError
 
 PARTITION = TP("queries.raw", 0)
 
 
 class Scripted:
-    """A consumer whose broker has a log of ten records, some of them committed."""
+    """A consumer whose broker has a log of ten records, and a committed offset."""
 
     def __init__(self, consumer: Any, monkeypatch: pytest.MonkeyPatch, committed: int | None = 2) -> None:
         self.consumer = consumer
         self.committed = committed
-        self.position = 5  # where an assignment that is over had come to
+        self.position = 5  # where a previous assignment stopped
         consumer.flow_active = True
         consumer._active_partitions = {PARTITION}
         consumer._expected = {PARTITION: self.position}
@@ -38,7 +40,7 @@ class Scripted:
         return {PARTITION: iter([record(offset) for offset in offsets])}
 
     async def _seek(self) -> dict[TP, int | None]:
-        if self.committed:  # aiokafka leaves the others where they are
+        if self.committed:  # aiokafka leaves the others at their position
             self.position = self.committed
         return {PARTITION: self.committed}
 
@@ -68,7 +70,7 @@ async def handed_over(scripted: Scripted) -> list[int]:
 
 
 @pytest.mark.parametrize("committed", [None, 0, 2])
-async def test_a_batch_ends_at_a_seek_and_what_was_left_of_it_comes_again(
+async def test_a_batch_ends_at_a_seek_and_the_rest_of_it_is_redelivered(
     app: Any, monkeypatch: pytest.MonkeyPatch, committed: int | None
 ) -> None:
     use_patched_consumer(app)
@@ -91,73 +93,122 @@ async def test_fausts_own_consumer_goes_on_with_the_batch_beyond_the_position(
 ) -> None:
     assert type(app.consumer) is aiokafka.Consumer
     offsets = await handed_over(Scripted(app.consumer, monkeypatch))
-    assert offsets[:3] == [5, 6, 7], "Faust was mended: agents/kafka/faust_consumer.py can go"
+    assert offsets[:3] == [5, 6, 7], "Faust is fixed: the patch of seeks can go"
 
 
 @dataclass(eq=False)
-class Acked:
+class Message:
     """What a consumer looks at of a message."""
 
     offset: int
+    checksum: Unreadable | None = None
+    value: bytes | None = b""
+    key: bytes | None = None
     tp: TP = PARTITION
     topic: str = PARTITION.topic
     acked: bool = False
 
 
-def committable(consumer: Any, log: list[int], acked: list[int], committed: int | None) -> list[int | None]:
-    """What four commits in a row would commit of a log of these offsets, of which some are acked."""
-    consumer._expected = {PARTITION: committed}
-    consumer._committed_offset[PARTITION] = committed
-    read = committed
-    for offset in log:
-        if isinstance(consumer, PatchedFaustConsumer):
-            consumer._follow(PARTITION, offset)
-        elif read and offset - read > 1:  # as `_drain_messages` does
-            asyncio.run(consumer._add_gap(PARTITION, read + 1, offset))
-        read = offset
-        if offset in acked:
-            consumer.ack(Acked(offset))
-    offsets = []
-    for _ in range(4):
-        offset = consumer._new_offset(PARTITION)
-        offsets.append(offset)
-        if offset is not None and consumer._should_commit(PARTITION, offset):
-            consumer._committed_offset[PARTITION] = offset
-    return offsets
-
-
-TRANSACTIONS = [1, 3, 4, 6, 9, 12, 13]
-
-
-@pytest.mark.parametrize(
-    ("log", "acked", "committed", "offset"),
-    [
-        (TRANSACTIONS, TRANSACTIONS, 1, 14),
-        (TRANSACTIONS, [1, 3, 4], 1, 6),  # beyond the gap: nothing is there to be lost
-        (TRANSACTIONS, [1, 3, 4, 12, 13], 1, 6),
-        (TRANSACTIONS, [3, 4], 1, 1),
-        ([0, 7, 8], [0, 7, 8], None, 9),
-        ([7, 8], [7, 8], None, 9),
-        ([5_000_000_000, 5_000_000_001], [5_000_000_000], 3, 5_000_000_001),
-        ([4, 5, 6, 0, 1, 2], [4, 5, 6, 0, 1], 4, 2),  # the topic was made anew
-    ],
-)
-def test_a_commit_goes_through_every_gap_up_to_the_first_event_in_flight(
-    app: Any, monkeypatch: pytest.MonkeyPatch, log: list[int], acked: list[int], committed: int | None, offset: int
-) -> None:
+@pytest.fixture
+def commits(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[TP, int]]:
+    """What a patched consumer with one partition sends to the cluster, which confirms it."""
     use_patched_consumer(app)
-    monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _: True)
-    assert committable(app.consumer, log, acked, committed)[0] == offset
+    sent: list[dict[TP, int]] = []
+
+    async def commit(_: Any, offsets: dict[TP, int]) -> bool:
+        sent.append(offsets)
+        return True
+
+    monkeypatch.setattr(aiokafka.Consumer, "_commit", commit)
+    monkeypatch.setattr(app.consumer, "assignment", lambda: {PARTITION})
+    return sent
 
 
-def test_fausts_own_consumer_commits_one_gap_at_a_time(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _: True)
-    offsets = committable(app.consumer, TRANSACTIONS, TRANSACTIONS, 1)
-    assert offsets[0] != 14, "Faust was mended: agents/kafka/faust_consumer.py can do without"
+async def test_the_offset_behind_the_last_completed_record_is_committed_once(
+    app: Any, commits: list[dict[TP, int]]
+) -> None:
+    for offset in (1, 3, 4, 5_000_000_000):  # the gaps of transactions, compaction, and retention
+        app.consumer.complete(Message(offset))
+    assert await app.consumer.commit()
+    assert not await app.consumer.commit()
+    assert commits == [{PARTITION: 5_000_000_001}]
+
+
+async def test_a_record_that_stands_for_a_range_commits_the_whole_range(app: Any, commits: list[dict[TP, int]]) -> None:
+    app.consumer.complete(Message(10, Unreadable("broken", 24)))
+    await app.consumer.commit()
+    app.consumer.complete(Message(25, Unreadable("a header name")))
+    await app.consumer.commit()
+    assert commits == [{PARTITION: 25}, {PARTITION: 26}]
+
+
+async def test_what_a_stream_skips_when_a_rebalance_begins_is_not_committed(
+    app: Any, commits: list[dict[TP, int]]
+) -> None:
+    app.consumer.complete(Message(1))
+    app.consumer.ack(Message(2))  # as Faust's stream does
+    await app.consumer.commit()
+    assert commits == [{PARTITION: 2}]
+
+
+async def test_a_commit_never_goes_back_unless_the_topic_was_created_again(
+    app: Any, commits: list[dict[TP, int]]
+) -> None:
+    consumer = app.consumer
+    consumer._committed_offset[PARTITION] = consumer._expected[PARTITION] = 7
+    consumer.complete(Message(3))
+    assert not await consumer.commit()
+    consumer._follow(PARTITION, 0)
+    consumer.complete(Message(0))
+    assert await consumer.commit()
+    assert commits == [{PARTITION: 1}]
+
+
+async def test_a_commit_that_failed_is_tried_again(
+    app: Any, commits: list[dict[TP, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, True])
+
+    async def commit(_: Any, offsets: dict[TP, int]) -> bool:
+        commits.append(offsets)
+        return next(answers)
+
+    monkeypatch.setattr(aiokafka.Consumer, "_commit", commit)
+    app.consumer.complete(Message(1))
+    assert not await app.consumer.commit()
+    assert await app.consumer.commit()
+    assert commits == [{PARTITION: 2}] * 2
+
+
+async def test_records_that_retention_deleted_before_they_were_read_are_logged(
+    app: Any, commits: list[dict[TP, int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = app.consumer
+    consumer._expected[PARTITION] = 7
+    consumer._follow(PARTITION, 10)  # a gap, as transactions leave it
+    assert caplog.messages == []
+    consumer._thread.reset_to[PARTITION] = 1000
+    consumer._follow(PARTITION, 1000)
+    consumer._follow(PARTITION, 1001)
+    assert caplog.messages == [
+        "partition 0 of queries.raw: retention deleted 989 offsets, from 11 on, before they were read"
+    ]
+
+
+async def test_polling_waits_while_large_records_fill_the_memory(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_patched_consumer(app)
+    Scripted(app.consumer, monkeypatch)
+    held = [Message(offset, value=bytes(MAX_LARGE_BYTES // 2 + 1)) for offset in range(2)]
+    app.consumer._large.update(held)
+    polling = asyncio.ensure_future(anext(app.consumer.getmany(timeout=0)))
+    await asyncio.sleep(0.05)
+    assert not polling.done()
+    held.pop()
+    assert (await asyncio.wait_for(polling, 5))[1].offset == 5
 
 
 async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What is committed in the end when an event is acked while a commit is under way, and then a last one is made."""
+    """What is committed in the end if an event is acked during a commit, and then a last commit is made."""
     acked, answer = [1], asyncio.Event()
     committed: list[int] = []
 
@@ -178,7 +229,7 @@ async def last_commit(app: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return committed
 
 
-async def test_a_commit_that_had_to_wait_commits_what_was_acked_meanwhile(
+async def test_a_commit_that_had_to_wait_commits_what_was_completed_meanwhile(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_patched_consumer(app)
@@ -186,10 +237,10 @@ async def test_a_commit_that_had_to_wait_commits_what_was_acked_meanwhile(
 
 
 async def test_fausts_own_consumer_leaves_it_out(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await last_commit(app, monkeypatch) == [1], "Faust was mended: agents/kafka/faust_consumer.py can do without"
+    assert await last_commit(app, monkeypatch) == [1], "Faust is fixed: the patch of commits can go"
 
 
-async def test_a_commit_that_does_not_come_through_is_noticed_until_one_does(
+async def test_the_time_without_a_confirmed_commit_counts_until_one_is_confirmed(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_patched_consumer(app)
@@ -211,43 +262,45 @@ async def test_a_commit_that_does_not_come_through_is_noticed_until_one_does(
     assert consumer.commit_late_s == 0
 
 
-async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app: Any) -> None:
-    async def handing_over() -> str:
-        return "handed over"
-
+def hand_over(app: Any, handing_over: Callable[[], Coroutine[Any, Any, None]]) -> Coroutine[Any, Any, None]:
+    """Give a message to a stream that takes it as `handing_over` does."""
     use_patched_consumer(app)
-    suspended = asyncio.Event()
+    app.consumer.callback = lambda _: handing_over()
+    handed_over_: Coroutine[Any, Any, None] = app.consumer._hand_over(Message(0))
+    return handed_over_
+
+
+async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app: Any) -> None:
+    async def handing_over() -> None:
+        pass
+
     before = asyncio.all_tasks()
-    step = app.consumer.wait_first(handing_over(), suspended.wait())
-    with pytest.raises(StopIteration) as found:
-        step.send(None)
-    assert found.value.value.results == ["handed over"]
+    step = hand_over(app, handing_over).send
+    with pytest.raises(StopIteration):
+        step(None)
     assert asyncio.all_tasks() == before
 
 
 async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_some(app: Any) -> None:
-    use_patched_consumer(app)
-    room, suspended, seen = asyncio.Event(), asyncio.Event(), []
+    room, seen = asyncio.Event(), []
 
-    async def handing_over() -> str:
+    async def handing_over() -> None:
         for step in range(3):
             seen.append(step)
             await asyncio.sleep(0)
             async with asyncio.timeout(5):
                 await room.wait()
-        return "handed over"
 
-    waiting = asyncio.create_task(app.consumer.wait_first(handing_over(), suspended.wait()))
+    waiting = asyncio.create_task(hand_over(app, handing_over))
     await asyncio.sleep(0.01)
     assert (seen, waiting.done()) == ([0], False)
     room.set()
-    assert (await waiting).results == ["handed over"]
+    await waiting
     assert seen == [0, 1, 2]
 
 
 async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
-    use_patched_consumer(app)
-    suspended, ended = asyncio.Event(), []
+    ended = []
 
     async def handing_over() -> None:
         try:
@@ -255,24 +308,28 @@ async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
         finally:
             ended.append("cancelled")
 
-    waiting = asyncio.create_task(app.consumer.wait_first(handing_over(), suspended.wait()))
+    waiting = asyncio.create_task(hand_over(app, handing_over))
     await asyncio.sleep(0.01)
-    suspended.set()
-    assert (await waiting).results == [True]
+    app.consumer.suspend_flow.set()
+    await waiting
     await asyncio.sleep(0.01)
     assert ended == ["cancelled"]
 
 
 @pytest.mark.parametrize("steps", [0, 1])
-async def test_what_goes_wrong_in_a_handing_over_is_raised(app: Any, steps: int) -> None:
+async def test_an_error_while_a_record_is_handed_over_is_raised(app: Any, steps: int) -> None:
     async def handing_over() -> None:
         for _ in range(steps):
             await asyncio.sleep(0)
         raise ValueError("no")
 
-    use_patched_consumer(app)
-    suspending = asyncio.Event().wait()
     with pytest.raises(ValueError, match="no"):
-        await app.consumer.wait_first(handing_over(), suspending)
-    await asyncio.sleep(0.01)
-    assert inspect.getcoroutinestate(suspending) == inspect.CORO_CLOSED
+        await hand_over(app, handing_over)
+
+
+def test_every_private_name_that_the_patches_rely_on_is_looked_for(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_patched_consumer(app)
+    monkeypatch.delattr("aiokafka.consumer.fetcher.Fetcher._proc_offset_request")
+    monkeypatch.setitem(faust_consumer._PRIVATE_NAMES, aiokafka.Consumer, ("_committed_offset", "_gone"))
+    with pytest.raises(ConfigurationError, match=r"aiokafka 0\.14\.0 .* Fetcher._proc_offset_request, Consumer._gone"):
+        use_patched_consumer(app)

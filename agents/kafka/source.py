@@ -1,0 +1,200 @@
+"""Where records come from: an async iterator of deliveries, each a `Record` with its ack.
+
+    Kafka ──► Faust and aiokafka, patched ──► RecordSource ──► async for delivery in deliveries: …; delivery.ack()
+                   ▲                               │
+                   └── committed offsets ◄── OffsetTracker: acks in order, at most `window` not acked
+
+Faust consumes, commits, rebalances and owns the event loop. An agent sees none of it: this module and
+`faust_consumer` are the only ones that know Faust.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+from faust.sensors import SensorDelegate
+
+from sluicegate.agents.kafka.faust_consumer import MAX_PARTITION_FETCH_BYTES, MAX_POLL_RECORDS, use_patched_consumer
+from sluicegate.agents.kafka.offsets import InFlightEvent, OffsetTracker
+from sluicegate.agents.kafka.record import Record, Unreadable
+from sluicegate.agents.kafka.security import faust_credentials
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.time_budget import REBALANCE_S, REQUEST_S
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record that somebody must bring to its end, and then ack."""
+
+    record: Record
+    ack: Callable[[], None]
+    """Say that the record is done. Its offset is committed once all before it in its partition are done too."""
+
+
+Consume = Callable[[AsyncIterator[Delivery]], Awaitable[None]]
+
+
+class RecordSource:
+    """The records of one topic for one group, at least once each, at most `window` of them not acked.
+
+    Lives on Faust's event loop. Make it, say who consumes (`feed`), then run `app`.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self.app: Any = _faust_app(settings)
+        self._topic = self.app.topic(
+            topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, settings.window)
+        self.app.on_partitions_revoked.connect(self._revoke)
+
+    def feed(self, name: str, consume: Consume) -> None:
+        """Call `consume` with the deliveries once the group is joined. It should return only when the app stops."""
+
+        async def agent(stream: Any) -> None:
+            await consume(self._deliveries(stream))
+
+        self.app.agent(self._topic, name=name, concurrency=1)(agent)
+
+    def on_assigned(self, tell: Callable[[list[int]], None]) -> None:
+        """Call `tell` with the numbers of the partitions whenever the group has assigned them."""
+
+        async def assigned(_app: Any, partitions: Any, **_: Any) -> None:
+            tell(sorted(partition.partition for partition in partitions))
+
+        self.app.on_partitions_assigned.connect(assigned, weak=False)
+
+    async def stop_without_acking(self, error: Exception) -> None:
+        """Ack nothing any more and end the process: what is not acked is redelivered, to another worker."""
+        self._tracker.abandon()
+        await self.app.crash(error)
+
+    @property
+    def in_flight(self) -> int:
+        """Deliveries that are not acked; safe to read from any thread."""
+        return self._tracker.in_flight
+
+    @property
+    def oldest_s(self) -> float:
+        """Seconds that the oldest delivery has waited for its ack, 0 when there is none."""
+        return self._tracker.oldest_s
+
+    @property
+    def commit_late_s(self) -> float:
+        """Seconds for which the cluster has not confirmed a commit, 0 when there is nothing to commit."""
+        return float(self.app.consumer.commit_late_s)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the group's coordinator last confirmed a heartbeat; 0 during a rebalance."""
+        return float(self.app.consumer.silent_s)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has been joined."""
+        return bool(self.app.consumer_generation_id)
+
+    @property
+    def rebalancing(self) -> bool:
+        """Whether partitions are being reassigned."""
+        return bool(self.app.rebalancing)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the source ends."""
+        return bool(self.app.should_stop)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ends because of an error."""
+        return bool(self.app.crashed)
+
+    async def _deliveries(self, stream: Any) -> AsyncIterator[Delivery]:
+        async for event in stream.noack().events():
+            message = event.message
+            registered = await self._tracker.register(message, (message.topic, message.partition), message.offset)
+            yield self._delivery(registered)
+
+    def _delivery(self, registered: InFlightEvent[Any]) -> Delivery:
+        return Delivery(_record(registered.event), lambda: self._tracker.complete(registered))
+
+    def _complete(self, message: Any) -> None:
+        if message.generation_id == self.app.consumer_generation_id:
+            self.app.consumer.complete(message)
+
+    async def _revoke(self, _app: Any, revoked: Any, **_: Any) -> None:
+        self._tracker.revoke((partition.topic, partition.partition) for partition in revoked)
+
+
+class _NoSensors(SensorDelegate):
+    """No sensors: Faust's monitor costs every event time, and nobody reads it."""
+
+    def add(self, sensor: Any) -> None:
+        """Leave `sensor` out: Faust adds its monitor."""
+
+    def on_rebalance_start(self, app: Any) -> dict[str, None]:
+        """Returns a state that is not empty: without one, Faust logs a warning at the end of each rebalance."""
+        return {"none": None}
+
+    def on_rebalance_return(self, app: Any, state: Any) -> None:
+        """Nothing is measured."""
+
+    def on_rebalance_end(self, app: Any, state: Any) -> None:
+        """Nothing is measured."""
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=_timestamp(message.timestamp),
+        key=message.key,
+        value=message.value,
+        headers=message.headers or (),
+        unreadable=message.checksum if isinstance(message.checksum, Unreadable) else None,
+    )
+
+
+def _timestamp(seconds: float | None) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds or 0, UTC) if seconds and seconds > 0 else datetime.now(UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.now(UTC)
+
+
+def _faust_app(settings: Settings) -> Any:
+    brokers = ";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(","))
+    app = faust.App(
+        settings.group_id,
+        broker=brokers,
+        broker_credentials=faust_credentials(settings),
+        autodiscover=False,
+        datadir=tempfile.gettempdir(),
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        broker_commit_interval=1.0,
+        broker_heartbeat_interval=1.0,  # a rebalance is noticed by the next heartbeat, and until then it waits
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_rebalance_timeout=REBALANCE_S,
+        broker_request_timeout=REQUEST_S,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MAX_PARTITION_FETCH_BYTES,
+        consumer_metadata_max_age_ms=10_000,  # the longest that a partition added to the topic goes unread
+        stream_wait_empty=True,
+        stream_publish_on_commit=False,
+        stream_buffer_maxsize=settings.window,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        web_enabled=False,
+    )
+    app.sensors = _NoSensors(app)
+    use_patched_consumer(app)
+    return app
