@@ -13,6 +13,15 @@ from typing import Final, NewType, TypeAlias
 from sluicegate.schemas.vocabulary import Category, Word
 
 
+class RecordCode(Word):
+    """What was wrong with the record around the query."""
+
+    REPLAY_UNPROVEN = (
+        "replay_unproven",
+        "The record claims to be a replay without a valid signature; it did not get the id of the original.",
+    )
+
+
 class NormaliseCode(Word):
     """Why the text of the query was changed before the model read it, in the order in which codes are reported."""
 
@@ -121,10 +130,19 @@ DROPPED: Final = CodeFamily(
     ("event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms"),
 )
 
-ReasonCode: TypeAlias = NormaliseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+ReasonCode: TypeAlias = (
+    RecordCode | NormaliseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+)
 
 FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, DEGRADED)
-VOCABULARIES: Final[tuple[type[Word], ...]] = (NormaliseCode, EncodingCode, PolicyCode, AnswerCode, RewriteCode)
+VOCABULARIES: Final[tuple[type[Word], ...]] = (
+    RecordCode,
+    NormaliseCode,
+    EncodingCode,
+    PolicyCode,
+    AnswerCode,
+    RewriteCode,
+)
 
 KNOWN_CODES: Final[tuple[str, ...]] = (
     *(word.value for vocabulary in VOCABULARIES for word in vocabulary),

@@ -11,6 +11,7 @@ from sluicegate.schemas.reason_codes import (
     EncodingCode,
     NormaliseCode,
     PolicyCode,
+    RecordCode,
     RewriteCode,
 )
 from sluicegate.schemas.topics import TOPICS
@@ -27,6 +28,7 @@ This page is generated from the code: `sluice schemas reference > docs/reference
 """
 
 _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
+    ("The record around the query", RecordCode),
     ("Cleaning the text", NormaliseCode),
     ("Reading it into the model", EncodingCode),
     ("The verdict", PolicyCode),

@@ -7,7 +7,9 @@ raises.
 import codecs
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -16,6 +18,7 @@ import msgspec
 import orjson
 
 from sluicegate.agents.cli.streams import open_input, raw_queries
+from sluicegate.schemas.codec import decode_document, raw_query_of
 from sluicegate.schemas.errors import ContractError, StreamFailed
 
 _raw_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -30,11 +33,6 @@ class Row:
     error: str | None = None
     fields: Mapping[str, bytes] = field(default_factory=dict)
     """The row's fields as they came, each as JSON: they are passed through."""
-
-
-class _Line(msgspec.Struct):
-    query: str | None = None
-    text: str | None = None
 
 
 def rows_of_arguments(queries: Iterable[str]) -> Iterator[Row]:
@@ -103,18 +101,32 @@ def _csv_row(number: int, column: str, values: Mapping[str | None, object]) -> R
 
 
 def _json_row(number: int, line: bytes) -> Row:
+    """The row in `line`, by the worker's own decoder. `text` is accepted in place of `query`."""
     fields: Mapping[str, bytes] = {}
     try:
-        document = orjson.loads(line)
-        if isinstance(document, dict):
-            fields = {name: bytes(value) for name, value in _raw_fields(line).items()}
-        found = msgspec.convert(document, _Line)
-    except (orjson.JSONDecodeError, msgspec.DecodeError, RecursionError) as error:
+        document = decode_document(line)
+        if isinstance(document.content, dict):
+            fields = _passed_through(line, document.content)
+            if "text" in document.content:
+                document.content.setdefault("query", document.content["text"])
+        return Row(number, raw_query_of(document).query.query, fields=fields)
+    except ContractError as error:
         return Row(number, error=str(error), fields=fields)
-    query = found.query if found.query is not None else found.text
-    if query is None:
-        return Row(number, error="Object missing required field `query` (or `text`)", fields=fields)
-    return Row(number, query, fields=fields)
+
+
+def _passed_through(line: bytes, content: Mapping[str, object]) -> dict[str, bytes]:
+    """The fields of `line` byte for byte; if a part of it is not UTF-8 or not Unicode, written again without that."""
+    try:
+        line.decode()
+        return {name: bytes(value) for name, value in _raw_fields(line).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    fields = {}
+    for name, value in content.items():
+        with suppress(ValueError):  # a name or a number that JSON cannot express
+            name.encode()
+            fields[name] = json.dumps(value, allow_nan=False, ensure_ascii=False).encode(errors="replace")
+    return fields
 
 
 def _lines(path: Path | None) -> Iterator[tuple[int, bytes]]:

@@ -59,7 +59,7 @@ def replay_deadletters(
     Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
     from sluicegate.agents.cli.replay_commands import replay_events
-    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
     wanted = Filter(
@@ -94,7 +94,7 @@ def replay_ledger(
     Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
     """
     from sluicegate.agents.cli.replay_commands import replay_events
-    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
     wanted = Filter(
@@ -123,7 +123,7 @@ def replay_range(
     Example: `sluice replay range queries.raw:3:1000-1999 --rate 50`
     """
     from sluicegate.agents.cli.replay_commands import range_of, replay_events
-    from sluicegate.agents.replay.replay import Filter
+    from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)

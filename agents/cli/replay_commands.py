@@ -16,7 +16,8 @@ from sluicegate.agents.cli.streams import exit_on_sigterm
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.record_log import RecordLog, Span
-from sluicegate.agents.replay.replay import Filter, Recorded, Tally, choose, decisions, letters, publish_again, records
+from sluicegate.agents.replay.publishing import TOO_LARGE, Progress, publish_again
+from sluicegate.agents.replay.selection import Filter, Recorded, choose, decisions, letters, raw_records
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import BrokerUnavailable, ContractError, PublishFailed
 
@@ -71,7 +72,7 @@ def _plan(
 ) -> list[Recorded]:
     if isinstance(source, Span):
         _require_records(log, source)
-        return choose(records(log.read([source])), wanted)
+        return choose(raw_records(log.read([source]), settings.replay_secret), wanted)
     recorded = letters if source == "deadletter" else decisions
     met = _Met(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
     plan = choose(met, wanted)
@@ -121,32 +122,34 @@ class _Met:
 def _carry_out(
     plan: Sequence[Recorded], log: RecordLog, connection: Connection, settings: Settings, rate: float
 ) -> None:
-    tally = Tally()
+    progress = Progress()
     exit_on_sigterm()
     try:
-        with show_progress("replaying") as progress:
-            asyncio.run(publish_again(connection, settings, log, plan, tally, rate=rate, progress=progress))
+        with show_progress("replaying") as show:
+            asyncio.run(publish_again(connection, settings, log, plan, progress, rate=rate, show=show))
     except PublishFailed as error:
-        raise BrokerUnavailable(f"{error}; mend it, then go on with the same command and the times as above") from error
+        raise BrokerUnavailable(f"{error}; then go on with the same command and the times above") from error
     finally:
-        _tell(tally, plan)
-    if tally.too_large:
-        raise ContractError(f"{settings.topic_raw} refuses {tally.too_large} as too large: raise its max.message.bytes")
+        _summarise(progress, plan)
+    if too_large := progress.left_out[TOO_LARGE]:
+        raise ContractError(f"{settings.topic_raw} refuses {too_large} as too large: raise its max.message.bytes")
 
 
-def _tell(tally: Tally, plan: Sequence[Recorded]) -> None:
-    left_out = {
-        "no longer in Kafka": tally.gone,
-        "too large": tally.too_large,
-    }
-    told = [
-        f"{tally.replayed} of {len(plan)} replayed",
-        *(f"{count} {why}" for why, count in left_out.items() if count),
+def _summarise(progress: Progress, plan: Sequence[Recorded]) -> None:
+    parts = [
+        f"{progress.replayed} of {len(plan)} replayed",
+        *(f"{count} {reason}" for reason, count in progress.left_out.items()),
     ]
-    if tally.resume:
-        until = plan[-1].time + timedelta(milliseconds=1)  # what is decided anew is recorded later
-        told.append(f"go on with --since {tally.resume.isoformat()} --until {until.isoformat()}")
-    Console().print("; ".join(told), highlight=False, soft_wrap=True)
+    if progress.resume:
+        until = plan[-1].time + timedelta(milliseconds=1)  # the new decisions are recorded later
+        parts.append(f"go on with --since {progress.resume.isoformat()} --until {until.isoformat()}")
+    Console().print("; ".join(parts), highlight=False, soft_wrap=True)
+    if progress.without_id:
+        typer.echo(
+            f"sluice: {progress.without_id} have no event_id and get a new one: to keep the id of the original, "
+            "set SLUICE_REPLAY_KEY here and for the workers",
+            err=True,
+        )
 
 
 def _show(plan: Sequence[Recorded], log: RecordLog, settings: Settings) -> None:

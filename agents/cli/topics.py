@@ -1,10 +1,17 @@
 """``sluice topics``: create and describe the Kafka topics."""
 
-from typing import Annotated
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluicegate.agents.cli.options import Brokers
+
+if TYPE_CHECKING:
+    from sluicegate.agents.kafka.admin import TopicDescription
 
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the worker reads and writes.")
 
@@ -26,33 +33,77 @@ def topics_create(
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
-    created = create_topics(
-        Connection.of(settings),
-        topic_configs(settings.topics),
-        partitions,
-        replication,
-    )
+    created = create_topics(Connection.of(settings), topic_configs(settings.topics), partitions, replication)
     for name in settings.topics.values():
         Console().print(f"{name}  [green]created[/]" if name in created else f"{name}  [dim]exists[/]")
 
 
 @topics.command("describe")
-def topics_describe(brokers: Brokers = None) -> None:
-    """Show the partitions and records of each topic, and the lag of the gate workers.
+def topics_describe(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    brokers: Brokers = None,
+) -> None:
+    """Show the offsets of each partition, and how far the gate workers have read.
 
-    Example: `sluice topics describe`
+    The committed offset and the lag are those of the workers' consumer group, which reads the raw topic only.
+
+    Example: `sluice topics describe --json`
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from sluicegate.agents.kafka.admin import describe_topics
     from sluicegate.agents.kafka.connection import Connection
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
-    table = Table("topic", "partitions", "replicas", "records", "lag of " + settings.group_id)
-    for topic in describe_topics(Connection.of(settings), settings.topics.values(), settings.group_id):
-        records = sum(partition.end - partition.beginning for partition in topic.partitions)
-        lag = str(topic.lag) if topic.name == settings.topic_raw else "–"
-        table.add_row(topic.name, str(len(topic.partitions)), str(topic.replication), str(records), lag)
+    described = describe_topics(Connection.of(settings), settings.topics.values(), settings.group_id)
+    if as_json:
+        _print_json(described, settings.topic_raw, settings.group_id)
+    else:
+        _print_table(described, settings.topic_raw, settings.group_id)
+
+
+def _print_json(described: Sequence[TopicDescription], read: str, group_id: str) -> None:
+    import orjson
+
+    document = {
+        "group_id": group_id,
+        "topics": [
+            {
+                "topic": topic.name,
+                "replication": topic.replication,
+                "partitions": [
+                    {
+                        "partition": partition.partition,
+                        "beginning": partition.beginning,
+                        "end": partition.end,
+                        "committed": partition.committed if topic.name == read else None,
+                        "lag": partition.lag if topic.name == read else None,
+                    }
+                    for partition in topic.partitions
+                ],
+            }
+            for topic in described
+        ],
+    }
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.write(orjson.dumps(document, option=option).decode())
+
+
+def _print_table(described: Sequence[TopicDescription], read: str, group_id: str) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    numbers = (Column(name, justify="right") for name in ("partition", "first", "end", "committed", "lag"))
+    table = Table(Column("topic", overflow="fold"), *numbers, box=None, caption=f"committed and lag: group {group_id}")
+    for topic in described:
+        for partition in topic.partitions:
+            progress = ("", "")
+            if topic.name == read:
+                committed = "none" if partition.committed is None else str(partition.committed)
+                progress = (committed, str(partition.lag))
+            first = partition is topic.partitions[0]
+            table.add_row(
+                topic.name if first else "",
+                *map(str, (partition.partition, partition.beginning, partition.end)),
+                *progress,
+            )
     Console().print(table)

@@ -9,8 +9,10 @@ def worker(brokers: Brokers = None) -> None:
     Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
     """
     from sluicegate.agents.process.allocator import ensure
+
+    ensure()  # before the imports that take a second: it may start this process again
+
     from sluicegate.agents.process.start import run_worker
     from sluicegate.agents.settings import load_settings
 
-    ensure()
     run_worker(load_settings(bootstrap_servers=brokers))

@@ -30,6 +30,7 @@ import msgspec
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.admission import Admission
 from sluicegate.agents.deciding.lanes import Lanes
+from sluicegate.agents.error_text import describe_error
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
@@ -160,7 +161,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
                 entry.answer.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - whatever the engine raises is the answer to its batch
-            failure = error if isinstance(error, EngineFailed) else EngineFailed(f"{type(error).__name__}: {error}")
+            failure = error if isinstance(error, EngineFailed) else EngineFailed(describe_error(error))
             for entry in batch:
                 if not entry.answer.done():
                     entry.answer.set_exception(failure)

@@ -1,4 +1,4 @@
-"""From a decision to the events it demands. Pure functions: the same decision gives the same events.
+"""Turns a decision into the events to publish. Pure functions, but for the time of processing.
 
 allow   ─► recall, ranking          review ─► review
 block   ─► blocked                  error  ─► deadletter          always ─► ledger
@@ -6,12 +6,14 @@ block   ─► blocked                  error  ─► deadletter          always
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import msgspec
+from msgspec.structs import replace
 from rapidfuzz.fuzz import ratio
 
 from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.gate.origin import Origin
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
 from sluicegate.models.inference.labels import LABELS_VERSION
@@ -44,6 +46,8 @@ _OUTCOMES: Mapping[Verdict, OutcomeName] = {
     Verdict.REVIEW: "review",
 }
 _LONGEST_ERROR = 1000
+MAX_PART_BYTES: Final = 100_000
+"""Largest key, and largest headers, in a dead letter that was refused as too large: Kafka's default limit is 1 MB."""
 _TELLING_WORDS = 6
 
 
@@ -75,7 +79,7 @@ class _OutputFields(TypedDict):
 
 
 def outcome_of(decision: Decision) -> OutcomeName:
-    """The name of the outcome that a decision demands."""
+    """The name of a decision's outcome."""
     return _OUTCOMES[decision.model_result.policy_result.verdict]
 
 
@@ -182,8 +186,8 @@ def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
     )
 
 
-def dead_letter(record: Record, error: Exception, stamp: Stamp, *, omit_value: bool = False) -> DeadLetter:
-    """The record that `error` stopped, whole unless `omit_value` or unreadable."""
+def dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLetter:
+    """The dead letter for `record`, all of it that could be read, that `error` stopped."""
     last_offset = record.unreadable.last_offset if record.unreadable else None
     return DeadLetter(
         **stamp.fields(),
@@ -191,21 +195,33 @@ def dead_letter(record: Record, error: Exception, stamp: Stamp, *, omit_value: b
         error=str(error)[:_LONGEST_ERROR] or type(error).__name__,
         source=record.position,
         key=record.key,
-        value=None if omit_value else record.value,
-        headers=[_header(name, value) for name, value in record.headers],
-        value_omitted=omit_value or last_offset is not None,
+        value=record.value,
+        headers=[_record_header(name, value) for name, value in record.headers],
+        value_omitted=last_offset is not None,
         last_offset=last_offset,
     )
 
 
-def _header(name: str, value: bytes | None) -> RecordHeader:
+def reference(letter: DeadLetter) -> DeadLetter:
+    """`letter` for a topic that refuses it as too large: without its value, and no part above MAX_PART_BYTES."""
+    letter = replace(letter, value=None, value_omitted=True)
+    if len(msgspec.json.encode(letter.headers)) > MAX_PART_BYTES:
+        letter = replace(letter, headers=[], headers_omitted=True)
+    if len(letter.key or b"") > MAX_PART_BYTES:
+        letter = replace(letter, key=None, key_omitted=True)
+    return letter
+
+
+def _record_header(name: str, value: bytes | None) -> RecordHeader:
+    """The header; `name` may hold surrogate escapes, in place of bytes that are not UTF-8."""
     raw = name.encode(errors="surrogateescape")
-    readable = raw.decode(errors="backslashreplace")
-    return RecordHeader(name=readable, value=value, name_bytes=raw if readable != name else None)
+    shown = raw.decode(errors="backslashreplace")
+    return RecordHeader(name=shown, value=value, name_bytes=None if shown == name else raw)
 
 
 def ledger_record(
     record: Record,
+    origin: Origin,
     stamp: Stamp,
     *,
     outcome: OutcomeName,
@@ -218,9 +234,9 @@ def ledger_record(
     with_text: bool,
     shadow: bool,
 ) -> LedgerRecord:
-    """The audit record of one event, or of a candidate's `shadow` of it; `with_text` adds the normalised query."""
+    """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query."""
     model_result = decision.model_result if decision else None
-    read = decision.model_result if decision and decision.batched else None
+    asked = decision.model_result if decision and decision.batched else None
     return LedgerRecord(
         **stamp.fields(),
         source=record.position,
@@ -231,8 +247,8 @@ def ledger_record(
         prompt_hash=model_result.prompt_hash if model_result else None,
         output_hash=model_result.output_hash if model_result else None,
         tokens=Tokens(
-            input=read.input_tokens if read else 0,
-            output=read.output_tokens if read else 0,
+            input=asked.input_tokens if asked else 0,
+            output=asked.output_tokens if asked else 0,
         ),
         latency_ms=latency_ms,
         decision=_trace(decision, policy) if decision else None,
@@ -240,7 +256,7 @@ def ledger_record(
         query=decision.text if decision and with_text else None,
         shadow=shadow,
         input_hash=value_hash(record.value),
-        replay_of=record.replay_of,
+        replay_of=origin.replay_of,
     )
 
 

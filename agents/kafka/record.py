@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sluicegate.schemas.errors import UnreadableRecord
 from sluicegate.schemas.events import Position
-from sluicegate.schemas.headers import original_time, replay_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +47,3 @@ class Record:
             last = self.unreadable.last_offset
             offsets = f"offsets {self.offset} to {last}: " if last is not None and last > self.offset else ""
             raise UnreadableRecord(offsets + self.unreadable.reason)
-
-    @property
-    def replay_of(self) -> str | None:
-        """The position of the record that this one repeats, if `sluice replay` published it."""
-        return replay_of(self.headers)
-
-    @property
-    def derived_id(self) -> str:
-        """The event id of a record without one: the same at every redelivery and replay."""
-        return self.replay_of or str(self.position)
-
-    @property
-    def event_time(self) -> datetime:
-        """The time of an event without one: when its record, or the record that it repeats, was published."""
-        return (original_time(self.headers) if self.replay_of else None) or self.timestamp

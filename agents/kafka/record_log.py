@@ -1,19 +1,21 @@
-"""Kafka's records as a log that is read, not followed: spans of it, each to an end that is fixed when reading starts.
+"""Reads spans of partitions, each up to an end that is fixed when reading starts.
 
-No group is joined and nothing is committed. Every function blocks: call it off the loop.
+It joins no group and commits nothing. Every function blocks: call it off the event loop.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S
 from sluicegate.agents.kafka.connection import Connection
+from sluicegate.agents.kafka.record import Record, Unreadable
 from sluicegate.schemas.errors import BrokerUnavailable
 from sluicegate.schemas.events import Position
 
@@ -31,9 +33,9 @@ class Span:
 
 
 class RecordLog:
-    """Reads records wherever they lie. One reading at a time; use it in a `with` block.
+    """Reads records of any topic. One read at a time; use it in a `with` block.
 
-    Making one, and every method, raises BrokerUnavailable when the brokers do not answer, or refuse.
+    The constructor and every method raise BrokerUnavailable when the brokers do not answer, or refuse.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -43,7 +45,7 @@ class RecordLog:
                 **connection.librdkafka(),
                 "group.id": "sluice-replay",
                 "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",  # where retention overtakes the reading
+                "auto.offset.reset": "earliest",  # if retention deletes what is being read
                 "enable.partition.eof": True,
                 "log_level": 0,
             }
@@ -61,7 +63,7 @@ class RecordLog:
         self._consumer.close()
 
     def spans(self, topic: str, since: datetime | None) -> list[Span]:
-        """What `topic` holds now, from its first record of `since` on; nothing when there is no such topic."""
+        """What `topic` holds now, from its first record at or after `since`; empty if there is no such topic."""
         starts = [TopicPartition(topic, partition) for partition in self._partitions.get(topic, ())]
         if since is not None:
             for start in starts:
@@ -74,11 +76,13 @@ class RecordLog:
         for start in starts:
             beginning, end = self._bounds(topic, start.partition)
             first = beginning if since is None else start.offset
-            spans.append(Span(topic, start.partition, first if first >= 0 else end, end))  # below 0: none is so late
+            spans.append(
+                Span(topic, start.partition, first if first >= 0 else end, end)
+            )  # below 0: no record is that late
         return spans
 
-    def read(self, spans: Iterable[Span]) -> Iterator[Message]:
-        """The records of `spans`, in order within each; what retention has deleted is left out."""
+    def read(self, spans: Iterable[Span]) -> Iterator[Record]:
+        """The records of `spans`, in order within each, without those that retention has deleted."""
         stops: dict[tuple[str, int], int] = {}
         starts = []
         for span in spans:
@@ -91,33 +95,32 @@ class RecordLog:
         while stops:
             for message in self._consumer.consume(1000, 0.5):
                 heard = time.monotonic()
-                error, at = message.error(), position_of(message)
+                error, at = message.error(), _position_of(message)
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     raise self._unavailable(error)
                 stop = stops.get((at.topic, at.partition))
                 if stop is None:
                     continue
                 if error is None and at.offset < stop:
-                    yield message
-                if at.offset >= stop - 1:  # the last offset may hold no record: then a later one tells, or the end
+                    yield record_of(message)
+                if at.offset >= stop - 1:  # the last offset may hold no record; then a later one, or the end, shows it
                     del stops[at.topic, at.partition]
                     self._consumer.incremental_unassign([TopicPartition(at.topic, at.partition)])
             if time.monotonic() - heard > _SILENCE_S:
                 raise self._unavailable(f"silent for {_SILENCE_S:g} s")
 
-    def fetch(self, positions: Iterable[Position]) -> dict[Position, Message]:
-        """The records at `positions`, of those that are still there."""
+    def fetch(self, positions: Iterable[Position]) -> dict[Position, Record]:
+        """The records at `positions`, of those that still exist."""
         wanted = _by_partition(positions)
         spans = [Span(*place, min(offsets), max(offsets) + 1) for place, offsets in wanted.items()]
         found = {}
-        for message in self.read(spans):
-            at = position_of(message)
-            if at.offset in wanted[at.topic, at.partition]:
-                found[at] = message
+        for record in self.read(spans):
+            if record.offset in wanted[record.topic, record.partition]:
+                found[record.position] = record
         return found
 
     def held(self, positions: Iterable[Position]) -> int:
-        """How many of `positions` retention has left alone so far."""
+        """How many of `positions` retention has not deleted yet."""
         count = 0
         for place, offsets in _by_partition(positions).items():
             beginning, end = self._bounds(*place)
@@ -125,7 +128,7 @@ class RecordLog:
         return count
 
     def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        if partition not in self._partitions.get(topic, ()):  # asking a broker for it could make it
+        if partition not in self._partitions.get(topic, ()):  # a broker that is asked for it might create it
             return 0, 0
         try:
             return self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ADMIN_TIMEOUT_S)
@@ -133,12 +136,40 @@ class RecordLog:
             raise self._unavailable(error.args[0]) from error
 
     def _unavailable(self, reason: object) -> BrokerUnavailable:
-        said = reason.str() if isinstance(reason, KafkaError) else reason
-        return BrokerUnavailable(f"cannot read from Kafka at {self._connection.servers}: {said}; try again")
+        words = reason.str() if isinstance(reason, KafkaError) else reason
+        return BrokerUnavailable(f"cannot read from Kafka at {self._connection.servers}: {words}; try again")
 
 
-def position_of(message: Message) -> Position:
-    """Where `message` lies."""
+_take_headers: Final = methodcaller("headers")
+"""Calls `Message.headers()`, whose list holds a null pointer for a name that is not UTF-8 (confluent_kafka 2.16).
+
+Called in the usual way, newer versions of Python may miss the error that it sets, and the null pointer ends the
+process. Called like this, Python checks the result and raises SystemError instead. The second call for one message
+returns the broken list without an error: call it once.
+"""
+
+
+def record_of(message: Message) -> Record:
+    """The record in `message`, which must not be used afterwards; `unreadable` if the name of a header is not UTF-8."""
+    headers, unreadable = (), None
+    try:
+        headers = _take_headers(message) or ()
+    except SystemError:
+        unreadable = Unreadable("the name of a header is not UTF-8")
+    at = _position_of(message)
+    return Record(
+        at.topic,
+        at.partition,
+        at.offset,
+        datetime.fromtimestamp(max(0, message.timestamp()[1]) / 1000, UTC),
+        message.key(),
+        message.value(),
+        headers,
+        unreadable,
+    )
+
+
+def _position_of(message: Message) -> Position:
     return Position(topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0)
 
 

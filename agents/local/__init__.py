@@ -1,1 +1,1 @@
-"""Everything that ``sluice up`` needs on a machine with nothing else: a broker, a trace receiver, a sample."""
+"""What ``sluice up`` needs on a machine without Kafka: a broker, a trace receiver and sample queries."""

@@ -1,19 +1,19 @@
-"""Child processes that cannot outlive this one, however it ends: the embedded broker, and a worker beside it."""
+"""Child processes that cannot outlive this process, however it ends: the embedded broker and a worker."""
 
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# The shell becomes the command, so the process id is the command's own. What it leaves behind waits for the end of our
-# pipe, which the kernel closes however we die (kill -9 too), and then ends the command.
+# The shell becomes the command, so the process id is the command's own. Its background job waits until our end of the
+# pipe is closed, which the kernel does even after kill -9, and then ends the command.
 _CHILD = 'exec 3<&0; { read -r _; kill $$; } <&3 >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
 
 
 def start_child(command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-    """Start a child process that cannot outlive this one, its output going to the file `log`.
+    """Start a child process that cannot outlive this process, with its output in the file `log`.
 
-    It runs in a session of its own: Ctrl-C reaches only us, so that whoever uses the child can finish with it first.
+    It runs in its own session, so Ctrl-C reaches only this process, which can finish its work with the child first.
     End it with `stop_child`.
     """
     with log.open("wb") as output:
@@ -27,7 +27,7 @@ def start_child(command: Sequence[str | Path], log: Path) -> subprocess.Popen[by
 
 
 def stop_child(process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """Ask the child to end (SIGTERM, by letting go of its tether) and kill it if it has not within `timeout_s`."""
+    """Send SIGTERM to the child, by closing its pipe, and kill it if it has not ended within `timeout_s`."""
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -40,6 +40,6 @@ def stop_child(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 def start_worker(
     environment: Mapping[str, str], log: Path, module: Sequence[str] = ("sluicegate", "worker")
 ) -> subprocess.Popen[bytes]:
-    """Start ``sluice worker``, or what stands in for it, with `environment` on top of ours; `stop_child` ends it."""
+    """Start ``sluice worker``, or `module` in its place, with `environment` added to ours. `stop_child` ends it."""
     given = (f"{name}={value}" for name, value in environment.items())
     return start_child(["/usr/bin/env", *given, sys.executable, "-m", *module], log)

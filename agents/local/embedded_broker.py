@@ -1,7 +1,7 @@
-"""A Kafka broker for one process and no installation: the quickstart's, and the tests' quick one.
+"""A Kafka broker without an installation, for ``sluice up`` and for quick tests.
 
-The package `noida-db` ships one small binary that speaks Kafka's protocol. Its data lives in a temporary folder and is
-gone when the broker stops: this is for trying things out, never for production.
+The package `noida-db` contains one small binary that speaks Kafka's protocol. Its data is in a temporary folder, which
+is deleted when the broker stops. It is for demos and tests, never for production.
 """
 
 import importlib.util
@@ -28,9 +28,9 @@ class EmbeddedBroker:
         with EmbeddedBroker() as broker:
             create_topics(Connection.plaintext(broker.bootstrap_servers), ...)
 
-    Entering blocks until the broker answers, a fraction of a second. Raises ConfigurationError when the package is not
-    installed and BrokerUnavailable, with the last line of the broker's log, when it does not answer.
-    It creates unknown topics, with one partition, when a client asks for them by name.
+    Entering the block waits until the broker answers, a fraction of a second. It raises ConfigurationError if the
+    package is not installed, and BrokerUnavailable, with the last line of the broker's log, if there is no answer.
+    The broker creates an unknown topic, with one partition, when a client asks for it by name.
     """
 
     bootstrap_servers: str
@@ -55,8 +55,8 @@ class EmbeddedBroker:
         self._stop()
 
     def _await_ready(self, deadline: float) -> None:
-        # Port 0 lets the system choose, so nobody can take the port between choosing and binding; the log names it.
-        while (address := re.search(r"kafka\s+(127\.0\.0\.1:\d+)", self._said())) is None:
+        # The system chooses port 0's number, so no other process can take the port first. The log says which it is.
+        while (address := re.search(r"kafka\s+(127\.0\.0\.1:\d+)", self._log_text())) is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise self._failure()
             time.sleep(0.02)
@@ -67,15 +67,15 @@ class EmbeddedBroker:
         except KafkaException as error:
             raise self._failure() from error
 
-    def _said(self) -> str:
+    def _log_text(self) -> str:
         return self._log.read_text(errors="replace")
 
     def _failure(self) -> BrokerUnavailable:
-        last = (self._said().strip().splitlines() or ["nothing"])[-1]
+        last = (self._log_text().strip().splitlines() or ["nothing"])[-1]
         ended = self._process.poll()
         what = f"did not answer within {START_TIMEOUT_S:g} s" if ended is None else f"ended with status {ended}"
         return BrokerUnavailable(
-            f"the embedded broker {what}, its last words: {last}; use a real Kafka instead (docker compose up)"
+            f"the embedded broker {what}. Its last log line: {last}. Use a real Kafka instead (docker compose up)"
         )
 
     def _stop(self) -> None:
@@ -86,9 +86,11 @@ class EmbeddedBroker:
 def _binary() -> Path:
     spec = importlib.util.find_spec("noida_db")
     if spec is None or spec.origin is None:
-        raise ConfigurationError("the embedded broker is not installed: pip install 'sluicegate[local]'")
+        raise ConfigurationError("the embedded broker is not installed. In a clone: pip install --editable '.[local]'")
     binary = Path(spec.origin).with_name("noida-db")
     if not binary.is_file():
-        raise ConfigurationError("the embedded broker has no binary for this platform: point to a real Kafka instead")
+        raise ConfigurationError(
+            "the embedded broker does not support this platform. Set SLUICE_BOOTSTRAP_SERVERS to a real Kafka"
+        )
     binary.chmod(0o755)  # some installers drop the executable bit
     return binary

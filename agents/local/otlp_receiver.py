@@ -1,7 +1,7 @@
-"""A small OTLP/HTTP receiver inside the process, to look at one's own traces without a collector.
+"""A small OTLP/HTTP receiver in this process, to show traces without a collector.
 
-`sluice up` draws a trace from it, and the tests use it as the other end of the real exporter. It binds to loopback,
-keeps the newest spans and data points in memory, and forgets the oldest. Protocol:
+`sluice up` draws a trace from it, and tests use it to receive from the real exporter. It listens on the loopback
+address, keeps the newest spans and data points in memory, and drops the oldest. Protocol:
 https://opentelemetry.io/docs/specs/otlp/#otlphttp (binary protobuf, optionally gzip; no JSON).
 """
 
@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-# Protobuf ships no types: what is parsed below turns into the typed records here at once.
+# Protobuf has no types: everything parsed below is converted to the typed records here.
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -28,7 +28,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 _MAX_BODY = 16 * 1024 * 1024
 _MAX_KEPT = 50_000
 _SOCKET_TIMEOUT_S = 10.0
-_POLL_S = 0.1  # how soon `close` is noticed
+_POLL_S = 0.1  # the longest that `close` waits
 _GZIP = 16 + zlib.MAX_WBITS
 
 Scalar = str | bool | int | float
@@ -37,7 +37,7 @@ Value = Scalar | tuple[Scalar, ...]
 
 @dataclass(frozen=True, slots=True)
 class ReceivedSpan:
-    """A span as it came in. Ids are hexadecimal, times nanoseconds since the epoch, a root's `parent_id` None."""
+    """A received span. Ids are hexadecimal, times are nanoseconds since the epoch, `parent_id` is None for a root."""
 
     trace_id: str
     span_id: str
@@ -55,7 +55,7 @@ class ReceivedSpan:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedPoint:
-    """A metric's data point as it came in. `value` is a gauge's level or a sum; a histogram also has a `count`."""
+    """A received data point of a metric. `value` is a gauge's value or a sum; a histogram also has a `count`."""
 
     name: str
     unit: str
@@ -65,7 +65,7 @@ class ReceivedPoint:
 
 
 class OtlpReceiver:
-    """Receives as soon as it is made, until `close` or the end of the `with` block. All methods are thread-safe."""
+    """Receives from its creation until `close` or the end of the `with` block. All methods are thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -79,21 +79,21 @@ class OtlpReceiver:
 
     @property
     def endpoint(self) -> str:
-        """The base URL to give to an exporter."""
+        """The base URL for an exporter."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def spans(self, trace_id: str | None = None) -> list[ReceivedSpan]:
-        """The spans of a trace, or all, in order of arrival."""
+        """The spans of one trace, or all spans, in order of arrival."""
         with self._changed:
             return [span for span in self._spans if trace_id in (None, span.trace_id)]
 
     def points(self, name: str) -> list[ReceivedPoint]:
-        """A metric's data points in order of arrival; each export repeats the running totals."""
+        """A metric's data points in order of arrival. Each export repeats the totals so far."""
         with self._changed:
             return [point for point in self._points if point.name == name]
 
     def wait_for(self, predicate: Callable[[Self], bool], timeout_s: float) -> bool:
-        """Wait until `predicate` holds, looking again whenever something arrives; False when the time is over."""
+        """Wait until `predicate` is true; it is checked whenever something arrives. False after `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: predicate(self), timeout_s)
 
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._receive())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the inherited name
-        """Silent: the status in the answer tells the exporter, and nobody reads an access log here."""
+        """Log nothing: the exporter sees the status of the answer, and no one reads an access log here."""
 
     def _receive(self) -> HTTPStatus:
         if self.path not in ("/v1/traces", "/v1/metrics"):
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         return HTTPStatus.OK
 
     def _answer(self, status: HTTPStatus) -> None:
-        # An empty body is a valid, empty Export…ServiceResponse.
+        # An empty body is a valid, empty Export…ServiceResponse message.
         self.send_response(status)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", "0")
@@ -217,7 +217,7 @@ def _read_value(value: AnyValue) -> Value:
 
 
 def _read_scalar(value: AnyValue) -> Scalar:
-    """A scalar as it is; bytes, nested lists and maps, which nobody here sends, as text."""
+    """A scalar unchanged; bytes, nested lists and maps, which no sender here uses, as text."""
     match value.WhichOneof("value"):
         case "string_value":
             return str(value.string_value)

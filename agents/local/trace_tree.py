@@ -1,4 +1,4 @@
-"""A trace as a tree for the terminal: what happened, how long it took, and when."""
+"""A trace as a tree for the terminal: what happened, when, and how long it took."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,18 @@ _SHOWN = {
     semconv.GEN_AI_USAGE_OUTPUT_TOKENS: "output_tokens",
     semconv.ERROR_TYPE: "error",
 }
-"""The attributes worth a place on a span's line, and what they are called there."""
+"""The attributes that a span's line shows, and their short names."""
 
 
 def draw(spans: Sequence[ReceivedSpan]) -> Tree:
-    """Draw the spans of one trace: names, durations, offsets from the root's start, and the telling attributes.
+    """Draw the spans of one trace: names, durations, offsets from the root's start, and the main attributes.
 
-    The root is the span without a parent, or else (the producer's span went to another collector) the earliest whose
-    parent is missing. Other spans whose parent is missing hang under the root; children stand in order of their start.
-    Raises ValueError when there are no spans.
+    The root is the span without a parent. If there is none, because the producer's span went to another collector, it
+    is the earliest span whose parent is missing. Other spans whose parent is missing become children of the root.
+    Children are in order of their start.
+
+    Raises:
+        ValueError: there are no spans.
     """
     if not spans:
         raise ValueError("no spans to draw: wait until the trace has arrived")
@@ -54,7 +57,7 @@ def _grow(branch: Tree, span: ReceivedSpan, root: ReceivedSpan, children: Mappin
 
 
 def _line(span: ReceivedSpan, root: ReceivedSpan) -> Text:
-    """One span's line, as plain text: nothing in a name or an attribute is read as markup."""
+    """One span's line, as plain text: names and attributes are not interpreted as markup."""
     line = Text(span.name, style="bold red" if span.failed else "bold")
     line.append(f"  {_ms(span.end_ns - span.start_ns)}", style="cyan")
     if span is not root:

@@ -14,6 +14,7 @@ from sluicegate.agents.settings.deciding import DecidingSettings
 from sluicegate.agents.settings.http import HttpSettings
 from sluicegate.agents.settings.kafka import KafkaSettings
 from sluicegate.agents.settings.model import ModelSettings
+from sluicegate.agents.settings.replay import ReplaySettings
 from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
 from sluicegate.agents.settings.topics import TopicSettings
@@ -26,6 +27,7 @@ class Settings(
     KafkaSettings,
     SecuritySettings,
     TopicSettings,
+    ReplaySettings,
     ModelSettings,
     DecidingSettings,
     TelemetrySettings,

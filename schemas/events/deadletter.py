@@ -13,12 +13,12 @@ class RecordHeader(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="Name of the header.")]
     value: Annotated[bytes | None, Meta(description="Value of the header, base64.")]
     name_bytes: Annotated[
-        bytes | None, Meta(description="The name, base64, if it is not UTF-8. `name` then has backslash escapes.")
+        bytes | None, Meta(description="Name of the header, base64, if it is not UTF-8; `name` then shows it escaped.")
     ] = None
 
 
 class DeadLetter(Output, frozen=True, kw_only=True):
-    """A record that could not be decided, whole: publishing `key`, `value` and `headers` again replays the event."""
+    """A record that could not be decided. Publishing its `key`, `value` and `headers` again replays the event."""
 
     schema: Annotated[Literal["sluicegate.deadletter"], Meta(description="Name of the contract.")] = (
         "sluicegate.deadletter"
@@ -48,3 +48,12 @@ class DeadLetter(Output, frozen=True, kw_only=True):
             "letter stands for all offsets from that of `source` to this one."
         ),
     ] = None
+    headers_omitted: Annotated[
+        bool, Meta(description="True when the headers were too large, too: `headers` is empty.")
+    ] = False
+    key_omitted: Annotated[bool, Meta(description="True when the key was too large, too: `key` is null.")] = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out."""
+        return not (self.value_omitted or self.headers_omitted or self.key_omitted)

@@ -23,7 +23,7 @@ from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
 from tests.support.kafka_cluster import ApacheKafka
 from tests.support.ports import free_port
-from tests.support.worker_process import Stream, fresh_stream, wait_for
+from tests.support.worker_process import Stream, fresh_stream, get_probe, wait_for
 
 SESSION_MS: Final = 6_000
 PARTITIONS: Final = 6
@@ -109,7 +109,7 @@ class Chaos:
 
     def models_of(self, number: int) -> str:
         """The models that a worker serves, and its problems with others, as its probe reports them."""
-        answer = httpx.get(f"http://127.0.0.1:{self._ports[number]}/healthz", timeout=5)
+        answer = get_probe(self._ports[number], "healthz")
         return str(answer.json()["models"])
 
     def break_model(self, how: str, seconds: float) -> None:
@@ -156,7 +156,7 @@ class Chaos:
     def _ready(self, number: int) -> bool:
         assert self.workers[number].poll() is None, f"worker {number} ended: see {self._folder}"
         try:
-            return httpx.get(f"http://127.0.0.1:{self._ports[number]}/readyz", timeout=2).status_code == 200
+            return get_probe(self._ports[number], "readyz", timeout_s=2).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -45,7 +45,7 @@ class ScriptedEngine:
         """By the first word of each, or not at all."""
         match self._fault.read_text() if self._fault.exists() else "":
             case "raise":
-                raise RuntimeError("the model is broken")
+                raise RuntimeError(f"an error that quotes its queries: {batch}")
             case "memory":
                 raise MemoryError
             case "hang":

@@ -7,7 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from sluicegate.models.artifacts.registry import Registry
+from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.data.products import product_query
+from sluicegate.models.inference.labels import Category
+from sluicegate.schemas.events import Threshold
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice
@@ -98,3 +102,30 @@ def test_a_shadow_is_compared_and_a_canary_decides_its_share(
     in_use, candidate = systems.values()
     assert in_use["events"] == candidate["events"] == len(shadows)
     assert candidate["agreement"] == {"verdicts": 1, "intents": 1, "answers": 1, "changes": {}, "examples": {}}
+
+
+def test_a_damaged_candidate_is_reported_by_the_probes_and_a_new_policy_is_served_all_the_same(
+    broker: Broker, topics: TopicMaker, tmp_path: Path, two_models: tuple[Path, Path]
+) -> None:
+    first, second = two_models
+    registry = Registry(tmp_path / "registry")
+    registry.use(str(first))
+    stream = make_stream(broker, topics)
+    with run_worker(stream, tmp_path, model=registry.folder) as worker:
+        stream.produce(queries(range(50)))
+        wait_for(lambda: stream.ledger_count() >= 50, 60, "the worker does not work")
+        candidate = registry.try_out(str(second), "canary", 0.5)
+        (registry.folder / candidate / "model.bin").write_bytes(b"damaged")
+        wait_for(lambda: f"refused {candidate}" in worker.health()["models"], 30, "the refusal is not reported")
+        stricter = tmp_path / "stricter"
+        copy_with_policy(first, stricter, 2.0, {Category.SPAM: Threshold(allow=0.0, block=1.1)})
+        version = registry.use(str(stricter))
+        wait_for(lambda: worker.health()["models"].startswith(version), 30, "the new policy is not served")
+        stream.produce(queries(range(50, 100)))
+        stream.await_commits()
+        worker.stop()
+    outputs = stream.outputs()
+    assert_accounted_for(stream.inputs(), outputs)
+    ledgers = {output.event_id: output.event for output in outputs if output.name == "ledger"}
+    assert {ledgers[f"event-{number}"]["model_version"] for number in range(50, 100)} == {version}
+    assert ledgers["event-99"]["decision"]["thresholds"]["spam"]["allow"] == 0

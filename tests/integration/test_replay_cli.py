@@ -7,26 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
 from sluicegate.agents.cli.app import app
 from sluicegate.agents.kafka.connection import Connection
-from sluicegate.agents.kafka.record_log import RecordLog, position_of
+from sluicegate.agents.kafka.record import Record as ReadRecord
+from sluicegate.agents.kafka.record_log import RecordLog
 from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.events import DeadLetter, Position
+from sluicegate.schemas.headers import replay_of
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice
 from tests.support.compiled import compiled_script, compiled_tiny, edit_manifest
 from tests.support.kafka_client import Record, produce_all
 from tests.support.replays import (
+    KEY,
     entry,
     headers_of,
     on_one_kind,
     original_of,
     position,
+    position_of,
     produced,
     query,
     replay,
@@ -50,7 +54,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def decide(stream: Stream, folder: Path, **settings: object) -> None:
     """Let a worker decide what waits."""
-    with run_worker(stream, folder, **settings) as worker:
+    with run_worker(stream, folder, **{"replay_key": KEY, **settings}) as worker:
         stream.await_commits()
         worker.stop()
 
@@ -77,10 +81,11 @@ def test_dead_letters_are_published_again_byte_for_byte(stream: Stream, tmp_path
     for message in published:
         original = originals.pop(original_of(message) or "")
         assert (message.key(), message.value()) == (original.key(), original.value())
-        *theirs, of, timestamp = headers_of(message)
+        *theirs, of, timestamp, signature = headers_of(message)
         assert theirs == headers_of(original)
         assert of == ("replay_of", position(original).encode())
         assert timestamp == ("replay_timestamp", str(original.timestamp()[1]).encode())
+        assert signature[0] == "replay_signature"
     assert [message.value() for message in originals.values()] == [query(1)[1]]
 
     decide(stream, tmp_path, model=model)
@@ -109,7 +114,7 @@ def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stre
     edit_manifest(good, name="good")
     edit_manifest(bad, name="bad")
     models("use", good)
-    with run_worker(stream, tmp_path, model=tmp_path / "registry") as worker:
+    with run_worker(stream, tmp_path, model=tmp_path / "registry", replay_key=KEY) as worker:
         stream.produce([query(number) for number in range(20)])
         stream.await_commits()
         models("use", bad)
@@ -196,10 +201,10 @@ def test_what_retention_has_deleted_is_counted(broker: Broker, topics: TopicMake
     dry = replay(stream, "ledger", "--dry-run").splitlines()[-1]
     assert dry == f"2 would be replayed to {stream.topics['raw']}; 4 no longer in Kafka"
     assert replay(stream, "ledger") == "2 of 6 replayed; 4 no longer in Kafka\n"
-    assert [original_of(message) for message in inputs_left(stream)[2:]] == [position(at) for at in inputs[4:]]
+    assert [replay_of(record.headers) for record in inputs_left(stream)[2:]] == [position(at) for at in inputs[4:]]
 
 
-def inputs_left(stream: Stream) -> list[Message]:
+def inputs_left(stream: Stream) -> list[ReadRecord]:
     """The input records that have not been deleted, of a stream with one partition."""
     with RecordLog(Connection.plaintext(stream.bootstrap_servers)) as log:
         return list(log.read(log.spans(stream.topics["raw"], None)))

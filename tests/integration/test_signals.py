@@ -15,10 +15,10 @@ import pytest
 
 from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
 from sluicegate.models.data.products import product_query
-from tests.chaos.proxy import Proxies
 from tests.support.accounts import assert_accounted_for
-from tests.support.kafka_cluster import ApacheKafka, available
+from tests.support.kafka_cluster import ApacheKafka
 from tests.support.log_hygiene import assert_every_line_is_json, assert_nothing_leaks
+from tests.support.logged_in import kafka_with_password, login_of
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, WorkerProcess, fresh_stream, wait_for
 
@@ -28,10 +28,7 @@ MARKER = "quetzalcoatlus"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ApacheKafka]:
-    reason = available()
-    if reason:
-        pytest.skip(f"no real Kafka: {reason}")
-    with ApacheKafka() as kafka, Proxies(dict(zip(kafka.proxy_ports, kafka.behind_proxy, strict=True))):
+    with kafka_with_password() as kafka:
         yield kafka
 
 
@@ -51,21 +48,12 @@ def worker_with_open_stdin(
     """A worker that logs in, and whose standard input is a pipe that stays open."""
     port = free_port()
     log = folder / "worker.log"
-    environment = {
-        **os.environ,
-        **stream.environment,
-        "SLUICE_BOOTSTRAP_SERVERS": f"127.0.0.1:{cluster.proxy_ports[0]}",
-        "SLUICE_SECURITY_PROTOCOL": "sasl_plaintext",
-        "SLUICE_SASL_MECHANISM": "PLAIN",
-        "SLUICE_SASL_USERNAME": cluster.user,
-        "SLUICE_SASL_PASSWORD": cluster.password,
-        "SLUICE_HTTP_PORT": str(port),
-        "SLUICE_LOG_LEVEL": log_level,
-    }
+    settings = {**login_of(cluster), "http_port": str(port), "log_level": log_level}
+    given = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "sluicegate", "worker"],
-            env=environment,
+            env={**os.environ, **stream.environment, **given},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -50,7 +50,7 @@ def test_what_is_kept_says_how_to_reach_it_and_when_its_worker_ends() -> None:
         assert kept.stdout is not None
         try:
             told = ""
-            while "of your own" not in told:
+            while "with your own" not in told:
                 told += kept.stdout.readline() or pytest.fail(told)
             readiness = re.search(r"curl (http://127\.0\.0\.1:\d+/readyz)", told)
             brokers = re.search(r"export SLUICE_BOOTSTRAP_SERVERS=(127\.0\.0\.1:\d+)", told)

@@ -11,26 +11,32 @@ from confluent_kafka import Message
 from typer.testing import CliRunner
 
 from sluicegate.agents.cli.app import app
-from sluicegate.agents.kafka.record_log import position_of
 from sluicegate.schemas.codec import encode
 from sluicegate.schemas.events import LedgerRecord, Position, StageLatencies, Tokens
 from tests.support.kafka_client import Record, produce_all
 from tests.support.kafka_cluster import available
 from tests.support.worker_process import Stream
 
+KEY = "correct-horse-battery"
+"""What `replay` signs with."""
 on_one_kind = pytest.mark.parametrize("broker", ["embedded" if available() else "apache"], indirect=True)
 """One kind of broker, the real one where it can be had: what differs between them is tested elsewhere."""
 
 
 def replay(stream: Stream, *arguments: str) -> str:
     """The output of the command, which must succeed. It runs in this process: a new one takes seconds to start."""
-    finished = CliRunner().invoke(app, ["replay", *arguments], env={**stream.environment, "COLUMNS": "200"})
+    environment = {**stream.environment, "COLUMNS": "200", "SLUICE_REPLAY_KEY": KEY}
+    finished = CliRunner().invoke(app, ["replay", *arguments], env=environment)
     assert (finished.exit_code, finished.stderr) == (0, ""), finished.exception
     return finished.stdout
 
 
 def query(number: int, **more: object) -> Record:
     return None, orjson.dumps({"query": f"red shoes size {number}", **more}), []
+
+
+def position_of(message: Message) -> Position:
+    return Position(topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0)
 
 
 def position(message: Message) -> str:

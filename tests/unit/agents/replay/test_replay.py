@@ -1,25 +1,32 @@
-"""What a plan takes, and what the headers of a replay say."""
+"""Which records of an event a plan takes, and what the headers of a replay prove."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.agents.kafka.record import Record
-from sluicegate.agents.replay.replay import Filter, Recorded, choose
+from sluicegate.agents.replay.selection import Filter, Recorded, choose
 from sluicegate.schemas.events import Position
-from sluicegate.schemas.headers import original_time, replay_headers, replay_of
+from sluicegate.schemas.headers import Headers, is_signed, original_time, replay_headers, replay_of
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def recorded(
-    number: int, model_version: str, *, after_s: float = 0, value_hash: str | None = None, offset: int | None = None
+    number: int,
+    model_version: str,
+    *,
+    after_s: float = 0,
+    value_hash: str | None = None,
+    offset: int | None = None,
+    replay_of: int | None = None,
+    event_id: str | None = None,
 ) -> Recorded:
-    """Event `number`, whose record came first at `offset`, else at its number."""
+    """Event `number`, decided from the record at `offset`, else at its number."""
     return Recorded(
-        event_id=f"event-{number}",
-        original=f"queries.raw-0-{number if offset is None else offset}",
+        event_id=event_id or f"event-{number}",
+        source=f"queries.raw-0-{number if offset is None else offset}",
+        replay_of=None if replay_of is None else f"queries.raw-0-{replay_of}",
         at=Position(topic="queries.raw", partition=0, offset=number),
         in_letter=False,
         time=START + timedelta(seconds=after_s),
@@ -73,25 +80,54 @@ def test_a_plan_is_in_the_order_of_time_so_that_since_can_go_on_with_it() -> Non
     assert chosen(events, Filter(until=START + timedelta(seconds=2))) == ["event-2"]
 
 
+def test_a_replay_that_is_decided_otherwise_takes_its_original_out_of_the_plan() -> None:
+    bad = Filter(model_versions=frozenset({"bad"}))
+    original = recorded(1, "bad", value_hash="h")
+    anew = recorded(1, "good", value_hash="h", offset=70, replay_of=1, after_s=10)
+    assert chosen([original, anew], bad) == []
+    assert chosen([anew, original], bad) == [], "partitions are read in no order"
+    unsigned = recorded(1, "good", value_hash="h", offset=70, replay_of=1, after_s=10, event_id="queries.raw-0-70")
+    assert chosen([original, unsigned], bad) == [], "without a key, a record without an id gets a new one"
+
+
+def test_a_record_of_other_bytes_cannot_take_an_original_out_of_the_plan() -> None:
+    original = recorded(1, "bad", value_hash="h")
+    forged = recorded(1, "good", value_hash="other", offset=70, replay_of=1, after_s=10)
+    for events in ([original, forged], [forged, original]):
+        assert chosen(events, Filter(model_versions=frozenset({"bad"}))) == ["event-1"]
+        [own] = choose(events, Filter(model_versions=frozenset({"good"})))
+        assert (own.original, own.replay_of) == ("queries.raw-0-70", None)
+
+
+SECRET = b"correct-horse-battery"
+
+
 @given(st.integers(0, 4_102_444_800_000))
 def test_headers_say_what_they_were_made_from(milliseconds: int) -> None:
     time = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    headers = replay_headers("queries.raw-3-17", time)
+    headers = replay_headers("queries.raw-3-17", time, key=b"k", value=b"v", secret=SECRET)
     assert (replay_of(headers), original_time(headers)) == ("queries.raw-3-17", time)
+    assert is_signed(headers, key=b"k", value=b"v", secret=SECRET)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["replay_of", "replay_timestamp"]), st.none() | st.binary(max_size=300))))
-def test_whatever_a_producer_writes_there_an_event_has_a_proper_id_and_time(
-    headers: list[tuple[str, bytes | None]],
-) -> None:
-    record = Record("queries.raw", 0, 7, START, None, b"{}", headers)
-    assert 1 <= len(record.derived_id) <= 200
-    assert record.event_time.tzinfo is UTC
-    if record.replay_of is None:
-        assert (record.derived_id, record.event_time) == ("queries.raw-0-7", START)
+def test_a_signature_holds_for_one_record_under_one_secret() -> None:
+    headers = replay_headers("queries.raw-3-17", START, key=b"k", value=b"v", secret=SECRET)
+    of, time, signature = headers
+    forgeries: list[Headers] = [
+        [("replay_of", b"queries.raw-3-18"), time, signature],
+        [of, ("replay_timestamp", b"1"), signature],
+        [of, time, ("replay_signature", b"0" * 64)],
+        [of, time],
+        [],
+    ]
+    for forged in forgeries:
+        assert not is_signed(forged, key=b"k", value=b"v", secret=SECRET)
+    assert not is_signed(headers, key=b"k", value=b"other", secret=SECRET)
+    assert not is_signed(headers, key=b"other", value=b"v", secret=SECRET)
+    assert not is_signed(headers, key=b"k", value=b"v", secret=b"another secret of ours")
 
 
-def test_headers_that_are_not_of_the_form_are_left_alone() -> None:
+def test_headers_that_are_not_of_the_form_are_ignored() -> None:
     for value in (b"", b"queries.raw", b"queries.raw-1-x", b"a" * 200 + b"-1-1", "кеды-1-1".encode(), b"a b-1-1\n"):
         assert replay_of([("replay_of", value)]) is None
     for value in (b"", b"-1", b"soon", b"9" * 15):
