@@ -37,8 +37,8 @@ _SIZES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4}
 class _Variable:
     """A variable whose bytes are computed while it is written, a block of rows at a time.
 
-    It stands in for ctranslate2.specs.model_spec.Variable. That class is not inherited: its module imports torch, if that
-    is there, and this one must be quick to import.
+    It stands in for ctranslate2.specs.model_spec.Variable. That class is not inherited: its module imports torch, and
+    this one must be quick to import.
     """
 
     shape: tuple[int, ...]

@@ -33,7 +33,7 @@ def compiled_tiny(folder: Path, prompt_style: PromptStyleName) -> Path:
 
 
 def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float]]) -> Path:
-    """A model of the embedded prompt style that writes ``follows[token]`` after `token`, whatever came before; or has those logits.
+    """An embedded model that writes ``follows[token]`` after `token`, whatever came before, or has those logits.
 
     Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows which token.
     """
