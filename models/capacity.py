@@ -1,6 +1,6 @@
-"""What a machine makes of a model: its throughput in several ways of running it, and a cost model fitted to the best.
+"""What a model achieves on a machine: its throughput in several ways of running it, and the cost model of the best one.
 
-All times are wall clock, the best of a few runs: whatever else the machine does can only make a run slower.
+All times are wall clock, the best of a few runs: other work on the machine can only make a run slower.
 """
 
 import math
@@ -18,7 +18,7 @@ from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.engine import Engine
-from sluicegate.models.inference.judge import EncodedQuery
+from sluicegate.models.inference.judge import EncodedQuery, Judge
 from sluicegate.models.progress import Meter, Progress
 from sluicegate.models.text.normalise import normalise
 
@@ -28,7 +28,7 @@ Start = Callable[[str, int, int], Engine]
 ChoiceT = TypeVar("ChoiceT")
 
 _ENOUGH_S: Final = 1.0
-"""A measurement is repeated for so long; what takes longer is measured once."""
+"""A measurement is repeated for so long. One that takes longer is done once."""
 
 _MEMBERS: Final = (1, 4, 16, 32)
 _LENGTHS: Final = (4, 16, 32)
@@ -37,7 +37,7 @@ _BATCH_SIZES: Final = (4, 8, 16, 32, 64, 128)
 _FIRST_BATCH: Final = 16
 _QUERIES: Final = 256
 _WORTH_IT: Final = 1.05
-"""How much more a bigger batch, more threads or more replicas must bring to be chosen: each costs something else."""
+"""How much faster a bigger batch, more threads or more replicas must be to be chosen: each has a price of its own."""
 
 _ARRIVALS: Final = 20_000
 
@@ -53,7 +53,7 @@ class CapacityReport:
     batch_size: int
     cost: BatchCost
     rate: float
-    """Queries a second, gate and answer, when there is always work."""
+    """Queries a second, verdict and answer, when there is always work."""
     alone_ms: float
     """Median of one query on an idle machine."""
     half_load_ms: tuple[float, float]
@@ -65,7 +65,7 @@ class CapacityReport:
         return self.rate / (self.threads * self.replicas)
 
     def price_per_million(self, core_hour: float) -> float:
-        """What a million queries cost at `core_hour` for a core and an hour."""
+        """The price of a million queries when a core costs `core_hour` for an hour."""
         return 1e6 / self.rate_per_core / 3600 * core_hour
 
 
@@ -113,15 +113,15 @@ def measure(
     )
 
 
-def sample(engine: Engine, count: int) -> list[EncodedQuery]:
-    """Product queries, half of them misspelt; the same ones each time."""
+def sample(judge: Judge, count: int) -> list[EncodedQuery]:
+    """Product queries, half of them misspelt; the same each time."""
     rng = random.Random(3)  # noqa: S311 - reproducible queries, not a secret
     texts = [product_query(rng).text for _ in range(count)]
-    return [engine.encode(normalise(corrupt(text, rng) if n % 2 else text).text) for n, text in enumerate(texts)]
+    return [judge.encode(normalise(corrupt(text, rng) if n % 2 else text).text) for n, text in enumerate(texts)]
 
 
 def simulated_ms(cost: BatchCost, rate: float, length: int, batch_size: int, replicas: int) -> tuple[float, float]:
-    """Median and 99th percentile of the time to an answer when `rate` queries of `length` come at random a second."""
+    """Median and 99th percentile of the time to an answer when `rate` queries a second arrive at random."""
     rng = random.Random(5)  # noqa: S311 - a simulation
     arrivals, now = [], 0.0
     for _ in range(_ARRIVALS):
@@ -146,7 +146,7 @@ def _powers_of_two(most: int) -> list[int]:
 
 
 def _least_that_is_worth_it(rates: dict[ChoiceT, float], effort: Callable[[ChoiceT], int]) -> ChoiceT:
-    """Of the choices whose rate comes near the best, the one of least effort, and of those the fastest."""
+    """Of the choices that are nearly as fast as the best, the one with the least effort; of those, the fastest."""
     best = max(rates.values())
     good = [choice for choice, rate in rates.items() if rate * _WORTH_IT >= best]
     return min(good, key=lambda choice: (effort(choice), -rates[choice]))

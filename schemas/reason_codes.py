@@ -58,6 +58,10 @@ class PolicyCode(Word):
     """How the verdict was reached."""
 
     BELOW_EVERY_THRESHOLD = "below_every_threshold", "Allowed: no category reached its threshold."
+    REVIEW_SUM = (
+        "review_threshold:sum",
+        "Sent to review: no category reached its threshold, but the sum of all reached 0.4.",
+    )
     FAIL_CLOSED = "fail_closed", "The model gave no answer in time; the query went to review."
     FAIL_OPEN = "fail_open", "The model gave no answer in time; the query was allowed (SLUICE_FAIL=open)."
 

@@ -16,9 +16,9 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     allow: bool
     """True for the verdict `allow` only."""
     category: str | None
-    """Why the query may be unsafe, as in `self_harm`; None when it is allowed, or when the sum of all decided."""
+    """Why the query may be unsafe, as in `self_harm`; None when it is allowed, or when no single category decided."""
     probability: float
-    """Of `category`; of `allow` for an allowed query."""
+    """Of `category`; of `allow` for an allowed query; of all categories for the reason `review_threshold:sum`."""
     reason: str
     """The rule that decided, as in `block_threshold:illicit`."""
     reason_codes: tuple[str, ...]

@@ -21,7 +21,7 @@ def calibrate(
 
     Example: `sluice calibrate --out profile.json`, then `SLUICE_PROFILE=profile.json sluice worker`
     """
-    from sluicegate.agents.cli.tune import tune_model
+    from sluicegate.agents.cli.calibrate_run import calibrate_model
     from sluicegate.agents.settings import load_settings
 
-    tune_model(load_settings(model=model), out, price)
+    calibrate_model(load_settings(model=model), out, price)

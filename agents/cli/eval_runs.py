@@ -119,7 +119,7 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     rows = read_rows(file, QueryRow, split=split)
     pairs = pairs_of(rows)
     if not pairs:
-        raise ContractError(f"{file} holds no query that can be misspelt: it takes a word of four letters")
+        raise ContractError(f"{file} has no query that can be misspelt: it takes a word of four letters")
     systems = {}
     for name, engine in _engines(folders).items():
         systems[name] = score_rewrites(pairs, _rewriter(engine))
@@ -163,7 +163,7 @@ def _terminal_table(table: ReportTable) -> Table:
 
 
 def _plain(text: str) -> Text:
-    """Text from a file, for a terminal: it is no markup, and contains no control codes."""
+    """Text from a file, for a terminal: without markup and control codes."""
     return Text("".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text))
 
 

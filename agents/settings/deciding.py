@@ -7,6 +7,7 @@ from pydantic_settings import NoDecode
 
 from sluicegate.agents.settings.variables import from_json
 from sluicegate.models.inference.labels import Category
+from sluicegate.models.inference.thresholds import wrong_threshold
 from sluicegate.schemas.events import Threshold
 
 
@@ -53,4 +54,12 @@ class DecidingSettings(BaseModel, title="Decisions", arbitrary_types_allowed=Tru
         try:
             return from_json(value, dict[Category, Threshold])
         except ValueError as error:
-            raise ValueError(f'{error}: write {{"hate": {{"allow": 0.2, "block": 0.6}}}}') from None
+            reason = wrong_threshold(_json_or_none(value)) or error
+            raise ValueError(f'{reason}: write {{"hate": {{"allow": 0.2, "block": 0.6}}}}') from None
+
+
+def _json_or_none(value: object) -> object:
+    try:
+        return from_json(value, object)
+    except ValueError:
+        return None

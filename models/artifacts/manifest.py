@@ -16,6 +16,7 @@ import msgspec
 
 from sluicegate.models.artifacts.files import read_json_bytes, write_atomically
 from sluicegate.models.inference.labels import Category
+from sluicegate.models.inference.thresholds import wrong_threshold
 from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Sha256, Threshold
 
@@ -88,10 +89,6 @@ class _Header(msgspec.Struct):
     format: int
 
 
-class _Thresholds(msgspec.Struct):
-    thresholds: dict[str, msgspec.Raw] = {}
-
-
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a compiled model.
 
@@ -112,7 +109,7 @@ def read_manifest(folder: Path) -> Manifest:
             return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CompiledModelError(
-            f"{path}: {_name_category(error, raw)}. Correct that field or compile the model again."
+            f"{path}: {_explain(error, raw)}. Correct that field or compile the model again."
         ) from error
     if header.format == 1:
         raise CompiledModelError(
@@ -167,14 +164,9 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _name_category(error: Exception, raw: bytes) -> str:
-    """The message of `error`, with the category where msgspec has only ``$.thresholds[...]``."""
+def _explain(error: Exception, raw: bytes) -> str:
     if "$.thresholds[...]" in str(error):
-        for category, threshold in msgspec.json.decode(raw, type=_Thresholds).thresholds.items():
-            try:
-                msgspec.json.decode(threshold, type=Threshold)
-            except msgspec.DecodeError as wrong:
-                return f"threshold of {category!r}: {wrong}"
+        return wrong_threshold(msgspec.json.decode(raw)["thresholds"]) or str(error)
     return str(error)
 
 

@@ -47,7 +47,7 @@ class _Rope(msgspec.Struct, frozen=True):
 
 
 class Qwen3Config(msgspec.Struct, frozen=True):
-    """The fields of ``config.json`` that decide how the weights are used; defaults are those of transformers."""
+    """The fields of ``config.json`` that decide how the weights are used. The defaults are those of transformers."""
 
     hidden_size: _Positive
     intermediate_size: _Positive
@@ -113,7 +113,11 @@ class _ShardIndex(msgspec.Struct):
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
-    """Check a checkpoint folder and open it. Raises CheckpointError."""
+    """Check a checkpoint folder and open it.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or not supported; names it.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder: give the folder of a Hugging Face checkpoint.")
     config = _read_config(folder / "config.json")
@@ -192,7 +196,7 @@ def _check_tensors(folder: Path, config: Qwen3Config, tensors: Mapping[str, Tens
                 f"{folder}: {name} has shape {list(tensors[name].shape)}, config.json expects {list(shape)}: "
                 "take both from the same checkpoint."
             )
-    # A tensor nobody would read is a model that would quietly answer differently.
+    # If a tensor were ignored, the model would silently answer differently.
     for name in sorted(tensors.keys() - expected.keys()):
         if name != PROJECTION:
             raise CheckpointError(f"{folder}: tensor {name} does not belong to the model that config.json describes.")
@@ -214,7 +218,7 @@ def _same_bytes(one: Tensor, other: Tensor) -> bool:
 
 
 def _read_tokens(folder: Path, config: Qwen3Config) -> list[str]:
-    """The vocabulary by id; ids that the tokenizer does not use are named as CTranslate2's own converter names them."""
+    """The vocabulary by id. Unused ids get the names that CTranslate2's own converter gives them."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: copy it from the checkpoint's page on the hub.")

@@ -24,6 +24,7 @@ from sluicegate.models.artifacts.manifest import (
     sha256_of,
     write_manifest,
 )
+from sluicegate.models.artifacts.registry import is_registry
 from sluicegate.models.compiler import lora_merge
 from sluicegate.models.compiler.checkpoint import open_checkpoint
 from sluicegate.models.compiler.safetensors import Weight
@@ -120,12 +121,17 @@ def _check_adapter(adapter: Path, prompt_style: PromptStyleName) -> None:
 
 
 def check_destination(destination: Path) -> Path:
-    """The resolved destination, if a model may be put there: nothing is there, an empty folder, or a compiled model.
+    """The resolved destination, if a model may be put there: it is free, an empty folder, or a compiled model.
 
     Raises:
         CompiledModelError: something else is there.
     """
     destination = destination.resolve()
+    if is_registry(destination.parent):
+        raise CompiledModelError(
+            f"{destination} is in a registry, where versions never change: choose another folder, then run "
+            "`sluice models use` or `sluice models canary`."
+        )
     if not destination.exists() or (destination / MANIFEST_FILE).is_file():
         return destination
     if destination.is_dir() and not any(destination.iterdir()):
@@ -142,7 +148,7 @@ def verify_compiled(folder: Path) -> None:
         CompiledModelError: the model cannot be loaded, or its answer makes no sense.
     """
     manifest = read_manifest(folder)
-    # Types that every CPU computes in: with others CTranslate2 warns, and converts all the same.
+    # Types that every CPU supports. With others CTranslate2 warns and converts.
     compute_type = "int8_float32" if manifest.quantization.startswith("int8") else "float32"
     try:
         tokens = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=list[str])

@@ -24,14 +24,14 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 LEARNT_PROMPT_FILE = "sluicegate.json"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _FACTOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight")
-# Other initialisations (PiSSA, OLoRA, CorDA, LoftQ) change the base weights too: the adapter alone cannot be merged.
+# Other initialisations (PiSSA, OLoRA, CorDA, LoftQ) also change the base weights, so the adapter is not enough.
 _PLAIN_INITIALISATIONS = (True, False, "gaussian", "orthogonal")
 
 _T = TypeVar("_T")
 _Positive = Annotated[int, msgspec.Meta(gt=0)]
 
 
-# What PEFT writes for a variant that is switched off; anything else would change the sum above.
+# What PEFT writes for a variant that is off. Anything else would change the sum above.
 _OFF = (b"null", b"false", b"[]", b"{}", b'"none"')
 _VARIANTS = (
     *("modules_to_save", "trainable_token_indices", "target_parameters", "layer_replication", "fan_in_fan_out"),

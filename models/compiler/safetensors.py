@@ -19,7 +19,7 @@ from sluicegate.schemas.errors import CheckpointError
 FloatType = Literal["float32", "float16", "bfloat16"]
 
 _FLOAT_TYPES: dict[str, FloatType] = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-# numpy has no bfloat16: its bits are read as uint16, and are the upper half of a float32.
+# numpy has no bfloat16. Its bits are read as uint16: they are the upper half of a float32.
 _ON_DISK: dict[FloatType, np.dtype[np.generic]] = {
     "float32": np.dtype("<f4"),
     "float16": np.dtype("<f2"),
@@ -29,22 +29,22 @@ _HEADER_LIMIT = 100_000_000  # bytes; the limit of the safetensors format itself
 
 
 class Weight(Protocol):
-    """A matrix (or vector) whose rows can be had in float32, some at a time."""
+    """A matrix or vector whose rows can be read as float32, some at a time."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
     @property
     def dtype(self) -> FloatType:
-        """The type it is stored in; `rows` always gives float32."""
+        """The type that it is stored in. `rows` always returns float32."""
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows `start` to `stop` in an array the caller may change."""
+        """Rows `start` to `stop`, in an array that the caller may change."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor in a safetensors file, read when asked for."""
+    """A tensor in a safetensors file. It is read on demand."""
 
     name: str
     path: Path
@@ -53,9 +53,12 @@ class Tensor:
     shape: tuple[int, ...]
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Read some rows; raises CheckpointError if the file has changed, or a value is not finite.
+        """Read some rows.
 
-        A plain read, not a mapping: the pages of a mapping would count as this process's memory.
+        The file is read, not mapped: the pages of a mapping would count as memory of this process.
+
+        Raises:
+            CheckpointError: the file has changed, or a value is not finite.
         """
         stored = _ON_DISK[self.dtype]
         width = int(np.prod(self.shape[1:], dtype=np.int64))
@@ -79,10 +82,10 @@ class _TensorHeader(msgspec.Struct):
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Read the header of a safetensors file and check it against the file's length. Raises CheckpointError.
+    """Read the header of a safetensors file, and check it against the file's length.
 
-    The format is 8 bytes of length, a JSON header, and the tensors (https://github.com/huggingface/safetensors#format).
-    Its numpy reader knows no bfloat16, which is why the header is read here.
+    Raises:
+        CheckpointError: the file is missing or damaged, or a tensor has another type than a plain float.
     """
     damaged = f"{path} is damaged"
     try:

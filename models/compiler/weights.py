@@ -21,7 +21,7 @@ from sluicegate.models.progress import Meter
 from sluicegate.schemas.errors import CheckpointError
 
 _BLOCK = 4_194_304  # values converted at a time: 16 MiB of float32
-# What becomes of matrices, and of everything else; None keeps the checkpoint's own type. As CTranslate2 defines them.
+# The types of matrices, and of everything else, as CTranslate2 defines them. None keeps the checkpoint's own type.
 _STORED_AS: dict[Quantization, tuple[str, str | None]] = {
     "int8": ("int8", None),
     "int8_float32": ("int8", "float32"),
@@ -37,8 +37,8 @@ _SIZES = {"int8": 1, "float16": 2, "bfloat16": 2, "float32": 4}
 class _Variable:
     """A variable whose bytes are computed while it is written, a block of rows at a time.
 
-    It is what ctranslate2.specs.model_spec.Variable is; that class is not inherited, because its module imports torch
-    where torch is installed, and this one must stay cheap to import.
+    It stands in for ctranslate2.specs.model_spec.Variable. That class is not inherited: its module imports torch, and
+    this one must be quick to import.
     """
 
     shape: tuple[int, ...]
@@ -67,7 +67,7 @@ class _Variable:
 
 @dataclass(frozen=True)
 class _Stack:
-    """Matrices on top of each other: attention's query, key and value run as one."""
+    """Matrices stacked by rows: query, key and value of the attention are one matrix."""
 
     parts: tuple[Weight, ...]
 
@@ -98,7 +98,7 @@ def _to_int8(block: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def _to_bfloat16(block: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The upper half of each float32, rounded to nearest, ties to even; numpy has no such type."""
+    """The upper half of each float32, rounded to nearest, ties to even. numpy has no such type."""
     bits = block.view(np.uint32)
     return ((bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
@@ -137,7 +137,7 @@ def write_model(
     folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Weight], quantization: Quantization, meter: Meter
 ) -> None:
     """Write model.bin, config.json and vocabulary.json."""
-    from ctranslate2 import specs  # here, because it imports torch where torch is installed
+    from ctranslate2 import specs  # here, because it imports torch if torch is installed
 
     matrix_type, vector_type = _STORED_AS[quantization]
     config = checkpoint.config

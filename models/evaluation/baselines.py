@@ -1,4 +1,4 @@
-"""What a model must beat to earn its place: a linear classifier on n-grams, and a dictionary speller."""
+"""What a model should beat: a linear classifier on n-grams, and a dictionary speller."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -28,7 +28,7 @@ class TfidfClassifier:
         self._pipeline.fit(list(texts), list(labels))
 
     def probabilities(self, texts: Sequence[str], labels: Sequence[str]) -> Floats:
-        """Probabilities of shape (texts, labels); zero for a label that it never saw."""
+        """Probabilities of shape (texts, labels). Zero for a label that was not in the training rows."""
         known = self._pipeline.predict_proba(list(texts))
         columns = {label: known[:, place] for place, label in enumerate(self._pipeline.classes_)}
         return np.stack([columns.get(label, np.zeros(len(texts))) for label in labels], axis=1)
@@ -39,7 +39,7 @@ class TfidfClassifier:
 
 
 class DictionarySpeller:
-    """SymSpell (Garbe, 2012) with the English dictionary that symspellpy ships; corrects, joins and splits words."""
+    """SymSpell (Garbe, 2012) with symspellpy's English dictionary. Corrects, joins and splits words."""
 
     name: Final = "SymSpell"
 

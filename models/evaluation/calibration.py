@@ -1,7 +1,7 @@
-"""Does a probability mean what it says? Reliability bins, their error, and the temperature that lessens it.
+"""Does a probability mean what it says? Reliability bins, their error, and the temperature that reduces it.
 
-Guo et al., "On Calibration of Modern Neural Networks" (2017): confidence is the probability of the likeliest class,
-the error (ECE) is the mean gap between confidence and accuracy over equal-width bins, and one temperature, fitted on
+Guo et al., "On Calibration of Modern Neural Networks" (2017): confidence is the probability of the likeliest class.
+The error (ECE) is the mean gap between confidence and accuracy over bins of equal width. One temperature, fitted on
 held-out rows, divides the logits.
 """
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """The rows whose confidence is about `confidence`, and the share of them that was right."""
+    """The rows whose confidence is about `confidence`, and the share of them that were right."""
 
     rows: int
     confidence: float
@@ -27,7 +27,7 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """`ece` as served with `served_temperature`; with `temperature`, the fitted one, it would be `ece_fitted`."""
+    """`ece` is as served, with `served_temperature`. With the fitted `temperature` it would be `ece_fitted`."""
 
     ece: float
     served_temperature: float
@@ -59,7 +59,7 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
 
 
 def calibrate(probabilities: Floats, truth: NDArray[np.int64], served_temperature: float = 1.0) -> Calibration:
-    """Measure `probabilities`, which were made with `served_temperature`, and fit the temperature by likelihood."""
+    """Measure `probabilities`, which come from `served_temperature`, and fit the temperature by likelihood."""
 
     def loss(logarithm: float) -> float:
         likely = tempered(probabilities, float(np.exp(logarithm)))[np.arange(len(truth)), truth]

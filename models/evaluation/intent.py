@@ -13,7 +13,7 @@ OUT_OF_SCOPE = "out_of_scope"
 
 
 class IntentScores(msgspec.Struct, frozen=True):
-    """Shares right: over all rows, over the domains' mean, and in each domain."""
+    """Shares of rows that were right: of all rows, in each domain, and the mean over domains."""
 
     rows: int
     accuracy: float
@@ -23,10 +23,10 @@ class IntentScores(msgspec.Struct, frozen=True):
 
 
 def expected_intents(rows: Sequence[IntentRow]) -> list[Intent]:
-    """The intent of each row; out of scope is `Intent.OTHER`.
+    """The intent of each row. Out of scope is `Intent.OTHER`.
 
     Raises:
-        ContractError: a domain that is none of `models.inference.labels.Intent`.
+        ContractError: a domain is not one of `models.inference.labels.Intent`.
     """
     known = {intent.value: intent for intent in Intent} | {OUT_OF_SCOPE: Intent.OTHER}
     if unknown := {row.domain for row in rows} - set(known):
@@ -35,7 +35,7 @@ def expected_intents(rows: Sequence[IntentRow]) -> list[Intent]:
 
 
 def score_intents(rows: Sequence[IntentRow], answers: Sequence[str | None]) -> IntentScores:
-    """The scores of a system that gave `answers`; None, as for a blocked query, is wrong."""
+    """The scores of a system that gave `answers`. None, as for a blocked query, is wrong."""
     expected = expected_intents(rows)
     totals = Counter(row.domain for row in rows)
     right = Counter(row.domain for row, intent, answer in zip(rows, expected, answers, strict=True) if intent == answer)

@@ -12,7 +12,7 @@ _BATCH: Final = 64
 
 
 def judge_all(engine: Judge, texts: Sequence[str], progress: Progress = lambda *_: None) -> list[ModelResult]:
-    """A judgement per text, in order. A text of which nothing is left by normalisation is judged as one space."""
+    """A result per text, in order. A text that is empty after normalisation is judged as one space."""
     lanes: dict[int, list[tuple[int, EncodedQuery]]] = defaultdict(list)
     for index, text in enumerate(texts):
         query = engine.encode(normalise(text).text or " ")

@@ -1,7 +1,7 @@
-"""Rewriting: are misspelt queries restored, clean ones left alone, and does search find more for it?
+"""Rewriting: are misspelt queries restored, are clean ones left alone, and does search find more?
 
-Recall lift is known-item search: the clean queries are the documents of a BM25 index, and each query, corrupted,
-rewritten or clean, should find its own among the first ten.
+Search is known-item search: the clean queries are the documents of a BM25 index. Each query, misspelt, rewritten or
+clean, should find its own among the first ten.
 """
 
 import random
@@ -22,7 +22,7 @@ TOP: Final = 10
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """A query as typed, and as meant; both normalised and in lower case."""
+    """A query as typed and as meant, both normalised and in lower case."""
 
     typed: str
     meant: str
@@ -36,10 +36,10 @@ class Retrieval(msgspec.Struct, frozen=True):
 
 
 class RewriteScores(msgspec.Struct, frozen=True):
-    """One system's scores over the pairs, as shares; character error rates are edits per character of the clean query.
+    """One system's scores over the pairs, as shares. Character error rates are edits per character of the clean query.
 
-    `spoilt`: clean queries that came out changed; `worsened`: misspelt ones that came out farther from the clean query.
-    `recovered`: of the recall@10 that the misspelling cost, the share that rewriting won back; None if it cost none.
+    `spoilt`: clean queries that were changed. `worsened`: misspelt ones that are farther from the clean query than
+    before. `recovered`: the share of the recall@10 lost by misspelling that rewriting recovered; None if none was lost.
     """
 
     pairs: int
@@ -55,7 +55,7 @@ class RewriteScores(msgspec.Struct, frozen=True):
 
 
 def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:
-    """A pair per distinct clean query: the file's own where a row has `clean`, else a seeded corruption."""
+    """A pair per distinct clean query: the file's own if the row has `clean`, else a misspelling by seed."""
     rng = random.Random(seed)  # noqa: S311 - reproducible corruption, not a secret
     rows_by_meaning = {normalise(row.clean or row.written).text.lower(): row for row in rows}
     rows_by_meaning.pop("", None)
@@ -101,7 +101,7 @@ def _search_among(documents: Sequence[str]) -> Callable[[Sequence[str]], Retriev
     top = min(TOP, len(documents))
 
     def search(queries: Sequence[str]) -> Retrieval:
-        """Query n should find document n; a document without a score is not found."""
+        """Query n should find document n. A document without a score is not found."""
         found, scores = index.retrieve(tokens(queries), k=top, show_progress=False)
         hits = (found == np.arange(len(queries))[:, None]) & (scores > 0)
         gains = hits / np.log2(np.arange(2, top + 2))

@@ -1,4 +1,4 @@
-"""A candidate in shadow against the model in use: the two ledger records of the same events, compared."""
+"""Comparing a candidate in shadow with the model in use, by the two ledger records of each event."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ _EXAMPLES: Final = 10
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
-    """A line that ``sluice tail ledger`` prints; its other fields are ignored."""
+    """A line that ``sluice tail ledger`` prints. Its other fields are ignored."""
 
     value: LedgerRecord
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """How often the candidate decided as the model in use did, in shares; `answers`: word for word the same answer.
+    """How often the candidate decided as the model in use did, in shares. `answers`: exactly the same answer.
 
-    `changes` counts verdicts that differ, by "before → after"; `examples` has the first event ids of each.
+    `changes` counts the verdicts that differ, by "before → after". `examples` has the first event ids of each.
     """
 
     verdicts: float
@@ -33,7 +33,7 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class ShadowScores(msgspec.Struct, frozen=True):
-    """What one model decided of the events that both decided; milliseconds are those of its engine calls."""
+    """How one model decided the events that both decided. The milliseconds are those of its engine calls."""
 
     events: int
     allowed: float
@@ -48,7 +48,7 @@ class ShadowScores(msgspec.Struct, frozen=True):
 def score_shadow(records: Sequence[LedgerRecord]) -> dict[str, ShadowScores]:
     """The scores of the model in use and of each candidate, by version, over the events that both decided.
 
-    Degraded decisions are left out. An event that came again counts once.
+    Degraded decisions are left out. A redelivered event counts once.
 
     Raises:
         ContractError: no event was decided by two models.
@@ -60,7 +60,9 @@ def score_shadow(records: Sequence[LedgerRecord]) -> dict[str, ShadowScores]:
         if record.shadow and record.event_id in served:
             shadows[record.model_version][record.event_id] = record
     if not shadows:
-        raise ContractError("no event has a shadow: start one with `sluice models shadow`, then read the ledger again")
+        raise ContractError(
+            "no event has a shadow: start a trial with `sluice models shadow` and read the ledger again"
+        )
     both = sorted({event for candidate in shadows.values() for event in candidate})
     versions = Counter(served[event].model_version for event in both)
     in_use = versions.most_common(1)[0][0]

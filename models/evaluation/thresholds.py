@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sluicegate.models.evaluation.calibration import Floats
 from sluicegate.models.inference.labels import LABELS, Category
-from sluicegate.models.inference.policy import Policy
+from sluicegate.models.inference.policy import SUM_BOUND, Policy
 from sluicegate.schemas.events import Threshold
 
 CATCH: Final = 0.99
@@ -137,7 +137,9 @@ def outcome_of(
     limits = [thresholds[Category(name)] for name in LABELS[1:]]
     unsafe = probabilities[:, 1:]
     blocked = np.any(unsafe >= np.array([limit.block for limit in limits]), axis=1)
-    escalated = np.any(unsafe >= np.array([limit.allow for limit in limits]), axis=1) & ~blocked
+    suspicious = np.any(unsafe >= np.array([limit.allow for limit in limits]), axis=1)
+    together = unsafe @ np.array([limit.allow <= SUM_BOUND for limit in limits])
+    escalated = (suspicious | (together >= SUM_BOUND)) & ~blocked
     violations, safe = np.equal(labels, "block"), np.equal(labels, "allow")
     caught = float((blocked | escalated)[violations].mean()) if violations.any() else 1.0
     share_escalated = float(escalated[violations | safe].mean()) if (violations | safe).any() else 0.0

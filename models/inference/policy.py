@@ -1,7 +1,10 @@
-"""From probabilities to a verdict: two thresholds per category, and nothing else.
+"""From probabilities to a verdict: two thresholds per category, and a bound on all categories together.
 
 0 ──── allow ──────────── review ──────────── block ──── 1
               ▲ Threshold.allow    ▲ Threshold.block
+
+Without the bound, ten categories that each stay below their thresholds would let a query pass that is far more probably
+unsafe than safe.
 """
 
 from collections.abc import Mapping
@@ -24,7 +27,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class PolicyResult:
-    """A verdict with the category and probability that decided it; an allowed query has no category."""
+    """A verdict with the category and probability that decided it.
+
+    An allowed query has no category, and `probability` is that of `allow`. Nor has one that is reviewed for the sum of
+    all categories; `probability` is that sum.
+    """
 
     verdict: Verdict
     category: Category | None
@@ -45,12 +52,25 @@ DEFAULT_THRESHOLDS: Final[Mapping[Category, Threshold]] = {
 }
 """Used where neither the model's manifest nor a setting says otherwise."""
 
+SUM_BOUND: Final = 0.4
+"""From this sum of the categories' probabilities on, a query is reviewed. A category that is tolerated at a higher
+probability than this does not count: it is judged alone.
+
+With the embedded model it sends 0.2 % more of 5,350 moderation rows to review (9, of which 7 are unsafe), and none of
+2,510 product queries. A bound of 0.3 sends 0.6 % more, half of them harmless.
+"""
+
 
 @dataclass(frozen=True)
 class Policy:
     """The thresholds of every category."""
 
     thresholds: Mapping[Category, Threshold]
+
+    @property
+    def summed(self) -> list[Category]:
+        """The categories that count towards `SUM_BOUND`."""
+        return [category for category, threshold in self.thresholds.items() if threshold.allow <= SUM_BOUND]
 
     @classmethod
     def layered(cls, *layers: Mapping[Category, Threshold]) -> "Policy":
@@ -61,7 +81,7 @@ class Policy:
         return cls(thresholds)
 
     def judge(self, probabilities: Mapping[str, float]) -> PolicyResult:
-        """The ruling for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
+        """The verdict for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
         suspicious = [category for category in Category if probabilities[category] >= self.thresholds[category].allow]
         blocking = [category for category in suspicious if probabilities[category] >= self.thresholds[category].block]
         for found, verdict, reason in (
@@ -71,4 +91,7 @@ class Policy:
             if found:
                 worst = max(found, key=probabilities.__getitem__)
                 return PolicyResult(verdict, worst, probabilities[worst], reason.code(worst))
+        together = sum(probabilities[category] for category in self.summed)
+        if together >= SUM_BOUND:
+            return PolicyResult(Verdict.REVIEW, None, together, PolicyCode.REVIEW_SUM)
         return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], PolicyCode.BELOW_EVERY_THRESHOLD)

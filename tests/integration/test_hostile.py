@@ -54,6 +54,23 @@ def test_whatever_comes_in_ends_in_a_dead_letter_or_a_sane_outcome(
         assert_original(letter, records[source["partition"], source["offset"]])
 
 
+def test_stacked_accents_hold_up_no_other_query(broker: Broker, topics: TopicMaker, tmp_path: Path) -> None:
+    stream = make_stream(broker, topics)
+    accents = orjson.dumps({"query": "o" + "\u0316\u0301" * 5000})  # 20 kB; NFKC sorts them, in quadratic time
+    plain: list[Record] = [(None, orjson.dumps({"query": f"red shoes {n}"}), []) for n in range(200)]
+    stream.produce([*[(None, accents, [])] * 200, *plain])
+
+    with run_worker(stream, tmp_path, max_query_chars=2048, cache_size=0) as worker:
+        stream.await_commits(timeout_s=60)
+        assert worker.healthy()
+        worker.stop()
+
+    outputs = [output.event for output in stream.outputs() if output.name == "ledger"]
+    assert len(outputs) == 400
+    assert not any(event["decision"]["degraded"] for event in outputs)
+    assert sum("combining_capped" in event["decision"]["reason_codes"] for event in outputs) == 200
+
+
 def assert_original(letter: Output, message: Message) -> None:
     headers: Any = message.headers() or []
     assert letter.event["value_omitted"] is False

@@ -23,17 +23,17 @@ _CERTAIN = 20.0
 
 
 def embedded_tokenizer() -> Tokenizer:
-    """A tokenizer of the tuned profile whose text tokens are single bytes."""
+    """A tokenizer of the embedded prompt style whose text tokens are single bytes."""
     return train_tokenizer([])
 
 
-def compiled_tiny(folder: Path, profile: PromptStyleName) -> Path:
+def compiled_tiny(folder: Path, prompt_style: PromptStyleName) -> Path:
     """A model with random weights: its probabilities differ between queries, and its answers mean nothing."""
-    return _compiled(folder, profile, TINY, {}, tied=True)
+    return _compiled(folder, prompt_style, TINY, {}, tied=True)
 
 
 def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float]]) -> Path:
-    """A tuned model that writes ``follows[token]`` after `token`, whatever came before; or has those logits.
+    """An embedded model that writes ``follows[token]`` after `token`, whatever came before, or has those logits.
 
     Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows which token.
     """
@@ -62,21 +62,21 @@ def edit_manifest(folder: Path, **changes: object) -> None:
 
 
 def _compiled(
-    folder: Path, profile: PromptStyleName, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
+    folder: Path, prompt_style: PromptStyleName, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
 ) -> Path:
     checkpoint = write_checkpoint(
         folder.with_name(f"{folder.name}-checkpoint"),
         shape,
         dtype="float32",
         tied=tied,
-        tokenizer=embedded_tokenizer() if profile == "embedded" else None,
+        tokenizer=embedded_tokenizer() if prompt_style == "embedded" else None,
         given=given,
     )
     compile_checkpoint(
         checkpoint,
         folder,
         quantization="float32",
-        prompt_style=profile,
+        prompt_style=prompt_style,
     )
     return folder
 

@@ -167,6 +167,28 @@ def test_a_variable_that_is_no_setting_is_named_and_one_that_nearly_is_refused(m
     assert "SLUICE_WINDWO: did you mean SLUICE_WINDOW" in refusal()
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "named"),
+    [
+        (
+            '{"hate": {"allow": 0.1, "block": 1}, "spam": {"block": 0.5}}',
+            "'spam': Object missing required",
+        ),
+        ('{"spam": {"allow": 0.7, "block": 0.5}}', "'spam': block (0.5) must not be below allow (0.7)"),
+        ('{"rude": {"allow": 0.1, "block": 1}}', "'rude'"),
+        ("{", "truncated"),
+    ],
+)
+def test_a_wrong_threshold_is_named_by_its_category(
+    monkeypatch: pytest.MonkeyPatch, thresholds: str, named: str
+) -> None:
+    monkeypatch.setenv("SLUICE_THRESHOLDS", thresholds)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert named in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_thresholds_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.2, "block": 1.1}}')
     assert load_settings().thresholds == {Category.HATE: Threshold(allow=0.2, block=1.1)}

@@ -213,7 +213,7 @@ async def test_a_stuck_engine_does_not_block_the_exit() -> None:
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        (lambda batch: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda batch: 1 / 0, r"^ZeroDivisionError at test_micro_batcher.py:\d+$"),
         (lambda batch: batch[:-1], "ValueError"),
         (lambda batch: [*batch, "more"], "ValueError"),
     ],

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.models.inference.labels import LABELS, Category
-from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, Policy, Verdict
+from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, SUM_BOUND, Policy, Verdict
 from sluicegate.schemas.events import Threshold
 
 POLICY = Policy(dict.fromkeys(Category, Threshold(allow=0.25, block=0.75)))
@@ -73,6 +73,28 @@ def test_later_layers_override_earlier_ones_and_leave_the_rest() -> None:
     assert policy.thresholds == {**DEFAULT_THRESHOLDS, Category.HATE: first, Category.SPAM: second}
 
 
+def test_many_small_probabilities_are_reviewed_together() -> None:
+    below: dict[str, float] = dict.fromkeys(Category, 0.05)
+    policy_result = POLICY.judge({**below, "allow": 0.55})
+    assert (policy_result.verdict, policy_result.category) == (Verdict.REVIEW, None)
+    assert policy_result.reason == "review_threshold:sum"
+    assert policy_result.probability == pytest.approx(0.45)
+    assert POLICY.judge({**below, Category.SPAM: 0.0, Category.HATE: 0.0, "allow": 0.65}).verdict is Verdict.ALLOW
+
+
+def test_a_category_that_is_tolerated_above_the_bound_is_judged_alone() -> None:
+    policy = Policy.layered(POLICY.thresholds, {Category.SPAM: Threshold(allow=0.9, block=1.1)})
+    assert policy.judge(row(spam=0.8, hate=0.2, allow=0.0)).verdict is Verdict.ALLOW
+    assert policy.judge(row(spam=0.1, hate=0.24, sexual=0.24, allow=0.42)).reason == "review_threshold:sum"
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=len(LABELS), max_size=len(LABELS)))
+def test_by_default_nothing_is_allowed_that_is_not_more_probably_safe(weights: list[float]) -> None:
+    found = {label: weight / sum(weights) for label, weight in zip(LABELS, weights, strict=True)}
+    if Policy.layered().judge(found).verdict is Verdict.ALLOW:
+        assert found["allow"] > 0.6 - 1e-9
+
+
 @given(probabilities, st.sampled_from(list(Category)), st.floats(0, 1))
 def test_a_higher_probability_never_makes_the_verdict_milder(
     before: dict[str, float], category: Category, raised: float
@@ -86,6 +108,7 @@ def test_the_category_named_is_one_whose_thresholds_say_so(found: dict[str, floa
     policy_result = POLICY.judge(found)
     if policy_result.category is None:
         assert all(found[category] < 0.25 for category in Category)
+        assert (sum(found[category] for category in Category) >= SUM_BOUND) == (policy_result.verdict is Verdict.REVIEW)
     else:
         assert policy_result.probability == found[policy_result.category]
         assert policy_result.probability >= (0.75 if policy_result.verdict is Verdict.BLOCK else 0.25)

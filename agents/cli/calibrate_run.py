@@ -1,4 +1,4 @@
-"""What ``sluice tune`` does: measure, write the profile, and say what a planner asks for."""
+"""What ``sluice calibrate`` does: measure a model, write the settings that suit it, and print what planning needs."""
 
 import os
 from pathlib import Path
@@ -19,11 +19,11 @@ from sluicegate.models.inference.engine import Engine
 from sluicegate.schemas.errors import ConfigurationError
 
 
-def tune_model(settings: Settings, out: Path, price: float) -> None:
-    """Measure the model of `settings` and write the profile to `out`; `price` is that of a core and hour.
+def calibrate_model(settings: Settings, out: Path, price: float) -> None:
+    """Measure the model of `settings` and write the profile to `out`; `price` is that of a core for an hour.
 
     Raises:
-        ConfigurationError: the model cannot be served, or `out` not be written.
+        ConfigurationError: the model cannot be served, or `out` cannot be written.
     """
     manifest = read_manifest(served_from(settings.model).model)
 
@@ -35,35 +35,35 @@ def tune_model(settings: Settings, out: Path, price: float) -> None:
     kinds = sorted(ctranslate2.get_supported_compute_types(settings.device))
     usable = len(os.sched_getaffinity(0))
     with show_progress(f"measuring {manifest.model_version}") as progress:
-        tuned = measure(start, kinds, usable, progress)
+        report = measure(start, kinds, usable, progress)
     profile = {
-        "compute_type": tuned.compute_type,
-        "threads": tuned.threads,
-        "replicas": tuned.replicas,
-        "batch_size": tuned.batch_size,
-        "batch_cost": tuned.cost,
+        "compute_type": report.compute_type,
+        "threads": report.threads,
+        "replicas": report.replicas,
+        "batch_size": report.batch_size,
+        "batch_cost": report.cost,
     }
     try:
         out.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2, default=msgspec.structs.asdict))
     except OSError as error:
         raise ConfigurationError(f"cannot write {out}: {error.strerror}") from None
     console = Console()
-    console.print(_table(manifest.model_version, tuned, price))
+    console.print(_table(manifest.model_version, report, price))
     console.print(f"written to {out}: start the worker with SLUICE_PROFILE={out}", highlight=False)
 
 
-def _table(version: str, tuned: CapacityReport, price: float) -> Table:
+def _table(version: str, report: CapacityReport, price: float) -> Table:
     table = Table("", "", title=f"{version} on this machine", show_header=False)
-    median, tail = tuned.half_load_ms
+    median, tail = report.half_load_ms
     for name, value in (
-        ("compute type", tuned.compute_type),
-        ("replicas × threads", f"{tuned.replicas} × {tuned.threads}"),
-        ("batch size", str(tuned.batch_size)),
-        ("events a second", f"{tuned.rate:.0f}"),
-        ("events a second per core", f"{tuned.rate_per_core:.0f}"),
-        ("one query alone", f"{tuned.alone_ms:.1f} ms"),
+        ("compute type", report.compute_type),
+        ("replicas × threads", f"{report.replicas} × {report.threads}"),
+        ("batch size", str(report.batch_size)),
+        ("events a second", f"{report.rate:.0f}"),
+        ("events a second per core", f"{report.rate_per_core:.0f}"),
+        ("one query alone", f"{report.alone_ms:.1f} ms"),
         ("at half load, p50 / p99", f"{median:.1f} / {tail:.1f} ms"),
-        (f"a million queries at {price:g} per core-hour", f"{tuned.price_per_million(price):.2f}"),
+        (f"a million queries at {price:g} per core-hour", f"{report.price_per_million(price):.2f}"),
     ):
         table.add_row(name, value)
     return table
