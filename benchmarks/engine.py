@@ -264,7 +264,7 @@ def main(
         return
     installed = [name for name, (_, _, module) in SYSTEMS.items() if module is None or find_spec(module)]
     for name in SYSTEMS.keys() - installed:
-        console.print(f"{name} is not installed: pip install 'sluicegate[peers]'", markup=False)
+        console.print(f"{name} is not installed: pip install --editable '.[peers]'", markup=False)
     with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
         console.print("making and compiling a random checkpoint")
         compile_s = build(Path(folder), for_peers=len(installed) > 2)
