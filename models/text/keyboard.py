@@ -1,4 +1,4 @@
-"""Which keys lie beside which: how fingers slip, and how to tell that they did."""
+"""Which keys are next to each other: how fingers slip, and how to recognise it."""
 
 from typing import Final
 
