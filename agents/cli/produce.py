@@ -18,7 +18,7 @@ def produce(
 
     Example: `sluice produce "chep runing shoes"`
     """
-    from sluicegate.agents.cli.console import produce_records
+    from sluicegate.agents.cli.produce_records import produce_records
     from sluicegate.agents.cli.streams import reader_may_leave
     from sluicegate.agents.settings import load_settings
 

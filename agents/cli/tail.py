@@ -1,5 +1,8 @@
 """``sluice tail``: read the topics from the command line."""
 
+from __future__ import annotations
+
+import sys
 from typing import Annotated
 
 import typer
@@ -12,15 +15,41 @@ def tail(
         list[str] | None, typer.Argument(help="Events to read, for example recall. Default: every output.")
     ] = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start at the oldest record.")] = False,
+    until_now: Annotated[
+        bool, typer.Option("--until-now", help="Print the records that exist now, oldest first, and end.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="End after this many records.")] = None,
+    event_ids: Annotated[
+        list[str] | None, typer.Option("--event-id", help="Only records of this event; repeat for more.")
+    ] = None,
+    short: Annotated[
+        bool | None,
+        typer.Option("--short/--json", help="One short line per record. Default: short on a terminal, otherwise JSON."),
+    ] = None,
     brokers: Brokers = None,
 ) -> None:
-    """Read the output topics, one JSON line per record, until Ctrl-C.
+    """Read the output topics, one line per record, until Ctrl-C.
 
-    Example: `sluice tail blocked review --from-beginning`
+    Without `--from-beginning` or `--until-now` it prints new records only.
+
+    Example: `sluice tail blocked review --until-now --limit 10`
     """
-    from sluicegate.agents.cli.console import tail_topics
+    from sluicegate.agents.cli.record_lines import json_line, short_line
     from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.cli.tail_records import Selection, tail_topics
     from sluicegate.agents.settings import load_settings
 
+    settings = load_settings(bootstrap_servers=brokers)
+    selection = Selection(
+        names=names or (),
+        from_beginning=from_beginning or until_now,
+        until_now=until_now,
+        limit=limit,
+        event_ids=frozenset(event_ids or ()),
+    )
     with reader_may_leave():
-        tail_topics(load_settings(bootstrap_servers=brokers), names, from_beginning=from_beginning)
+        if sys.stdout.isatty() if short is None else short:
+            events = {topic: name for name, topic in settings.topics.items()}
+            tail_topics(settings, selection, lambda record: short_line(record, events[record.topic]))
+        else:
+            tail_topics(settings, selection, json_line)

@@ -17,7 +17,7 @@ from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.settings import load_settings
 from tests.support.brokers import Broker
-from tests.support.command import NOBODY, sluice
+from tests.support.command import NOBODY, rows, sluice
 from tests.support.compiled import compiled_tiny
 from tests.support.worker_process import Stream
 
@@ -162,6 +162,31 @@ def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
         assert at[position]["headers"]["traceparent"].split("-")[1] == trace_id
     unchanged = [record["value"] for position, record in at.items() if position not in told_at]
     assert sorted(unchanged, key=str) == ["broken", {"query": 1}]
+
+
+def test_tail_can_end_and_choose(stream: Stream) -> None:
+    values = [orjson.dumps({"query": f"red shoes {number}", "event_id": f"e{number}"}) for number in range(20)]
+    stream.produce([(None, value, []) for value in values])
+
+    def tail(*options: str) -> subprocess.CompletedProcess[bytes]:
+        return sluice("tail", "raw", *options, environment=stream.environment)
+
+    everything = tail("--until-now")
+    assert everything.returncode == 0
+    assert sorted(orjson.dumps(row["value"]) for row in rows(everything)) == sorted(values)
+
+    assert len(rows(tail("--from-beginning", "--limit", "3"))) == 3
+    assert [row["value"] for row in rows(tail("--until-now", "--event-id", "e7"))] == [orjson.loads(values[7])]
+    derived = f"{stream.topics['raw']}-0-0"
+    assert rows(tail("--until-now", "--event-id", derived)) == []
+
+    (short,) = tail("--until-now", "--short", "--event-id", "e7").stdout.splitlines()
+    assert short.split()[1:] == [b"raw", b"e7", b"red", b"shoes", b"7"]
+
+
+def test_tail_until_now_ends_where_there_is_nothing_to_read(stream: Stream) -> None:
+    finished = sluice("tail", "--until-now", environment=stream.environment)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, b"", b"")
 
 
 def test_tail_says_that_the_broker_has_gone() -> None:

@@ -1,0 +1,111 @@
+"""A record as one line: JSON for programs, a summary for people. A terminal shows either and obeys neither."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from sluicegate.agents.kafka.record import Record
+from sluicegate.schemas.codec import event_id_of
+from sluicegate.schemas.headers import replay_of
+
+_INVISIBLE: Final = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""What JSON allows in a string and a terminal may obey: control codes of C1, and what reorders or hides text."""
+_LAYOUT: Final = bytes.maketrans(b"\t\n\r", b"   ")
+
+
+def json_line(record: Record) -> bytes:
+    """`record` as one line of JSON."""
+    value = record.value or b"null"
+    line = orjson.dumps(
+        {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "headers": {_name(name): (raw or b"").decode(errors="replace") for name, raw in record.headers},
+            **({"unreadable": record.unreadable.reason} if record.unreadable else {}),
+            # The tabs and line breaks of JSON are layout: inside a string they are escaped.
+            "value": orjson.Fragment(value.translate(_LAYOUT)) if _is_json(value) else value.decode(errors="replace"),
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+    return _INVISIBLE.sub(_escaped, line.decode()).encode()
+
+
+def event_id_in(record: Record) -> str:
+    """The id of the event in `record`: the producer's, otherwise the position of the raw record or of its original."""
+    return event_id_of(record.value) or replay_of(record.headers) or str(record.position)
+
+
+def short_line(record: Record, event: str) -> bytes:
+    """`record` in at most the width of the terminal: time, event, id, and what matters most about that event."""
+    try:
+        document = orjson.loads(record.value or b"null")
+    except orjson.JSONDecodeError:
+        document = None
+    event_id = event_id_in(record)
+    try:
+        gist = _GISTS[event](document)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        gist = f"not a valid {event} event"
+    line = f"{record.timestamp:%H:%M:%S}  {event:<10}  {event_id:<24}  {gist}"
+    shown = "".join(character if character.isprintable() else " " for character in line)
+    return f"{shown[: shutil.get_terminal_size().columns]}\n".encode(errors="replace")
+
+
+def _understood(event: Mapping[str, Any]) -> str:
+    return f"{event.get('lexical')}  ({event.get('intent')})"
+
+
+def _ranking(event: Mapping[str, Any]) -> str:
+    return "  ".join(f"{score['name']} {score['value']:.2f}" for score in event.get("scores", ()))
+
+
+def _blocked(event: Mapping[str, Any]) -> str:
+    return f"{event.get('category')} {event.get('probability'):.2f}"
+
+
+def _review(event: Mapping[str, Any]) -> str:
+    return f"{event.get('query')}  ({event.get('reason')})"
+
+
+def _reviewed(event: Mapping[str, Any]) -> str:
+    return f"{'allowed' if event.get('allow') else 'blocked'} by {event.get('reviewer')}"
+
+
+def _ledger(event: Mapping[str, Any]) -> str:
+    return f"{event.get('outcome')}  {event['latency_ms']['total']:.1f} ms"
+
+
+_GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "raw": lambda event: str(event.get("query")),
+    "recall": _understood,
+    "ranking": _ranking,
+    "blocked": _blocked,
+    "review": _review,
+    "reviewed": _reviewed,
+    "deadletter": lambda event: str(event.get("error")),
+    "ledger": _ledger,
+}
+
+
+def _name(name: str) -> str:
+    """A header's name, which may hold bytes that are not UTF-8, as text that JSON can hold."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""What ``sluice tail`` does: follow partitions, choose records, print them."""
+
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from sluicegate.agents.cli.record_lines import event_id_in
+from sluicegate.agents.kafka.cluster import Cluster, kafka_error
+from sluicegate.agents.kafka.connection import Connection
+from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.kafka.record_log import record_of
+from sluicegate.agents.settings import Settings
+from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
+from sluicegate.schemas.topics import SENT
+
+_TOPICS_TIMEOUT_S: Final = 10.0
+_ENDS_TAIL: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records to print, and when to end. Without `names`, every output; without `event_ids`, every event."""
+
+    names: Sequence[str] = ()
+    from_beginning: bool = False
+    until_now: bool = False
+    limit: int | None = None
+    event_ids: frozenset[str] = frozenset()
+
+    def takes(self, record: Record) -> bool:
+        """Whether `record` is of a wanted event."""
+        return not self.event_ids or event_id_in(record) in self.event_ids
+
+
+def tail_topics(settings: Settings, selection: Selection, line_of: Callable[[Record], bytes]) -> None:
+    """Print the selected records as they arrive, each as `line_of` writes it, until interrupted or at the selected end.
+
+    Raises:
+        BrokerUnavailable: the cluster cannot be reached, or a topic is deleted or forbidden meanwhile.
+        ConfigurationError: there is no such event, or no such topic.
+    """
+    if unknown := sorted(set(selection.names) - set(settings.topics)):
+        raise ConfigurationError(f"no event is called {', '.join(unknown)}: use {', '.join(settings.topics)}")
+    topics = [settings.topics[name] for name in selection.names or SENT]
+    connection = Connection.of(settings)
+    partitions = _partitions(connection, topics, OFFSET_BEGINNING if selection.from_beginning else OFFSET_END)
+    consumer = _consumer(connection)
+    try:
+        consumer.assign(partitions)
+        _print_records(consumer, partitions, selection, line_of)
+    except KafkaException as error:
+        raise BrokerUnavailable(
+            f"cannot read from Kafka at {connection.servers}: {kafka_error(error).str()}"
+        ) from error
+    finally:
+        consumer.close()
+
+
+def _print_records(
+    consumer: Consumer,
+    partitions: Collection[TopicPartition],
+    selection: Selection,
+    line_of: Callable[[Record], bytes],
+) -> None:
+    open_ends = _ends(consumer, partitions) if selection.until_now else {}
+    printed = 0
+    while open_ends or not selection.until_now:
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        error = message.error()
+        if error is not None:
+            if error.code() in _ENDS_TAIL:
+                raise BrokerUnavailable(f"cannot read {message.topic()} any more: {error.str()}")
+            if error.code() == KafkaError._PARTITION_EOF:
+                open_ends.pop(_place(message), None)
+            continue
+        offset, place = message.offset() or 0, _place(message)
+        if selection.until_now and offset >= open_ends.get(place, 0):
+            open_ends.pop(place, None)
+            continue
+        record = record_of(message)
+        if selection.takes(record):
+            sys.stdout.buffer.write(line_of(record))
+            sys.stdout.buffer.flush()
+            printed += 1
+            if printed == selection.limit:
+                return
+        if offset + 1 == open_ends.get(place):
+            del open_ends[place]
+
+
+def _ends(consumer: Consumer, partitions: Collection[TopicPartition]) -> dict[tuple[str, int], int]:
+    """For each partition with records: the offset after its last record."""
+    ends = {}
+    for partition in partitions:
+        beginning, end = consumer.get_watermark_offsets(partition, timeout=_TOPICS_TIMEOUT_S)
+        if end > beginning:
+            ends[partition.topic, partition.partition] = end
+    return ends
+
+
+def _place(message: Message) -> tuple[str, int]:
+    return message.topic() or "", message.partition() or 0
+
+
+def _partitions(connection: Connection, topics: Sequence[str], start: int) -> list[TopicPartition]:
+    cluster = Cluster(connection)
+    metadata = cluster.metadata(_TOPICS_TIMEOUT_S)
+    cluster.refuse_missing(metadata, topics)
+    return [TopicPartition(topic, number, start) for topic in topics for number in metadata.topics[topic].partitions]
+
+
+def _consumer(connection: Connection) -> Consumer:
+    def warn(error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            sys.stderr.write(f"sluice: {connection.servers} does not answer; waiting for it\n")
+
+    return Consumer(
+        {
+            **connection.librdkafka(),
+            "group.id": "sluice-tail",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 0,
+            "error_cb": warn,
+        }
+    )
