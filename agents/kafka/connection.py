@@ -39,6 +39,18 @@ class Connection:
         """Whether TLS or a login is in use."""
         return self._settings is not None
 
+    @property
+    def password_login(self) -> tuple[str, str] | None:
+        """The user and the password as they are now; None without a login by password.
+
+        Raises:
+            OSError: the password's file cannot be read.
+        """
+        settings = self._settings
+        if settings is None or not settings.uses_sasl or settings.sasl_mechanism == "OAUTHBEARER":
+            return None
+        return settings.sasl_username or "", settings.sasl_secret
+
     def librdkafka(self) -> dict[str, str]:
         """The properties of a librdkafka client. They hold the secret as it is now: do not keep them."""
         return {"bootstrap.servers": self.servers} | (_security(self._settings) if self._settings else {})

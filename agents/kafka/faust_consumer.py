@@ -20,6 +20,8 @@ transactions are not read (`read_committed`). Whatever aiokafka cannot parse is 
 Memory. A poll reads a bounded number of records and bytes, and waits while large records that were read before take up
 more than MAX_LARGE_BYTES.
 
+Passwords. The consumer's client reads a password for every new connection, in case it was rotated.
+
 Silence. `silent_s` tells for how long the group's coordinator has confirmed no heartbeat.
 """
 
@@ -41,6 +43,7 @@ from faust.types import TP
 from mode.utils.futures import notify
 
 from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, FetchedBytes, PartitionRecords
+from sluicegate.agents.kafka.security import PasswordCredentials
 from sluicegate.schemas.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -97,6 +100,8 @@ class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # options of aiokafka that Faust does not pass on
         consumer._fetch_max_bytes = MAX_FETCH_BYTES
+        if isinstance(credentials := self.app.conf.broker_credentials, PasswordCredentials):
+            credentials.renew_in(consumer._client)
         return consumer
 
     async def _fetch_records(self, *args: Any, **options: Any) -> Any:

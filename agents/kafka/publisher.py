@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.1
 """The longest that a close waits for the polling thread to notice."""
 
+LOGIN_CHECK_S = 1.0
+"""How often the polling thread looks for a new password."""
+
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """What the client lets through; far above a topic's usual 1 MiB, so that the topic's own limit decides."""
 
@@ -88,7 +91,9 @@ class Publisher:
         """
         self.fatal: Exception | None = None
         """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
-        self._servers = connection.servers
+        self._connection = connection
+        self._login = connection.password_login
+        self._login_checked_at = time.monotonic()
         self._delivery_timeout_s = delivery_timeout_s
         self._flush_timeout_s = flush_timeout_s
         self._settings: dict[str, str | float] = {
@@ -186,9 +191,25 @@ class Publisher:
     def _poll_until_closed(self) -> None:
         while self._close_at is None or (len(self._producer) and time.monotonic() < self._close_at):
             self._poll(POLL_S)
+            self._take_new_password()
         self._producer.purge()  # what is still queued or in flight comes back as failed
         while len(self._producer):
             self._poll(POLL_S)
+
+    def _take_new_password(self) -> None:
+        """Give a rotated password to the producer, for its next connections."""
+        now = time.monotonic()
+        if self._login is None or now - self._login_checked_at < LOGIN_CHECK_S:
+            return
+        self._login_checked_at = now
+        try:
+            login = self._connection.password_login
+        except OSError:  # the file is being replaced: look again later
+            return
+        if login and login[1] and login != self._login:
+            self._login = login
+            self._producer.set_sasl_credentials(*login)
+            logger.info("the password of Kafka user %s has changed; new connections use it", login[0])
 
     def _poll(self, timeout_s: float) -> None:
         try:
@@ -218,7 +239,7 @@ class Publisher:
     def _failure(self, topic: str, size: int, error: KafkaError | None) -> PublishFailed:
         code, reason = (error.code(), error.str()) if error else (None, "no acknowledgement")
         if code == KafkaError._MSG_TIMED_OUT:
-            reason = f"{self._servers} did not acknowledge within {self._delivery_timeout_s:g} s"
+            reason = f"{self._connection.servers} did not acknowledge within {self._delivery_timeout_s:g} s"
         remedy = f"; {_REMEDIES[code]}" if code in _REMEDIES else ""
         too_large = code == KafkaError.MSG_SIZE_TOO_LARGE
         return PublishFailed(f"cannot publish {size} bytes to {topic}: {reason}{remedy}", too_large=too_large)

@@ -1,7 +1,8 @@
 """TLS and SASL for Faust's consumer; for clients of librdkafka, see `agents.kafka.connection`."""
 
+import ssl
 import time
-from typing import Final
+from typing import Any, Final
 
 import faust.auth
 import httpx
@@ -27,12 +28,27 @@ def faust_credentials(settings: Settings) -> faust.auth.Credentials | None:
         return faust.auth.SSLCredentials(context) if context else None
     if settings.sasl_mechanism == "OAUTHBEARER":
         return faust.auth.OAuthCredentials(oauth_cb=_ClientCredentials(settings), ssl_context=context)
-    return faust.auth.SASLCredentials(
-        username=settings.sasl_username,
-        password=settings.sasl_secret,
-        mechanism=settings.sasl_mechanism,
-        ssl_context=context,
-    )
+    return PasswordCredentials(settings, context)
+
+
+class PasswordCredentials(faust.auth.SASLCredentials):
+    """A login by user and password that reads the password again for each new connection, in case it was rotated."""
+
+    def __init__(self, settings: Settings, context: ssl.SSLContext | None) -> None:
+        super().__init__(
+            username=settings.sasl_username,
+            password=settings.sasl_secret,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+        self._settings = settings
+
+    def renew_in(self, client: Any) -> None:
+        """Let aiokafka's `client` ask for the password whenever it connects."""
+        client.__class__ = type("RenewingClient", (type(client),), {"_sasl_plain_password": property(self._current)})
+
+    def _current(self, _: Any) -> str:
+        return self._settings.sasl_secret
 
 
 class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untyped, see above

@@ -21,6 +21,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     AdminClient,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 
 from tests.support.accounts import assert_accounted_for
@@ -202,6 +205,43 @@ def test_a_password_may_stand_in_a_file(cluster: SecuredKafka, stream: Stream, r
     with run_worker(stream, tmp_path, **settings) as worker:
         wait_for(lambda: worker.readiness()[0] == 200, 60, "the worker is not ready")
         worker.stop()
+
+
+@pytest.mark.parametrize("first", ["file", "broker"])
+def test_a_rotated_password_is_used_without_a_restart(
+    cluster: SecuredKafka, stream: Stream, tmp_path: Path, first: str
+) -> None:
+    """Whether the file or the broker has the new password first, the worker decides and commits what comes next."""
+    user, secret = f"rotated-{first}", tmp_path / "password"
+    set_password(cluster, user, "first-horse")
+    secret.write_text("first-horse\n")
+    Rights(cluster, stream, user)
+    settings = login(cluster, sasl_username=user, sasl_password=None, sasl_password_file=secret)
+    with run_worker(stream, tmp_path, **settings) as worker:
+        stream.produce([(None, b'{"query": "red shoes"}', [])])
+        stream.await_commits()
+        set_password(cluster, user, "second-horse")
+        if first == "file":
+            secret.write_text("second-horse\n")
+        cluster.processes[0].kill()  # a connection that stands is not asked for the new password
+        cluster.start(0)
+        stream.produce([(None, b'{"query": "blue shoes %d"}' % number, []) for number in range(20)])
+        if first == "broker":
+            wait_for(lambda: "Authentication" in worker.log, 60, "the worker does not meet the new password")
+            secret.write_text("second-horse\n")
+        stream.await_commits()
+        wait_for(lambda: worker.readiness()[0] == 200, 60, "the worker is not ready")
+        worker.stop()
+    assert_accounted_for(stream.inputs(), stream.outputs(), once=False)  # the broker was killed
+    assert "horse" not in worker.log
+
+
+def set_password(cluster: SecuredKafka, user: str, password: str) -> None:
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    change = UserScramCredentialUpsertion(user, how, password.encode())
+    for done in admin.alter_user_scram_credentials([change]).values():
+        done.result()
 
 
 @pytest.mark.parametrize(
