@@ -1,1 +1,1 @@
-"""What is promised: the events, their JSON Schemas, the errors. Imports nothing of ours."""
+"""The contracts: events, topics, reason codes and errors. It imports no other part of Sluicegate."""

@@ -1,4 +1,4 @@
-"""Writes what other languages and tools read: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document."""
+"""The contracts for other languages and tools: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ def json_schema(name: str) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0.0 document of the worker, referring to the JSON Schema files beside it."""
+    """The AsyncAPI 3.0.0 document of the worker. It refers to the JSON Schema files in the same folder."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -78,7 +78,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def export(folder: Path) -> list[Path]:
-    """Write every document into `folder`; returns the files, which are the same bytes for the same contracts.
+    """Write every document into `folder` and return the files. Equal contracts give equal bytes.
 
     Raises:
         ConfigurationError: the folder cannot be written.

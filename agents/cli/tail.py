@@ -10,9 +10,16 @@ import typer
 from sluicegate.agents.cli.options import Brokers
 
 
+def _event_names(typed: str) -> list[str]:
+    from sluicegate.schemas.topics import TOPICS
+
+    return [name for name in TOPICS if name.startswith(typed)]
+
+
 def tail(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Events to read, for example recall. Default: every output.")
+        list[str] | None,
+        typer.Argument(help="Events to read, for example recall. Default: every output.", autocompletion=_event_names),
     ] = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start at the oldest record.")] = False,
     until_now: Annotated[

@@ -26,6 +26,7 @@ from sluicegate.agents.telemetry import Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
 from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.topics import SENT
 from sluicegate.schemas.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     require_rights(
         connection,
         read=settings.topic_raw,
-        write=[topic for name, topic in settings.topics.items() if name not in ("raw", "reviewed")],
+        write=[settings.topics[name] for name in SENT],
         group_id=settings.group_id,
     )
     models = load(settings)  # last, because it takes longest

@@ -74,16 +74,22 @@ def test_tune_is_a_hidden_alias_of_calibrate() -> None:
     assert "tune" not in CliRunner().invoke(app, ["--help"]).stdout
 
 
-def test_the_shell_can_complete_a_command() -> None:
+@pytest.mark.parametrize(("typed", "completed"), [("sluice to", ["topics"]), ("sluice tail rec", ["recall"])])
+def test_the_shell_can_complete_a_command_and_an_event(typed: str, completed: list[str]) -> None:
     sluice = Path(sys.executable).with_name("sluice")
     finished = subprocess.run(
         [sluice],
-        env={**os.environ, "_SLUICE_COMPLETE": "complete_bash", "COMP_WORDS": "sluice to", "COMP_CWORD": "1"},
+        env={
+            **os.environ,
+            "_SLUICE_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(typed.count(" ")),
+        },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert finished.stdout.split() == ["topics"]
+    assert finished.stdout.split() == completed
 
 
 def test_every_error_ends_a_command_with_a_documented_exit_code() -> None:

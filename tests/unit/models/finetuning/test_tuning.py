@@ -19,7 +19,7 @@ from sluicegate.models.inference.labels import ALLOW, LABELS, Category, Intent
 from sluicegate.models.inference.prompts import Answer, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import ConfigurationError, ContractError
-from sluicegate.schemas.events import Context, Review, Reviewed
+from sluicegate.schemas.events import Context, Position, Review, Reviewed
 from tests.support.checkpoints import write_tokenizer
 
 ANSWER = {"label": "allow", "category": "none", "domain": "product_search", "clean": "red shoes", "synonyms": ["pumps"]}
@@ -334,6 +334,13 @@ def test_a_correction_that_a_reviewer_allowed_is_learnt_and_the_misspelling_is_n
     assert (row.text, row.clean, row.domain) == ("chep shos", "cheap shoes", "travel")
     (same,) = rows_of([verdict("Red Shoes", allow=True, lexical="red shoes")])
     assert same.clean is None
+
+
+def test_an_appeal_against_a_blocked_event_has_no_text_and_teaches_nothing() -> None:
+    appeal = msgspec.structs.replace(
+        verdict("a", allow=True), review=None, blocked=Position(topic="queries.blocked", partition=0, offset=7)
+    )
+    assert rows_of([appeal]) == []
 
 
 def test_a_review_without_the_model_teaches_a_verdict_and_no_spelling(tokenizer: QueryTokenizer) -> None:
