@@ -7,18 +7,19 @@ import msgspec
 import orjson
 
 from sluicegate.schemas.errors import ConfigurationError
-from sluicegate.schemas.headers import REPLAY_OF, REPLAY_TIMESTAMP
+from sluicegate.schemas.headers import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TIMESTAMP
 from sluicegate.schemas.topics import TOPICS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _OUTPUT_HEADERS: Final = {
     "traceparent": {"type": "string", "description": "W3C Trace Context of the event."},
-    REPLAY_OF: {"type": "string", "description": "Of a replay: topic-partition-offset of the record it repeats."},
+    REPLAY_OF: {"type": "string", "description": "For a replay: topic-partition-offset of the original record."},
 }
 _HEADERS: Final = {
     **_OUTPUT_HEADERS,
-    REPLAY_TIMESTAMP: {"type": "string", "description": "Of a replay: that record's Kafka timestamp, milliseconds."},
+    REPLAY_TIMESTAMP: {"type": "string", "description": "For a replay: the original's Kafka timestamp in ms."},
+    REPLAY_SIGNATURE: {"type": "string", "description": "For a replay: the proof that `sluice replay` published it."},
 }
 
 
