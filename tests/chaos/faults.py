@@ -22,6 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ResourceType,
 )
 
+from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
 from tests.chaos.registries import break_registry
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
 from tests.support.ports import free_port
@@ -46,6 +47,16 @@ def kill_twenty_times(chaos: Chaos) -> None:
 def terminate_worker(chaos: Chaos) -> None:
     chaos.signal(0, signal.SIGTERM)
     chaos.restart(0)
+
+
+def send_every_signal(chaos: Chaos) -> None:
+    """Those that must not disturb a worker, then each that drains one."""
+    for number in (REPORT, *IGNORED, REPORT):
+        chaos.signal(0, number)
+        time.sleep(0.05)
+    for number in DRAIN:
+        chaos.signal(0, number)
+        chaos.restart(0)
 
 
 def roll(chaos: Chaos) -> None:
@@ -147,6 +158,7 @@ def skewed_clock(rng: random.Random) -> int:
 FAULTS: Final[dict[str, Fault]] = {
     "worker killed": Fault(kill_worker),
     "worker terminated": Fault(terminate_worker, never_twice=True),
+    "every signal": Fault(send_every_signal, never_twice=True),
     "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
     "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED | _REFUSED),  # its deadlines pass meanwhile
     "workers join and leave": Fault(join_and_leave),

@@ -15,6 +15,9 @@ _TICK_S: Final = 0.02
 _ID_SHARE: Final = 0.75
 _SHARES: Final[dict[Kind, int]] = {"allow": 14, "block": 3, "review": 2, "poison": 1}
 
+QUERY_TEXTS: Final = tuple(f"{kind} event " for kind in _SHARES)
+"""Each query contains one of these texts."""
+
 
 class SteadyProducer:
     """Publishes `count` events, `rate` a second; `timestamp_of` may lie about when (milliseconds since the epoch)."""

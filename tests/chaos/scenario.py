@@ -18,10 +18,11 @@ from confluent_kafka import KafkaException
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.artifacts.registry import Registry
-from tests.chaos.producer import SteadyProducer
+from tests.chaos.producer import QUERY_TEXTS, SteadyProducer
 from tests.chaos.proxy import Proxies
 from tests.chaos.verifier import Verdict, verify
 from tests.support.kafka_cluster import ApacheKafka
+from tests.support.log_hygiene import assert_nothing_leaks
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, fresh_stream, get_probe, wait_for
 
@@ -99,7 +100,7 @@ class Chaos:
             if number not in self._retired and worker.poll() is not None:
                 self.workers[number] = self._start(number)
 
-    def signal(self, number: int, what: signal.Signals) -> None:
+    def signal(self, number: int, what: int) -> None:
         """Send a worker a signal."""
         os.kill(self.workers[number].pid, what)
 
@@ -187,6 +188,8 @@ def run(
         recovered_s = _recover(chaos)
         chaos.producer.finish()
         wait_for(lambda: _committed_beyond(chaos, _patiently(stream.ends)), _MOST_S, f"the lag stays: see {folder}")
+    for log in folder.glob("worker-*.log"):
+        assert_nothing_leaks(log.read_text(errors="replace"), secrets=[cluster.password], texts=QUERY_TEXTS)
     verdict = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
     kept = verdict.kept and not (fault.never_twice and verdict.duplicates) and (verdict.fell_back or not fault.felt)
     return Row(name, verdict, recovered_s, bool(kept))
