@@ -1,8 +1,8 @@
-"""What must be in the environment before the worker's process starts: how glibc keeps memory.
+"""The environment that the worker's process needs before it starts: how glibc keeps memory.
 
 The engine copies its key-value cache at every step, in blocks so large that glibc maps and unmaps each one, and the
-page faults outweigh the arithmetic. Told to keep memory, and to keep it in huge pages, it answers faster; the price is
-memory that is not given back. glibc reads this when a process starts, so the worker starts itself again.
+page faults cost more than the arithmetic. If glibc keeps memory, in huge pages, the engine is faster; the price is
+memory that is not given back. glibc reads its settings when a process starts, so the worker starts itself again.
 """
 
 import os
@@ -14,11 +14,11 @@ _KEEP_MEMORY: Final = (
     "glibc.malloc.top_pad=67108864"
 )
 BEST: Final = {"GLIBC_TUNABLES": _KEEP_MEMORY}
-"""What measured best; a variable that is set already wins."""
+"""What measured best. A variable that is already set wins."""
 
 
 def ensure() -> None:
-    """Start this process again with what is missing of `BEST`; returns where nothing is."""
+    """Start this process again with what is missing of `BEST`. Returns only if nothing is."""
     missing = {name: value for name, value in BEST.items() if name not in os.environ}
     if not missing or not sys.platform.startswith("linux"):
         return

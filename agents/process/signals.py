@@ -35,14 +35,19 @@ def ignore_the_rest() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def own_signals(loop: AbstractEventLoop, drain: Callable[[signal.Signals], None], report: Callable[[], None]) -> None:
+def own_signals(
+    loop: AbstractEventLoop, drain: Callable[[signal.Signals], None], report: Callable[[], None]
+) -> Callable[[], bool]:
     """From now on, call `drain` or `report` on `loop` when their signals arrive. Call it in the main thread.
 
     The handlers belong to the interpreter, not to the loop: they stay when the loop is closed, so that a second SIGTERM
-    does not cut the end short.
+    does not cut the end short. Returns a function that says whether a draining signal has arrived, even if the loop
+    hangs. Any thread may call it.
     """
+    arrived: list[int] = []
 
     def on_drain(number: int, _frame: FrameType | None) -> None:
+        arrived.append(number)
         _call(loop, drain, signal.Signals(number))
 
     def on_report(_number: int, _frame: FrameType | None) -> None:
@@ -52,6 +57,7 @@ def own_signals(loop: AbstractEventLoop, drain: Callable[[signal.Signals], None]
         if number != signal.SIGHUP or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(number, on_drain)
     signal.signal(REPORT, on_report)
+    return lambda: bool(arrived)
 
 
 def _call(loop: AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:

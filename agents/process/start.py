@@ -32,7 +32,7 @@ from sluicegate.schemas.version import VERSION
 logger = logging.getLogger(__name__)
 
 _COLLECT_EVERY: Final = 10_000
-"""Objects that are alive beyond those that were, before the youngest are searched for cycles; Python's own is 700."""
+"""New objects before the collector looks for cycles among the youngest; Python's default is 700."""
 
 
 def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> None:
@@ -75,7 +75,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     try:
         process = _FaustProcess(worker, Health(worker.state, budget), settings)
         StopWatchdog(
-            stopping=lambda: process.should_stop,
+            stopping=lambda: process.should_stop or process.drain_requested(),
             in_flight=lambda: worker.in_flight,
             longest_s=budget.leave_after_s,
             idle_s=LEAVE_GROUP_S,
@@ -102,10 +102,11 @@ class _FaustProcess(faust.Worker):
         )
         self.spinner = None  # it would write terminal codes between our log lines
         self._health = health
+        self.drain_requested: Callable[[], bool] = lambda: False
 
     def install_signal_handlers(self) -> None:
         """Install ours in place of Faust's."""
-        own_signals(self.loop, self._drain, self._health.log_state)
+        self.drain_requested = own_signals(self.loop, self._drain, self._health.log_state)
 
     def _drain(self, received: signal.Signals) -> None:
         if not self.should_stop:
@@ -136,7 +137,7 @@ class _Probes(Service):
 def _spare_the_collector() -> None:
     """Keep Python's garbage collector from walking what lives as long as the process: it costs a fifth of each event.
 
-    What an event makes is freed by its reference counts; the collector finds the few cycles among it later.
+    What an event allocates is freed by its reference counts. The collector finds the few cycles in it later.
     """
     gc.collect()
     gc.freeze()

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class StopWatchdog(threading.Thread):
-    """Watches a worker from a thread of its own, since the event loop may be what hangs. Start it with the worker."""
+    """Watches a worker from a thread of its own, because the event loop may hang. Start it with the worker."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class StopWatchdog(threading.Thread):
         self._flush, self._exit_code = flush, exit_code
 
     def run(self) -> None:
-        """Wait for the stop to begin, then for its end; a process that ends by itself ends this thread too."""
+        """Wait for the stop to begin, then for its end. A process that ends by itself ends this thread too."""
         while not self._stopping():
             time.sleep(WATCHDOG_POLL_S)
         logger.info("stopping: %d events in flight", self._in_flight())

@@ -1,0 +1,93 @@
+"""What signals do to a process whose event loop cannot answer, or has not started. Real processes, real signals."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
+
+HANGING_LOOP = """
+import asyncio, time
+from sluicegate.agents.process.signals import ignore_the_rest, own_signals
+from sluicegate.agents.process.watchdog import StopWatchdog
+
+ignore_the_rest()
+loop = asyncio.new_event_loop()
+requested = own_signals(loop, lambda number: print("drained"), lambda: print("reported"))
+StopWatchdog(
+    stopping=requested, in_flight=lambda: 0, longest_s=60, idle_s=0.5, flush=lambda: None, exit_code=lambda: 3
+).start()
+print("ready", flush=True)
+loop.call_soon(lambda: [time.sleep(0.1) for _ in range(300)])
+loop.run_forever()
+"""
+BEFORE_THE_LOOP = """
+import time
+from sluicegate.agents.process.signals import ignore_the_rest
+ignore_the_rest()
+print("ready", flush=True)
+time.sleep(30)
+"""
+IDLE_LOOP = """
+import asyncio, uvloop
+from sluicegate.agents.process.signals import ignore_the_rest, own_signals
+ignore_the_rest()
+loop = uvloop.new_event_loop()
+own_signals(loop, lambda number: print(number.name, flush=True), lambda: print("report", flush=True))
+loop.call_soon(lambda: print("ready", flush=True))
+loop.run_forever()
+"""
+
+
+@contextmanager
+def running(program: str, *prefix: str) -> Iterator[subprocess.Popen[str]]:
+    command = [*prefix, sys.executable, "-c", program]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    try:
+        assert said(process) == "ready"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_process_whose_event_loop_hangs_ends_at_sigterm() -> None:
+    with running(HANGING_LOOP) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 3
+
+
+def test_an_idle_event_loop_hears_every_signal_at_once() -> None:
+    with running(IDLE_LOOP) as process:
+        for number in IGNORED:
+            process.send_signal(number)
+        for number in DRAIN:
+            process.send_signal(number)
+            assert said(process) == number.name
+        process.send_signal(REPORT)
+        assert said(process) == "report"
+
+
+@pytest.mark.parametrize("number", DRAIN, ids=lambda number: number.name)
+def test_a_signal_that_drains_ends_a_process_that_has_not_begun(number: signal.Signals) -> None:
+    with running(BEFORE_THE_LOOP) as process:
+        for ignored in (REPORT, *IGNORED):
+            process.send_signal(ignored)
+        process.send_signal(number)
+        assert process.wait(10) != 0
+
+
+def test_nohup_is_respected() -> None:
+    with running(IDLE_LOOP, "nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(REPORT)
+        assert said(process) == "report"
