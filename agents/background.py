@@ -4,12 +4,12 @@ A task of asyncio that fails keeps its exception to itself, and whatever it did 
 long as its owner does (following a file, feeding an engine, reporting) therefore runs as a background task:
 
     tasks = BackgroundTasks()
-    tasks.start("model follower", self._follow, restart=True)
+    tasks.start("model follower", self._follow)
     ...
     await tasks.stop()
 
-Such work has no end of its own, so a return counts as a failure too. Each failure is logged. Then the work is restarted
-after a growing pause, or the failure stays a problem that /healthz reports, and the orchestrator starts a new process.
+Such work has no end of its own, so a return counts as a failure too. Each failure is logged, and the work is restarted
+after a growing pause. Until then `warnings` reports it, for /healthz and /readyz.
 """
 
 import asyncio
@@ -33,25 +33,17 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._problems: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._stopping = False
 
-    def start(self, name: str, work: Work, *, restart: bool) -> None:
-        """Run `work` until `stop`. `name` says what it does, as in "model follower"; it must be unique.
-
-        `restart`: run it again after a failure. Without it, a failure is final, and a problem from then on.
-        """
-        task = asyncio.get_running_loop().create_task(self._supervise(name, work, restart=restart), name=name)
+    def start(self, name: str, work: Work) -> None:
+        """Run `work` until `stop`. `name` says what it does, as in "model follower"; it must be unique."""
+        task = asyncio.get_running_loop().create_task(self._supervise(name, work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def problems(self) -> list[str]:
-        """The tasks that have ended for good, one sentence each: only a new process brings them back."""
-        return list(self._problems.values())
-
     def warnings(self) -> list[str]:
-        """The tasks that have failed and wait for their restart, one sentence each."""
+        """The tasks that do not run although they should, one sentence each."""
         return list(self._warnings.values())
 
     async def stop(self) -> None:
@@ -62,15 +54,11 @@ class BackgroundTasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _supervise(self, name: str, work: Work, *, restart: bool) -> None:
+    async def _supervise(self, name: str, work: Work) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             started = time.monotonic()
             failure = await self._failure_of(name, work)
-            if not restart:
-                self._problems[name] = f"the {name} has ended: {failure}"
-                logger.error("the %s has ended for good: %s", name, failure)
-                return
             if time.monotonic() - started > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
             self._warnings[name] = f"the {name} has failed and will be restarted: {failure}"
@@ -87,7 +75,7 @@ class BackgroundTasks:
             if not _is_cancelled():  # the work awaited something that was cancelled
                 return describe_error(error)
             if not self._stopping:
-                self._problems[name] = f"the {name} was cancelled"
+                self._warnings[name] = f"the {name} was cancelled"
                 logger.error("the %s was cancelled", name)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, this is where it is reported

@@ -105,7 +105,7 @@ class LiveModels(Generic[OwnerT]):
             await live_models._start(*loaded.engines.popitem())
         live_models._swap()
         if is_registry(settings.model):
-            live_models._background.start("model follower", live_models._follow, restart=True)
+            live_models._background.start("model follower", live_models._follow)
         try:
             yield live_models
         finally:

@@ -95,7 +95,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
 
     async def __aenter__(self) -> Self:
         for replica in range(self._replicas):
-            self._feeders.start(f"feeder {replica} of the engine", partial(self._feed_engine, replica), restart=True)
+            self._feeders.start(f"feeder {replica} of the engine", partial(self._feed_engine, replica))
         return self
 
     async def __aexit__(

@@ -20,7 +20,5 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     rebalancing: bool
     can_publish: bool
     stopping: bool
-    ended_tasks: tuple[str, ...] = ()
-    """A sentence for each background task that has ended for good."""
     failing_tasks: tuple[str, ...] = ()
-    """A sentence for each background task that has failed and will be restarted."""
+    """A sentence for each background task that does not run although it should."""

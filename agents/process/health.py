@@ -80,6 +80,7 @@ class Health:
             "in_flight": state.in_flight,
             "models": state.models,
             "version": VERSION,
+            **({"warnings": state.failing_tasks} if state.failing_tasks else {}),
         }
         return 503 if problems else 200, orjson.dumps(body)
 
@@ -90,7 +91,6 @@ def _problems(state: WorkerState, budget: TimeBudget) -> list[str]:
         "an event has been in flight": state.oldest_event_s,
         "nothing could be committed": state.commit_late_s,
     }
-    stuck = [
+    return [
         f"{what} for {seconds:.0f} s, {limit_s:.0f} are allowed" for what, seconds in late.items() if seconds > limit_s
     ]
-    return [*stuck, *state.ended_tasks]

@@ -126,7 +126,7 @@ class _Probes(Service):
     async def on_start(self) -> None:
         """Listen, and watch."""
         await self._server.start()
-        self._background.start("log of readiness", self._health.log_when_not_ready, restart=True)
+        self._background.start("log of readiness", self._health.log_when_not_ready)
 
     async def on_stop(self) -> None:
         """Close the port."""

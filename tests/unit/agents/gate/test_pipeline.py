@@ -18,6 +18,7 @@ from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.settings import load_settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.agents.time_budget import PUBLISHES
 from sluicegate.models.artifacts.registry import Registry
 from sluicegate.schemas.errors import PublishFailed
 from tests.support.compiled import compiled_tiny, edit_manifest
@@ -76,6 +77,31 @@ async def test_a_dead_letter_that_is_too_large_points_to_its_record(model: Path)
     letter = next(event for topic, event in broker.taken if topic == "queries.deadletter")
     assert letter["value_omitted"] is True
     assert letter["source"] == {"topic": "queries.raw", "partition": 0, "offset": 7}
+
+
+class WaveCounter(Broker):
+    """Counts the publishes that wait for no other: each of them may take the whole time-out."""
+
+    waves = 0
+    publishing = 0
+
+    async def publish(
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+    ) -> Delivered:
+        self.waves += not self.publishing
+        self.publishing += 1
+        try:
+            await asyncio.sleep(0)
+            return await super().publish(topic, value, key=key, headers=headers)
+        finally:
+            self.publishing -= 1
+
+
+async def test_an_event_publishes_one_after_the_other_no_more_often_than_its_time_budget_counts(model: Path) -> None:
+    broker = WaveCounter(refused([*OUTPUTS, "deadletter"], too_large=True))
+    async with pipeline(model, broker) as under_test:
+        await under_test.process(RECORD)
+    assert broker.waves == PUBLISHES
 
 
 async def test_outputs_that_are_refused_end_in_a_whole_dead_letter(model: Path) -> None:

@@ -62,9 +62,9 @@ def test_what_is_stuck_fails_both_probes_once_its_time_budget_is_over(field: str
     assert page(stuck, "/healthz")[0] == page(stuck, "/readyz")[0] == 503
 
 
-def test_a_background_task_that_has_ended_for_good_fails_both_probes() -> None:
-    ended = changed(ended_tasks=("the model follower has ended: MemoryError",))
-    assert ended.problems() == ended.reasons_not_ready() == ["the model follower has ended: MemoryError"]
+def test_a_background_task_that_failed_is_a_warning_on_the_page_of_a_worker_that_is_alive() -> None:
+    status, body = page(changed(failing_tasks=("the model follower has failed",)), "/healthz")
+    assert (status, body["status"], body["warnings"]) == (200, "ok", ["the model follower has failed"])
 
 
 @pytest.mark.parametrize(
