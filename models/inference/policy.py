@@ -10,6 +10,7 @@ unsafe than safe.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from sluicegate.models.inference.labels import Category
@@ -67,7 +68,7 @@ class Policy:
 
     thresholds: Mapping[Category, Threshold]
 
-    @property
+    @cached_property
     def summed(self) -> list[Category]:
         """The categories that count towards `SUM_BOUND`."""
         return [category for category, threshold in self.thresholds.items() if threshold.allow <= SUM_BOUND]
