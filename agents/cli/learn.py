@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sluicegate.agents.cli.options import require_extra
-from sluicegate.agents.cli.prompt_style import ProfileAlias, PromptStyleOption, prompt_style_of
+from sluicegate.agents.cli.prompt_style import ProfileAlias, prompt_style_of
 
 learn = typer.Typer(
     no_args_is_help=True,
@@ -61,7 +61,10 @@ def learn_lora(
     text: Annotated[
         Path | None, typer.Option(help="Raw text of your domain, one line each (continued pre-training).")
     ] = None,
-    prompt_style: PromptStyleOption = None,
+    prompt_style: Annotated[
+        str,
+        typer.Option(metavar="adapted|zero_shot", help="How it will be asked: without or with the stock instruction."),
+    ] = "adapted",
     profile: ProfileAlias = None,
     epochs: Annotated[int, typer.Option(min=1, help="How often each row is seen at most.")] = 3,
     learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of AdamW.")] = 2e-4,
@@ -74,8 +77,8 @@ def learn_lora(
 
     Example: `sluice learn lora qwen3-0.6b-hf adapter --data rows`
     """
-    style = prompt_style_of(prompt_style, profile) or "adapted"
-    if style == "embedded":
+    style = prompt_style_of(profile or prompt_style)
+    if style is None or style == "embedded":
         raise typer.BadParameter("a Qwen3 checkpoint has adapted or zero_shot prompts", param_hint="--prompt-style")
     require_extra("learn lora", "train", "peft", "torch", "transformers")
     from sluicegate.agents.cli.learn_runs import train_adapter

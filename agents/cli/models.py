@@ -62,7 +62,7 @@ def compile_model(
     from sluicegate.models.compiler.lora_merge import read_learnt_prompt
 
     learnt = read_learnt_prompt(adapter) if adapter else None
-    style = prompt_style_of(prompt_style, profile) or (learnt.prompt_style if learnt else "zero_shot")
+    style = prompt_style_of(prompt_style or profile) or (learnt.prompt_style if learnt else "zero_shot")
     with show_progress("compiling") as progress:
         manifest = compile_checkpoint(
             source,

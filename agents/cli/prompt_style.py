@@ -20,9 +20,8 @@ PromptStyleOption: TypeAlias = Annotated[
 ProfileAlias: TypeAlias = Annotated[str | None, typer.Option("--profile", hidden=True)]
 
 
-def prompt_style_of(prompt_style: str | None, profile: str | None) -> PromptStyleName | None:
-    """The prompt style that the options name, or None. Raises BadParameter for an unknown one."""
-    given = prompt_style or profile
+def prompt_style_of(given: str | None) -> PromptStyleName | None:
+    """The prompt style that was given, if one was. Raises BadParameter for an unknown one."""
     if given is None:
         return None
     if given not in _ALIASES:
