@@ -5,8 +5,10 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 UV      := uv==0.13.9
 EXTRAS  := --extra local --extra eval --extra teacher --extra dev
-SYNC    := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet $(EXTRAS)
+SYNC    := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet --compile-bytecode $(EXTRAS)
 WORKERS ?= 4
+# The tests start hundreds of processes: without bytecode on disk, each would compile every module again.
+export PYTHONDONTWRITEBYTECODE :=
 # More test processes than cores: the tests mostly wait for brokers and workers. Those of one group share a process.
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
