@@ -29,7 +29,8 @@ def produce_records(settings: Settings, queries: Sequence[str] | None) -> None:
 
 async def _produce(connection: Connection, settings: Settings, values: Iterable[bytes]) -> None:
     timeout_s = settings.publish_timeout_ms / 1000
-    async with Publisher(connection, delivery_timeout_s=timeout_s, flush_timeout_s=timeout_s) as publisher:
+    quiet = {"log_level": 0}  # our exceptions say what matters
+    async with Publisher(connection, delivery_timeout_s=timeout_s, flush_timeout_s=timeout_s, extra=quiet) as publisher:
         for value in values:
             context = new_root(sampled=True)
             at = await publisher.publish(settings.topic_raw, value, key=None, headers=inject(context))

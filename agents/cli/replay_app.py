@@ -1,4 +1,4 @@
-"""``sluice replay``: its commands, thin as those of `agents.cli.app`."""
+"""``sluice replay``: its commands and their options."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,8 +10,8 @@ from sluicegate.schemas.events import OutcomeName
 
 replay = typer.Typer(
     no_args_is_help=True,
-    help="Publish recorded events again, as they came: each keeps its `event_id` and says `replay_of` in a header.\n\n"
-    "Try it with `--dry-run`. docs/replay.md has the drill: a bad model, rolled back, and its decisions made anew.",
+    help="Publish recorded events again, unchanged but for the header `replay_of`.\n\n"
+    "Try it with `--dry-run`. docs/replay.md shows how to undo the decisions of a bad model.",
 )
 
 
@@ -19,7 +19,7 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time: write 2026-01-31 or 2026-01-31T12:00:00Z") from None
+        raise typer.BadParameter(f"{text!r} is not a time: write 2026-01-31 or 2026-01-31T12:00:00Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -34,10 +34,10 @@ Reasons = Annotated[
     typer.Option("--reason", help="Only with this reason code or class of error; repeat for more."),
 ]
 ModelVersions = Annotated[
-    list[str] | None, typer.Option("--model-version", help="Only what this model had in hand; repeat for more.")
+    list[str] | None, typer.Option("--model-version", help="Only what this model decided; repeat for more.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be published, and publish nothing.")]
-Rate = Annotated[float, typer.Option(min=0, help="Most events a second; 0: as fast as Kafka takes them.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be published, and publish nothing.")]
+Rate = Annotated[float, typer.Option(min=0, help="Most events per second; 0: no limit.")]
 
 
 @replay.command("deadletters")
@@ -51,10 +51,10 @@ def replay_deadletters(
     rate: Rate = 100,
     brokers: Brokers = None,
 ) -> None:
-    """Publish the records that ended as dead letters again, once what stopped them is mended.
+    """Publish the records of dead letters again, once their cause is fixed.
 
-    Reasons are classes of error: ContractError, PublishFailed. An event that the model failed on is no dead letter: see
-    `ledger`.
+    Reasons are classes of error: ContractError, PublishFailed. An event on which the model failed is not a dead letter:
+    use `ledger`.
 
     Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
@@ -84,12 +84,12 @@ def replay_ledger(
     rate: Rate = 100,
     brokers: Brokers = None,
 ) -> None:
-    """Publish the records behind decisions again, so that they are decided anew.
+    """Publish the records behind decisions again, so that they are decided again.
 
-    The last decision on an event counts: run again, it leaves out what has been decided anew since. What retention has
-    deleted from the input topic is counted and left out.
+    The latest decision on an event counts: a second run leaves out what has been decided again since. Records that
+    retention has deleted from the input topic are counted and left out.
 
-    Reasons are reason codes, as degraded:EngineFailed where the model failed, and the classes of error of dead letters.
+    Reasons are reason codes, such as degraded:EngineFailed, and the classes of error of dead letters.
 
     Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
     """

@@ -1,4 +1,4 @@
-"""What ``sluice replay`` does: a plan, shown or carried out with a progress bar, and what became of it in one line."""
+"""What ``sluice replay`` does: it makes a plan, shows it or carries it out, and prints the result in one line."""
 
 import asyncio
 import re
@@ -33,11 +33,13 @@ def range_of(written: str, settings: Settings) -> Span:
     """
     form = re.fullmatch(r"([\w.-]+):(\d+):(\d+)-(\d+)", written, re.ASCII)
     if form is None:
-        raise typer.BadParameter(f"{written!r} is no range: write TOPIC:PARTITION:FROM-TO, as queries.raw:3:1000-1999")
+        raise typer.BadParameter(
+            f"{written!r} is not a range: write TOPIC:PARTITION:FROM-TO, as queries.raw:3:1000-1999"
+        )
     topic, *numbers = form.groups()
     partition, first, last = map(int, numbers)
     if first > last:
-        raise typer.BadParameter(f"{written} ends before it begins")
+        raise typer.BadParameter(f"{written} ends before it starts")
     if topic in settings.topics.values() and topic != settings.topic_raw:
         raise typer.BadParameter(f"{topic} holds no raw queries: use `sluice replay deadletters` or `ledger`")
     return Span(topic, partition, first, last + 1)
@@ -46,11 +48,11 @@ def range_of(written: str, settings: Settings) -> Span:
 def replay_events(
     settings: Settings, source: Literal["deadletter", "ledger"] | Span, wanted: Filter, *, rate: float, dry_run: bool
 ) -> None:
-    """Replay what `wanted` takes of `source`, or show it only; says what became of it, whatever ends it.
+    """Replay what `wanted` takes of `source`, or only show it. Prints the result, also after an error or Ctrl-C.
 
     Raises:
-        BadParameter: nothing could be of that time or range.
-        BrokerUnavailable: the brokers cannot be read from, or did not take a record; says how to go on.
+        BadParameter: the times or the range cannot hold anything.
+        BrokerUnavailable: the cluster cannot be read from, or did not take a record; says how to go on.
         ConfigurationError: a topic is missing.
         ContractError: the input topic refused records as too large; the others are published.
     """
@@ -74,16 +76,16 @@ def _plan(
         _require_records(log, source)
         return choose(raw_records(log.read([source]), settings.replay_secret), wanted)
     recorded = letters if source == "deadletter" else decisions
-    met = _Met(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
-    plan = choose(met, wanted)
+    seen = _Seen(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
+    plan = choose(seen, wanted)
     for option, names, known in (
-        ("--reason", wanted.reasons, met.reasons),
-        ("--model-version", wanted.model_versions, met.model_versions),
+        ("--reason", wanted.reasons, seen.reasons),
+        ("--model-version", wanted.model_versions, seen.model_versions),
     ):
         if unknown := sorted(names - known):
             there = ", ".join(sorted(known)) or "nothing"
             typer.echo(f"sluice: no record has {option} {', '.join(unknown)}; there is {there}", err=True)
-    if unknown := sorted(wanted.event_ids - met.event_ids):
+    if unknown := sorted(wanted.event_ids - seen.event_ids):
         typer.echo(f"sluice: no record has --event-id {', '.join(unknown)}", err=True)
     return plan
 
@@ -99,8 +101,8 @@ def _require_records(log: RecordLog, span: Span) -> None:
         raise typer.BadParameter(f"{span.topic}:{span.partition} holds {has}")
 
 
-class _Met:
-    """Passes events on, and remembers what a filter could have named."""
+class _Seen:
+    """Passes events on, and remembers what a filter could name."""
 
     def __init__(self, events: Iterable[Recorded], event_ids: Set[str]) -> None:
         self._events = events

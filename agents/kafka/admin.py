@@ -22,7 +22,7 @@ _COORDINATOR_MOVES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PartitionOffsets:
-    """One partition: its first offset, the offset after its last record, and where the group goes on (None: unset)."""
+    """One partition: its first offset, the offset after its last record, and the group's committed offset, if any."""
 
     partition: int
     beginning: int
@@ -50,7 +50,7 @@ class TopicDescription:
 
 
 def topic_configs(topics: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """What each of `Settings.topics` is created with: dead letters must hold any input, base64 and headers included."""
+    """What each of `Settings.topics` is created with: a dead letter must hold any input, as base64 and with headers."""
     return {
         name: {"max.message.bytes": str(MAX_MESSAGE_BYTES)} if event == "deadletter" else {}
         for event, name in topics.items()
@@ -80,7 +80,7 @@ def create_topics(
             done.result()
         except KafkaException as error:
             reason = kafka_error(error)
-            if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster: as good
+            if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # created by somebody else meanwhile
                 raise ConfigurationError(f"cannot create topic {name}: {reason.str()}") from error
         else:
             created.append(name)
@@ -97,7 +97,7 @@ def describe_topics(connection: Connection, names: Iterable[str], group_id: str)
     cluster = Cluster(connection)
     metadata = cluster.metadata(ADMIN_TIMEOUT_S)
     cluster.refuse_missing(metadata, names)
-    # Asking as the group is not joining it: that takes a subscription.
+    # A consumer without a subscription does not join the group.
     consumer = Consumer({**connection.librdkafka(), "group.id": group_id, "log_level": 0})
     try:
         return [
@@ -112,14 +112,14 @@ def describe_topics(connection: Connection, names: Iterable[str], group_id: str)
         ]
     except KafkaException as error:
         raise BrokerUnavailable(
-            f"Kafka at {connection.servers} did not tell the offsets: {kafka_error(error).str()}; try again"
+            f"Kafka at {connection.servers} did not answer with the offsets: {kafka_error(error).str()}; try again"
         ) from error
     finally:
         consumer.close()
 
 
 def _await_visible(cluster: Cluster, names: list[str]) -> None:
-    """Wait for the broker to learn what the controller has created: it says yes a moment before clients can see it."""
+    """Wait until clients can see the new topics: the controller confirms a topic before the brokers know it."""
     deadline = time.monotonic() + ADMIN_TIMEOUT_S
     while not all(name in cluster.metadata(ADMIN_TIMEOUT_S).topics for name in names):
         if time.monotonic() > deadline:

@@ -18,13 +18,13 @@ ADMIN_TIMEOUT_S = 15.0
 
 _ASK_AGAIN_S: Final = 1.0
 _NEAR: Final = 0.85
-"""Likeness from which on a name may be a slip for another."""
+"""From this similarity on, a name may be a typing error for another."""
 _REFUSALS: Final = {KafkaError._AUTHENTICATION, KafkaError._SSL}
 _TOKENLESS: Final = "Failed to acquire SASL OAUTHBEARER token: "
 
 
 class Cluster:
-    """Asks a cluster, and tells one that refuses us from one that is away."""
+    """Asks a cluster, and distinguishes a cluster that refuses us from one that cannot be reached."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,7 +34,7 @@ class Cluster:
             {
                 **connection.librdkafka(),
                 "client.id": "sluicegate-admin",
-                "log_level": 0,  # the library writes to stderr by itself; what matters is in our exceptions
+                "log_level": 0,  # the library would write to stderr; our exceptions say what matters
                 "error_cb": self._note,  # type: ignore[dict-item]  # the stubs forget callbacks
             }
         )
@@ -74,7 +74,7 @@ class Cluster:
 
     def _note(self, error: KafkaError) -> None:
         said = error.str()
-        if said.startswith(_TOKENLESS) and '"error"' not in said:  # it gave no answer of RFC 6749, section 5.2
+        if said.startswith(_TOKENLESS) and '"error"' not in said:  # not an answer as RFC 6749, section 5.2, has it
             self._trouble = f"SLUICE_SASL_TOKEN_URL gives no token: {said.removeprefix(_TOKENLESS)}"
         elif error.code() in _REFUSALS:
             self._refusals.append(said)

@@ -34,6 +34,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 import faust
+from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
 from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
 from aiokafka.consumer.consumer import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.consumer.group_coordinator import GroupCoordinator  # type: ignore[import-untyped]
@@ -310,7 +311,8 @@ _PRIVATE_NAMES: Final = {
         *("_records", "_aborted_producers", "_tp", "next_fetch_offset"),
     ),
     GroupCoordinator: ("_do_heartbeat",),
-    AIOKafkaConsumer: ("_coordinator", "_fetcher", "_isolation_level", "_fetch_max_bytes"),
+    AIOKafkaConsumer: ("_client", "_coordinator", "_fetcher", "_isolation_level", "_fetch_max_bytes"),
+    AIOKafkaClient: ("_sasl_plain_password",),
     aiokafka.AIOKafkaConsumerThread: ("_create_worker_consumer", "_ensure_consumer", "_fetch_records"),
     aiokafka.Consumer: (
         *("_commit", "_drain_messages", "_new_consumer_thread", "perform_seek", "force_commit", "on_buffer_full"),

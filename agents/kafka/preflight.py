@@ -1,4 +1,4 @@
-"""What a command asks the cluster before it starts: are the topics there, and may we use them."""
+"""What a command checks before it starts: whether the topics exist, and whether we may use them."""
 
 from collections.abc import Collection, Iterable
 from concurrent.futures import Future
@@ -15,10 +15,10 @@ _UNAUTHORISED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_
 
 
 def require_topics(connection: Connection, names: Collection[str], timeout_s: float) -> None:
-    """Return if the cluster answers within `timeout_s` and has every topic; what a worker asks before it starts.
+    """Return if the cluster answers within `timeout_s` and has every topic; a worker checks it before it starts.
 
     Raises BrokerUnavailable or ConfigurationError. It asks for all topics, not for these: some brokers create a topic
-    when they are asked for it by name.
+    that is asked for by name.
     """
     cluster = Cluster(connection)
     cluster.refuse_missing(cluster.metadata(timeout_s), names)
@@ -27,23 +27,23 @@ def require_topics(connection: Connection, names: Collection[str], timeout_s: fl
 def require_rights(connection: Connection, *, read: str, write: Iterable[str], group_id: str) -> None:
     """Return if we may read the topic `read` as the group and write the others, as far as the cluster says.
 
-    Raises ConfigurationError with every right that is lacking.
+    Raises ConfigurationError that names every missing right.
     """
     admin = Cluster(connection).admin
     needed = {read: AclOperation.READ, **dict.fromkeys(write, AclOperation.WRITE)}
     asking: dict[str, Any] = {"include_authorized_operations": True, "request_timeout": ADMIN_TIMEOUT_S}
     topics = admin.describe_topics(TopicCollection(list(needed)), **asking)
     (group,) = admin.describe_consumer_groups([group_id], **asking).values()
-    lacking = [
+    missing = [
         f"{operation.name.title()} on topic {name}"
         for name, operation in needed.items()
         if not _allows(topics[name], operation)
     ]
     if not _allows(group, AclOperation.READ):
-        lacking.append(f"Read on group {group_id}")
-    if lacking:
+        missing.append(f"Read on group {group_id}")
+    if missing:
         raise ConfigurationError(
-            f"Kafka at {connection.servers} does not let us {', '.join(lacking)}: grant it by ACLs"
+            f"Kafka at {connection.servers} does not let us {', '.join(missing)}: grant it by ACLs"
         )
 
 

@@ -25,18 +25,18 @@ from sluicegate.schemas.errors import PublishFailed
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
-"""The longest that a close waits for the polling thread to notice."""
+"""How long one poll waits for events of librdkafka, and so how late the thread notices that the publisher closes."""
 
 LOGIN_CHECK_S = 1.0
 """How often the polling thread looks for a new password."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""What the client lets through; far above a topic's usual 1 MiB, so that the topic's own limit decides."""
+"""The client's own limit: far above a topic's usual 1 MiB, so that the topic's limit decides."""
 
 _REMEDIES = {
     KafkaError._FATAL: "restart the worker",
     KafkaError.MSG_SIZE_TOO_LARGE: "raise the topic's max.message.bytes",
-    KafkaError._MSG_TIMED_OUT: "check that the brokers are up and keep pace",
+    KafkaError._MSG_TIMED_OUT: "check that the brokers are up and not overloaded",
     KafkaError._UNKNOWN_TOPIC: "create it with `sluice topics create`",
     KafkaError._UNKNOWN_PARTITION: "create it with `sluice topics create`",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "create it with `sluice topics create`",
@@ -70,9 +70,9 @@ _Report: TypeAlias = tuple[asyncio.Future[Delivered], int, KafkaError | None, Me
 class Publisher:
     """An idempotent producer whose every publish can be awaited.
 
-    Records leave in the order of the calls to `publish`, also when they had to wait for room; those with one key go to
-    one partition, the same that Java clients choose. Use it on one event loop, in an `async with` block: leaving the
-    block flushes what is still out.
+    Records are sent in the order of the calls to `publish`, also if they had to wait because the queue was full.
+    Records with one key go to one partition, the same that Java clients choose. Use it on one event loop, in an
+    `async with` block: the end of the block waits for the acknowledgements that are still missing.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Publisher:
         the block waits for acknowledgements. `extra`: more librdkafka settings.
         """
         self.fatal: Exception | None = None
-        """Set once the producer can never publish again (its idempotence is lost): the worker is not ready any more."""
+        """Set once the producer has lost its idempotence and can never publish again: the worker is then not ready."""
         self._connection = connection
         self._login = connection.password_login
         self._login_checked_at = time.monotonic()
@@ -103,7 +103,7 @@ class Publisher:
             "acks": "all",
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 0.2,  # an event's outputs leave together; 1 adds a millisecond to each acknowledgement, 5 five
+            "linger.ms": 0.2,  # one batch for an event's outputs; 1 delays each acknowledgement by a millisecond
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "delivery.timeout.ms": int(delivery_timeout_s * 1000),
             "reconnect.backoff.max.ms": 1000,  # the default of 10 s can outlast the delivery timeout
@@ -112,18 +112,18 @@ class Publisher:
         }
         self._pending: set[asyncio.Future[Delivered]] = set()
         self._reports: list[_Report] = []
-        self._door = asyncio.Lock()
-        self._behind_door: set[asyncio.Task[Delivered]] = set()
-        self._room = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._waiting: set[asyncio.Task[Delivered]] = set()
+        self._space = asyncio.Event()
         self._close_at: float | None = None
 
     @property
     def outstanding(self) -> int:
-        """Records handed over and not yet acknowledged or given up."""
+        """How many records were handed over and are neither acknowledged nor failed."""
         return len(self._pending)
 
     async def __aenter__(self) -> Self:
-        """Start the polling thread. Does not wait for the broker: records wait for it, each up to its timeout."""
+        """Start the polling thread. It does not wait for the broker: records do, each up to its timeout."""
         self._loop = asyncio.get_running_loop()
         self._producer = Producer(self._settings, logger=logger)
         self._thread = threading.Thread(target=self._poll_until_closed, name="sluicegate-publisher", daemon=True)
@@ -131,12 +131,12 @@ class Publisher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Wait for the acknowledgements still out, up to `flush_timeout_s`; then fail the rest with PublishFailed.
+        """Wait up to `flush_timeout_s` for the missing acknowledgements, then fail the rest with PublishFailed.
 
-        Publishes that wait for space in the queue, and later ones, fail at once. No caller is left waiting.
+        Publishes that wait for space in the queue, and later ones, fail at once. Every caller gets an answer.
         """
         self._close_at = time.monotonic() + self._flush_timeout_s
-        self._room.set()
+        self._space.set()
         await asyncio.to_thread(self._thread.join)
         for future in self._pending:
             if not future.done():
@@ -146,28 +146,28 @@ class Publisher:
     def publish(
         self, topic: str, value: bytes | None, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
     ) -> asyncio.Future[Delivered]:
-        """Publish one record; the future says where it is, once all in-sync replicas have it, or has PublishFailed.
+        """Publish one record. The future is its place, once all in-sync replicas have it, or raises PublishFailed.
 
-        The record is handed over before this returns, or waits while the queue is full. Cancelling the future stops
-        the waiting; a record already handed over may still be delivered.
+        The record is handed to librdkafka before this returns, unless the queue is full: then it waits for space.
+        Cancelling the future ends the wait. A record that was handed over may still be delivered.
         """
         record = _Outgoing(topic, value, key, [*headers])
-        if not self._behind_door and (handed_over := self._hand_over(record)):
+        if not self._waiting and (handed_over := self._hand_over(record)):
             return handed_over
-        waiting = self._loop.create_task(self._publish_when_there_is_room(record))
-        self._behind_door.add(waiting)
-        waiting.add_done_callback(self._behind_door.discard)
+        waiting = self._loop.create_task(self._publish_when_there_is_space(record))
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
         return waiting
 
-    async def _publish_when_there_is_room(self, record: _Outgoing) -> Delivered:
-        async with self._door:  # first come, first served: whoever waits for room holds back those behind
+    async def _publish_when_there_is_space(self, record: _Outgoing) -> Delivered:
+        async with self._turn:  # in the order of the calls
             while (handed_over := self._hand_over(record)) is None:
-                self._room.clear()
-                await self._room.wait()
+                self._space.clear()
+                await self._space.wait()
         return await handed_over
 
     def _hand_over(self, record: _Outgoing) -> asyncio.Future[Delivered] | None:
-        """The future of `record`'s delivery; None when there is no room for it."""
+        """The future of `record`'s delivery; None if the queue is full."""
         future: asyncio.Future[Delivered] = self._loop.create_future()
         report = partial(self._reported, future, record.size)
         if self._close_at is not None:
@@ -192,7 +192,7 @@ class Publisher:
         while self._close_at is None or (len(self._producer) and time.monotonic() < self._close_at):
             self._poll(POLL_S)
             self._take_new_password()
-        self._producer.purge()  # what is still queued or in flight comes back as failed
+        self._producer.purge()  # reports what is still queued or in flight as failed
         while len(self._producer):
             self._poll(POLL_S)
 
@@ -214,14 +214,14 @@ class Publisher:
     def _poll(self, timeout_s: float) -> None:
         try:
             self._producer.poll(timeout_s)
-        except KafkaException as error:  # how the library tells of a fatal error
+        except KafkaException as error:  # this is how the library reports a fatal error
             self.fatal = error
             logger.critical("the producer cannot go on: %s", error.args[0])
         if self._reports:
             reports, self._reports = self._reports, []
             try:
                 self._loop.call_soon_threadsafe(self._settle, reports)
-            except RuntimeError:  # the loop is closed: nobody is left to tell
+            except RuntimeError:  # the loop is closed
                 logger.warning("%d delivery reports came after the event loop had closed", len(reports))
 
     def _settle(self, reports: list[_Report]) -> None:
@@ -234,7 +234,7 @@ class Publisher:
                 future.set_result(Delivered(topic, partition, offset))
             else:
                 future.set_exception(self._failure(topic, size, error))
-        self._room.set()
+        self._space.set()
 
     def _failure(self, topic: str, size: int, error: KafkaError | None) -> PublishFailed:
         code, reason = (error.code(), error.str()) if error else (None, "no acknowledgement")

@@ -83,6 +83,12 @@ class RecordLog:
 
     def read(self, spans: Iterable[Span]) -> Iterator[Record]:
         """The records of `spans`, in order within each, without those that retention has deleted."""
+        try:
+            yield from self._read(spans)
+        except KafkaException as error:
+            raise self._unavailable(error.args[0]) from error
+
+    def _read(self, spans: Iterable[Span]) -> Iterator[Record]:
         stops: dict[tuple[str, int], int] = {}
         starts = []
         for span in spans:

@@ -63,13 +63,13 @@ class _ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # untype
         """A token that is valid now.
 
         Raises:
-            KafkaConnectionError: the endpoint gave none; aiokafka tries again, as it does with a broker that is away.
+            KafkaConnectionError: the endpoint gave none; aiokafka tries again, as with a broker that is down.
         """
         if time.monotonic() >= self._renew_at:
             try:
                 await self._renew()
             except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-                raise KafkaConnectionError(f"no token of {self._settings.sasl_token_url}: {error!r}") from error
+                raise KafkaConnectionError(f"no token from {self._settings.sasl_token_url}: {error!r}") from error
         return self._token
 
     async def _renew(self) -> None:

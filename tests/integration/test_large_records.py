@@ -67,3 +67,18 @@ def test_a_broken_record_is_a_dead_letter_whatever_its_bulk_is(
         headers_of: Any = message.headers()
         replayed[dict(headers_of)["replay_of"].decode()] = message.key(), message.value(), headers_of[:1]
     assert replayed == {f"{stream.topics['raw']}-0-{offset}": record for offset, record in enumerate(records)}
+
+
+def test_produce_names_a_refused_record_in_one_line(broker: Broker, topics: TopicMaker) -> None:
+    if broker.kind == "embedded":
+        pytest.skip("the embedded broker takes any size")
+    stream = make_stream(broker, topics, partitions=1, configs={"raw": {"max.message.bytes": "2000"}})
+    large = base64.b64encode(os.urandom(4000))
+    lines = b'{"query": "red shoes"}\n' + large + b"\n"
+    finished = sluice("produce", "--jsonl", given=lines, environment=stream.environment)
+    assert finished.returncode == 65
+    assert finished.stdout.count(b"\n") == 1, "the record before it is published"
+    assert finished.stderr.startswith(b"sluice: cannot publish ")
+    assert b"max.message.bytes" in finished.stderr
+    assert finished.stderr.count(b"\n") == 1
+    assert large not in finished.stderr

@@ -1,4 +1,4 @@
-"""What becomes of an event whose outputs cannot be published. The broker is played: a real one fails at no command."""
+"""What happens to an event whose outputs cannot be published. The publisher is a double, which fails on command."""
 
 import asyncio
 import shutil
@@ -27,19 +27,28 @@ RECORD = Record("queries.raw", 0, 7, datetime(2026, 1, 31, tzinfo=UTC), b"key", 
 
 
 class Broker:
-    """Refuses the topics that it is told to, and keeps what it took."""
+    """A publisher that refuses some topics and keeps what it took.
+
+    As the real one, it takes a record before `publish` returns, and acknowledges it in a later turn of the loop.
+    """
+
+    fatal = None
 
     def __init__(self, refusals: dict[str, list[PublishFailed]]) -> None:
         self.refusals = refusals
         self.taken: list[tuple[str, dict[str, Any]]] = []
 
-    async def publish(
+    def publish(
         self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
-    ) -> Delivered:
+    ) -> asyncio.Future[Delivered]:
+        loop = asyncio.get_running_loop()
+        delivery: asyncio.Future[Delivered] = loop.create_future()
         if self.refusals.get(topic):
-            raise self.refusals[topic].pop(0)
+            loop.call_soon(delivery.set_exception, self.refusals[topic].pop(0))
+            return delivery
         self.taken.append((topic, orjson.loads(value)))
-        return Delivered(topic, 0, len(self.taken))
+        loop.call_soon(delivery.set_result, Delivered(topic, 0, len(self.taken)))
+        return delivery
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +94,17 @@ class WaveCounter(Broker):
     waves = 0
     publishing = 0
 
-    async def publish(
+    def publish(
         self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes | None]]
-    ) -> Delivered:
+    ) -> asyncio.Future[Delivered]:
         self.waves += not self.publishing
         self.publishing += 1
-        try:
-            await asyncio.sleep(0)
-            return await super().publish(topic, value, key=key, headers=headers)
-        finally:
-            self.publishing -= 1
+        delivery = super().publish(topic, value, key=key, headers=headers)
+        delivery.add_done_callback(self._ended)
+        return delivery
+
+    def _ended(self, _: asyncio.Future[Delivered]) -> None:
+        self.publishing -= 1
 
 
 async def test_an_event_publishes_one_after_the_other_no_more_often_than_its_time_budget_counts(model: Path) -> None:
