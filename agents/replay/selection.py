@@ -77,6 +77,9 @@ class Filter:
 def letters(records: Iterable[Record]) -> Iterator[Recorded]:
     """The events of dead letters."""
     for record, letter in _decoded(records, DeadLetter):
+        if letter.last_offset is not None:
+            logger.warning("sluice: %s cannot be replayed: its bytes in Kafka cannot be read", letter.source)
+            continue
         whole = letter.is_whole
         yield Recorded(
             event_id=letter.event_id,

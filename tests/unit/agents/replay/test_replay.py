@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.agents.replay.selection import Filter, Recorded, choose
-from sluicegate.schemas.events import Position
+from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.replay.selection import Filter, Recorded, choose, letters
+from sluicegate.schemas.codec import encode
+from sluicegate.schemas.events import DeadLetter, Position
 from sluicegate.schemas.headers import Headers, is_signed, original_time, replay_headers, replay_of
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -97,6 +100,31 @@ def test_a_record_of_other_bytes_cannot_take_an_original_out_of_the_plan() -> No
         assert chosen(events, Filter(model_versions=frozenset({"bad"}))) == ["event-1"]
         [own] = choose(events, Filter(model_versions=frozenset({"good"})))
         assert (own.original, own.replay_of) == ("queries.raw-0-70", None)
+
+
+def dead_letter(offset: int, last_offset: int | None) -> Record:
+    letter = DeadLetter(
+        event_id=f"queries.raw-0-{offset}",
+        event_time=START,
+        processing_time=START,
+        model_version="m",
+        prompt_version="p",
+        error_type="UnreadableRecord",
+        error="broken",
+        source=Position(topic="queries.raw", partition=0, offset=offset),
+        key=None,
+        value=None,
+        headers=[],
+        value_omitted=last_offset is not None,
+        last_offset=last_offset,
+    )
+    return Record("queries.deadletter", 0, offset, START, None, encode(letter), [])
+
+
+def test_a_dead_letter_of_bytes_that_nobody_can_read_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    found = list(letters([dead_letter(7, last_offset=9), dead_letter(10, last_offset=None)]))
+    assert [event.event_id for event in found] == ["queries.raw-0-10"]
+    assert "queries.raw-0-7 cannot be replayed" in caplog.text
 
 
 SECRET = b"correct-horse-battery"
