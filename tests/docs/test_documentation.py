@@ -17,6 +17,7 @@ README = ROOT / "README.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "models" / "embedded" / "MODEL_CARD.md"])
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 NOT_RUN = "not run here: "
+RUN_FIRST = "run first: "
 LONGEST_README_LINE = 110
 
 
@@ -26,6 +27,12 @@ def name_of(item: Path | Block) -> str:
 
 def runs(block: Block) -> bool:
     return not (block.comment or "").startswith(NOT_RUN)
+
+
+def commands_of(block: Block) -> str:
+    """The block, after what its comment says to run first: what its reader has, and the test has not."""
+    comment = block.comment or ""
+    return f"{comment.removeprefix(RUN_FIRST)}\n{block.text}" if comment.startswith(RUN_FIRST) else block.text
 
 
 def shell_blocks(document: Path) -> list[Block]:
@@ -41,7 +48,7 @@ def test_the_readme_is_readable_in_a_terminal() -> None:
 def test_the_shell_blocks_of_a_document_run(document: Path, tmp_path: Path) -> None:
     """All blocks of a document run in one shell, in order. A block that cannot run says why in a comment before it."""
     with EmbeddedBroker() as broker:
-        script = "\n".join(f"echo '--- line {block.line}'\n{block.text}" for block in shell_blocks(document))
+        script = "\n".join(f"echo '--- line {block.line}'\n{commands_of(block)}" for block in shell_blocks(document))
         script = script.replace("localhost:9092", broker.bootstrap_servers).replace(". .venv/bin/activate", ":")
         # What a block starts in the background ends with the script.
         script = f"set -eu\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{script}"
@@ -63,7 +70,9 @@ def test_the_shell_blocks_of_a_document_run(document: Path, tmp_path: Path) -> N
     assert finished.returncode == 0, f"{finished.stdout}\n{finished.stderr}"
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python" and runs(block)], ids=name_of)
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block.language == "python" and runs(block)], ids=name_of
+)
 def test_a_python_block_runs(block: Block, tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", block.text], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
