@@ -105,7 +105,7 @@ def decode_document(value: bytes) -> Document:
     becomes infinity: whoever reads the field decides whether it can be used.
 
     Raises:
-        ContractError: not JSON. The message says what the bytes are instead, if that can be told.
+        ContractError: not JSON. The message says what the bytes are instead, if that is known.
     """
     value = value.removeprefix(codecs.BOM_UTF8)
     try:

@@ -1,4 +1,4 @@
-"""What a payload is that is not a raw query, told from its first bytes: the hint in a dead letter.
+"""Names a payload that is not a raw query by its first bytes, for the error in its dead letter.
 
 Producers that are set up for another format find out what to change. Nothing of the payload is repeated except a
 schema id.
@@ -26,7 +26,7 @@ _TEXT: Final = frozenset(string.printable.encode())
 
 
 def name_payload(value: bytes) -> str | None:
-    """What `value`, which is not JSON, is instead; None if that cannot be told."""
+    """What `value`, which is not JSON, is instead; None if unknown."""
     if not value:
         return "the value is empty"
     for magic, name in _MAGIC:
@@ -47,7 +47,7 @@ def name_payload(value: bytes) -> str | None:
 
 
 def name_document(document: object) -> str | None:
-    """What a JSON document without a `query` is; None if that cannot be told."""
+    """What a JSON document without a `query` is; None if unknown."""
     if isinstance(document, dict) and "specversion" in document:
         return "a CloudEvents envelope: send the content of its `data` as the value (binary mode)"
     if isinstance(document, str) and document.lstrip()[:1] == "{":

@@ -34,7 +34,7 @@ from tests.support.worker_process import Stream
         ["gate", "--x"],
     ],
 )
-def test_wrong_usage_is_told(arguments: list[str]) -> None:
+def test_wrong_usage_is_an_error_with_usage(arguments: list[str]) -> None:
     finished = sluice(*arguments)
     assert finished.returncode == 2
     assert b"Usage" in finished.stderr
@@ -140,9 +140,9 @@ def test_the_offsets_and_the_lag_of_each_partition_are_described(stream: Stream)
     assert re.search(rf"{re.escape(stream.topics['raw'])} +0 +0 +\d+ +none +\d+", table)
 
 
-def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
-    told = sluice("produce", "red shoes", "кеды", environment=stream.environment).stdout.decode().splitlines()
-    told_at = [line.split()[0] for line in told]
+def test_produced_records_are_printed_and_tailed(stream: Stream) -> None:
+    printed = sluice("produce", "red shoes", "кеды", environment=stream.environment).stdout.decode().splitlines()
+    printed_at = [line.split()[0] for line in printed]
     as_they_are = sluice("produce", "--jsonl", given=b'{"query": 1}\r\nbroken\n', environment=stream.environment)
     assert as_they_are.returncode == 0
 
@@ -156,11 +156,11 @@ def test_what_is_produced_is_told_and_tailed(stream: Stream) -> None:
         tail.terminate()
 
     at = {f"{record['topic']}-{record['partition']}-{record['offset']}": record for record in records}
-    for line, query in zip(told, ("red shoes", "кеды"), strict=True):
+    for line, query in zip(printed, ("red shoes", "кеды"), strict=True):
         position, _, trace_id = line.split()
         assert at[position]["value"] == {"query": query}
         assert at[position]["headers"]["traceparent"].split("-")[1] == trace_id
-    unchanged = [record["value"] for position, record in at.items() if position not in told_at]
+    unchanged = [record["value"] for position, record in at.items() if position not in printed_at]
     assert sorted(unchanged, key=str) == ["broken", {"query": 1}]
 
 
@@ -222,10 +222,10 @@ def test_schemas_export_writes_what_is_committed(tmp_path: Path) -> None:
 
 def test_calibrate_writes_settings_that_the_worker_reads(tmp_path: Path) -> None:
     model, profile = compiled_tiny(tmp_path / "model", "embedded"), tmp_path / "profile.json"
-    told = sluice("calibrate", "--model", model, "--out", profile, "--price", "0.5")
-    assert told.returncode == 0
-    assert "events a second per core" in told.stdout.decode()
-    assert "0.5 per core-hour" in told.stdout.decode()
+    printed = sluice("calibrate", "--model", model, "--out", profile, "--price", "0.5")
+    assert printed.returncode == 0
+    assert "events a second per core" in printed.stdout.decode()
+    assert "0.5 per core-hour" in printed.stdout.decode()
     written = orjson.loads(profile.read_bytes())
     shown = sluice("config", "show", environment={"SLUICE_PROFILE": str(profile)}).stdout.decode()
     assert load_settings(profile=profile).batch_size == written["batch_size"]

@@ -49,12 +49,12 @@ def test_what_is_kept_says_how_to_reach_it_and_when_its_worker_ends() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
         assert kept.stdout is not None
         try:
-            told = ""
-            while "with your own" not in told:
-                told += kept.stdout.readline() or pytest.fail(told)
-            readiness = re.search(r"curl (http://127\.0\.0\.1:\d+/readyz)", told)
-            brokers = re.search(r"export SLUICE_BOOTSTRAP_SERVERS=(127\.0\.0\.1:\d+)", told)
-            worker = re.search(r"kill (\d+) &&", told)
+            shown_text = ""
+            while "with your own" not in shown_text:
+                shown_text += kept.stdout.readline() or pytest.fail(shown_text)
+            readiness = re.search(r"curl (http://127\.0\.0\.1:\d+/readyz)", shown_text)
+            brokers = re.search(r"export SLUICE_BOOTSTRAP_SERVERS=(127\.0\.0\.1:\d+)", shown_text)
+            worker = re.search(r"kill (\d+) &&", shown_text)
             assert readiness
             assert brokers
             assert worker

@@ -301,9 +301,7 @@ SASL = {**LOGIN, "sasl_password": "correct-horse"}
         ({"otlp_endpoint": "https://u:correct-horse@x"}, "SLUICE_OTLP_ENDPOINT: must not contain a user"),
     ],
 )
-def test_a_login_that_cannot_work_is_refused_in_one_line_that_tells_no_password(
-    given: dict[str, str], said: str
-) -> None:
+def test_a_login_that_cannot_work_is_refused_in_one_line_without_a_password(given: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said) as error:
         load_settings(**given)
     assert "correct-horse" not in str(error.value)
