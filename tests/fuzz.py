@@ -2,7 +2,8 @@
 
 Every record must end in one outcome, with outputs that keep their contracts. The worker must be healthy at the end and
 must have logged nothing but what `_EXPECTED` allows. Exits with 1 otherwise. The records are drawn by seed: queries of
-every script and trick, fields of wrong types, bytes.
+every script and trick, fields of wrong types, bytes. Records whose header names are not UTF-8 must end, byte for byte,
+in dead letters.
 """
 
 import random
@@ -11,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
+from confluent_kafka import Message
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -24,7 +27,8 @@ from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.hostile_values import HEADERS, KEYS, VALID, VALUES, mutated
 from tests.support.kafka_client import Record
-from tests.support.worker_process import fresh_stream, run_worker
+from tests.support.raw_batches import RawRecord, batch, produce
+from tests.support.worker_process import Output, fresh_stream, original, run_worker
 
 _PIECES: Final = [
     *("red", "shoes", "how to", "kill", "process", "best", "near me", "C++", "wi-fi", "don't", "NOT", "site:x.org"),
@@ -58,6 +62,7 @@ _EXPECTED: Final = re.compile(
 """The warnings and errors of a worker that is new to its group and has more to decide than its deadline allows."""
 
 _ROUND: Final = 10_000
+_RAW_PARTITION: Final = 0
 _FIELDS: Final = ("query", "event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms", "x")
 
 
@@ -104,20 +109,56 @@ def _raw(rng: random.Random) -> bytes:
     return rng.randbytes(rng.choice((0, 1, 20, 2000)))
 
 
+def raw_records(count: int, seed: int) -> list[RawRecord]:
+    """`count` records, always the same for a seed, each with a header name that no client library would send."""
+    rng = random.Random(seed)
+    return [
+        RawRecord(rng.choice(KEYS), _queries(rng), [(rng.randbytes(rng.randrange(9)) + b"\xff", rng.choice(KEYS))])
+        for _ in range(count)
+    ]
+
+
+def assert_buried(letters: Iterable[Output], records_: Sequence[RawRecord]) -> None:
+    """Each of the records, which are the first of their partition, is whole in its dead letter."""
+    found = {letter.event["source"]["offset"]: letter.event for letter in letters}
+    assert found.keys() == set(range(len(records_)))
+    for offset, record in enumerate(records_):
+        letter = found[offset]
+        headers = [(original(header["name_bytes"]), original(header["value"])) for header in letter["headers"]]
+        assert (original(letter["key"]), original(letter["value"])) == (record.key, record.value)
+        assert headers == list(record.headers)
+
+
 def decide(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
     """The outcomes of this many records, and the lines of the worker's log that nobody expects."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as broker:
         stream = fresh_stream(broker.bootstrap_servers, "fuzz")
+        raw = raw_records(max(1, inputs // 100), seed)
+        assert produce(broker.bootstrap_servers, stream.topics["raw"], _RAW_PARTITION, batch(raw)) == 0
         stream.produce(records(inputs, seed))
         with run_worker(stream, Path(folder), cache_size=0, log_level="WARNING") as worker:
             stream.await_commits(timeout_s=60 + inputs / 50)
             assert worker.healthy()
             worker.stop()
-        outputs = stream.outputs()
-        assert_accounted_for(stream.inputs(), outputs)
+        everything = stream.outputs()
+        buried = {output.at for output in everything if is_raw(output.event.get("source"), len(raw))}
+        assert_buried((one for one in everything if one.at in buried and one.name == "deadletter"), raw)
+        outputs = [output for output in everything if output.at not in buried]
+        inputs_ = [one for one in stream.inputs() if not is_raw(position(one), len(raw))]
+        assert_accounted_for(inputs_, outputs)
         assert_contracts_hold(outputs)
         unexpected = [line for line in worker.log.splitlines() if not is_expected(line)]
     return Counter(output.event["outcome"] for output in outputs if output.name == "ledger"), unexpected
+
+
+def position(message: Message) -> dict[str, int]:
+    """Where an input is."""
+    return {"partition": message.partition() or 0, "offset": message.offset() or 0}
+
+
+def is_raw(source: Mapping[str, Any] | None, count: int) -> bool:
+    """Whether this is the position of one of the raw records."""
+    return source is not None and source["partition"] == _RAW_PARTITION and source["offset"] < count
 
 
 def is_expected(line: str) -> bool:

@@ -26,6 +26,7 @@ Silence. `silent_s` tells for how long the group's coordinator has confirmed no 
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
@@ -54,7 +55,7 @@ MAX_FETCH_BYTES: Final = 16 * 1024 * 1024
 """Of one response of one broker, as stored. A first batch that is larger than these bounds is fetched whole."""
 MAX_POLL_RECORDS: Final = 500
 LARGE_BYTES: Final = 64 * 1024
-MAX_LARGE_BYTES: Final = 64 * 1024 * 1024
+MAX_LARGE_BYTES: Final = 32 * 1024 * 1024
 
 _YIELD_EVERY: Final = 100
 _WAIT_S: Final = 0.01
@@ -123,6 +124,7 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         """The offset behind the last completed record of each partition."""
         self._reported: set[Any] = set()
         """Partitions that were logged to have no committed offset."""
+        self._large_bytes_read = 0
         self._large: WeakSet[Any] = WeakSet()
         """Messages of more than LARGE_BYTES that somebody still holds."""
 
@@ -174,11 +176,15 @@ class PatchedFaustConsumer(aiokafka.Consumer):
             self._follow(partition, message.offset)
             if _size(message) > LARGE_BYTES:
                 self._large.add(message)
+                self._large_bytes_read += _size(message)
             yield partition, message
         if (seeks != self._seeks or not sought) and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
 
     async def _wait_for_memory(self) -> None:
+        if self._large_bytes_read > MAX_LARGE_BYTES:
+            gc.collect()  # exceptions and futures keep records alive in cycles, in too few objects for Python to look
+            self._large_bytes_read = 0
         while self.flow_active and not self.should_stop:
             if sum(map(_size, self._large)) <= MAX_LARGE_BYTES:
                 return

@@ -3,12 +3,13 @@
     partition 3:   41 done   42 done   43 in flight   44 done   45 done
                    └────── acked ────┘ └── the head: 44 and 45 wait for it ──┘
 
-Faust's own out-of-order acking commits past unfinished events (faust-streaming #606); this never does, because it hands
-Faust nothing but a contiguous prefix. Where a partition goes back to an earlier offset, what it delivered before is
-void: it comes again. Every event holds a slot of the window from `register` until its ack, not until it is done:
-otherwise a stuck head would let the events behind it pile up without bound.
+Faust's own out-of-order acking commits past unfinished events (faust-streaming #606). This tracker never does: it acks
+the events of a partition in the order in which they were delivered, so the offset behind the last acked event can be
+committed. When a partition goes back to an earlier offset, what it delivered before is forgotten, because it is
+redelivered. Every event holds a slot of the window from `register` until its ack, not until it is done: otherwise the
+events behind a stuck head would pile up without bound.
 
-Not thread-safe, but for `in_flight`: it lives on the event loop.
+It lives on the event loop and is not thread-safe, except for `in_flight`.
 """
 
 import asyncio
@@ -24,17 +25,17 @@ Partition = tuple[str, int]
 
 @dataclass(slots=True, eq=False)
 class InFlightEvent(Generic[EventT]):
-    """An event in flight: its place in its partition's queue."""
+    """An event in flight, and its place in its partition's queue."""
 
     event: EventT
     partition: Partition
     since: float
-    """When it took its place (`time.monotonic`)."""
+    """When it was registered (`time.monotonic`)."""
     done: bool = False
 
 
 class OffsetTracker(Generic[EventT]):
-    """Acks events in the order in which each partition delivered them, at most `window` of them unacked."""
+    """Acks events in the order in which each partition delivered them. At most `window` of them are not acked."""
 
     def __init__(self, acknowledge: Callable[[EventT], None], window: int) -> None:
         """`acknowledge` is called once per event, head first, and never for a partition that was revoked."""
@@ -51,12 +52,12 @@ class OffsetTracker(Generic[EventT]):
 
     @property
     def oldest_s(self) -> float:
-        """Seconds that the longest of the events in flight has waited for its ack; 0 where there is none."""
+        """Seconds that the oldest event in flight has waited for its ack, 0 when there is none."""
         heads = [queue[0].since for queue in self._queues.values() if queue]
         return time.monotonic() - min(heads) if heads else 0.0
 
     async def register(self, event: EventT, partition: Partition, offset: int) -> InFlightEvent[EventT]:
-        """Take a slot of the window, waiting for one if need be, and queue `event` behind its partition's others.
+        """Take a slot of the window, wait for one if none is free, and queue `event` behind those of its partition.
 
         Call it in the order in which the events arrived, from one task.
         """
@@ -68,7 +69,7 @@ class OffsetTracker(Generic[EventT]):
         registered = InFlightEvent(event, partition, time.monotonic())
         if epoch == self._epochs[partition]:
             self._queues.setdefault(partition, deque()).append(registered)
-        else:  # revoked while it waited for its slot
+        else:  # its partition was revoked while it waited for its slot
             self._slots.release()
         return registered
 
@@ -81,7 +82,7 @@ class OffsetTracker(Generic[EventT]):
             self._slots.release()
 
     def revoke(self, partitions: Iterable[Partition]) -> None:
-        """Forget the events of `partitions`: they are another worker's now, and completing them acks nothing."""
+        """Forget the events of `partitions`, which belong to another worker now: completing them acks nothing."""
         for partition in partitions:
             self._epochs[partition] += 1
             self._newest.pop(partition, None)
@@ -89,6 +90,6 @@ class OffsetTracker(Generic[EventT]):
                 self._slots.release()
 
     def abandon(self) -> None:
-        """Ack nothing any more, not even events that are yet to come: the process is about to end."""
+        """Ack nothing any more, not even events that are registered later: the process is about to end."""
         self._acknowledge = lambda _: None
         self.revoke(list(self._queues))

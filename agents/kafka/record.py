@@ -7,6 +7,9 @@ from datetime import datetime
 from sluicegate.schemas.errors import UnreadableRecord
 from sluicegate.schemas.events import Position
 
+Headers = Sequence[tuple[str, bytes | None]]
+"""Names are decoded as UTF-8 with `surrogateescape`, so that a name of any bytes is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -28,8 +31,7 @@ class Record:
     timestamp: datetime
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
-    """Names are UTF-8 decoded with `surrogateescape`, so that a name of any bytes is kept."""
+    headers: Headers
     unreadable: Unreadable | None = None
 
     @property

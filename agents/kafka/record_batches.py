@@ -11,6 +11,7 @@ and aiokafka pass that field along and never look at it.
     the batch: checksum, codec, compressed      a record without content, at the first of the batch's offsets that were
     data, format, unpacked size, its records'   not delivered yet; it stands for all of them
     lengths or offsets
+    more than MAX_RECORD_BYTES in one record    a record without content, at the same offset
 
 Memory: a batch is decompressed into a buffer of MAX_BATCH_BYTES, never beyond. One poll begins no further batch once it
 has read MAX_POLL_BYTES; the rest of the fetched data is dropped and fetched again.
@@ -26,9 +27,13 @@ from aiokafka.record.legacy_records import LegacyRecordBatch  # type: ignore[imp
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 
 from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, Buffer, decompressed
-from sluicegate.agents.kafka.record import Unreadable
+from sluicegate.agents.kafka.record import Headers, Unreadable
+from sluicegate.agents.kafka.record_fields import BrokenRecord, content, varint
 
 MAX_POLL_BYTES: Final = 2 * MAX_BATCH_BYTES
+MAX_RECORD_BYTES: Final = 1024 * 1024
+"""Of key, value and headers: Kafka's default limit of a message, which compression gets around."""
+
 
 _FRAME: Final = struct.Struct(">qi")  # base offset, and the length of what follows: the same in every format
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
@@ -39,6 +44,9 @@ _LEGACY_ATTRIBUTES_AT: Final = 17
 _LEGACY_KEY_AT: Final = (18, 26)
 _CODEC_BITS: Final = 0x07
 _APPEND_TIME_BIT: Final = 0x08
+
+
+_TOO_LARGE: Final = f"the record is larger than {MAX_RECORD_BYTES >> 20} MiB: the producer must send smaller records"
 
 
 class FetchedBytes:
@@ -150,12 +158,11 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         try:
             for record in batch:
                 if not previous < record.offset <= header.last:
-                    raise BrokenBatch
+                    raise BrokenRecord
                 previous = record.offset
                 if previous >= self.next_fetch_offset:
-                    consumed = self._consumer_record(self._tp, record)
-                    self.next_fetch_offset = previous + 1
-                    yield consumed
+                    self.next_fetch_offset = previous
+                    yield self._delivered(record)
         except Exception:  # noqa: BLE001 - the parser raises whatever it comes upon
             yield from self._read_one_by_one(header, payload)
 
@@ -164,15 +171,15 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         at, count, previous = 0, 0, header.base - 1
         try:
             while at < len(payload) and previous < header.last:
-                size, start = _varint(payload, at)
+                size, start = varint(payload, at)
                 at = start + size
                 if size < 0 or at > len(payload):
-                    raise BrokenBatch
+                    raise BrokenRecord
                 record = payload[start:at]
-                delta, place = _varint(record, 1)
-                offset_delta, place = _varint(record, place)
+                delta, place = varint(record, 1)
+                offset_delta, place = varint(record, place)
                 if not previous < header.base + offset_delta <= header.last:
-                    raise BrokenBatch
+                    raise BrokenRecord
                 previous, count = header.base + offset_delta, count + 1
                 if previous >= self.next_fetch_offset:
                     self.next_fetch_offset = previous
@@ -180,18 +187,27 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
                     yield self._parsed(
                         record, place, header.max_timestamp if by_broker else header.first_timestamp + delta
                     )
-        except (BrokenBatch, IndexError):
+        except (BrokenRecord, IndexError):
             yield self._stand_in(header.last, "the records of the batch do not fit their lengths or offsets")
         else:
             if count < header.records and previous < header.last:
                 yield self._stand_in(header.last, f"the batch announces {header.records} records and has {count}")
 
+    def _delivered(self, record: Any) -> Any:
+        """The record at `next_fetch_offset`, as aiokafka's parser returned it."""
+        if _is_too_large(record.key, record.value, record.headers):
+            return self._stand_in(record.offset, _TOO_LARGE)
+        self.next_fetch_offset = record.offset + 1
+        return self._consumer_record(self._tp, record)
+
     def _parsed(self, record: Buffer, at: int, timestamp: int) -> Any:
         """The record at `next_fetch_offset`, whose key begins at `at`."""
         try:
-            key, value, headers, unreadable = _content(record, at)
-        except (BrokenBatch, IndexError):
+            key, value, headers, unreadable = content(record, at)
+        except (BrokenRecord, IndexError):
             return self._stand_in(self.next_fetch_offset, "the fields of the record do not fit its length")
+        if _is_too_large(key, value, headers):
+            return self._stand_in(self.next_fetch_offset, _TOO_LARGE)
         self.next_fetch_offset += 1
         return self._made(self.next_fetch_offset - 1, timestamp, key, value, headers, unreadable)
 
@@ -206,9 +222,8 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
                 PartitionRecords.bytes_left -= len(decompressed(codec, _legacy_value(data, _LEGACY_KEY_AT[magic])))
             for record in batch:
                 if self.next_fetch_offset <= record.offset <= last:
-                    consumed = self._consumer_record(self._tp, record)
-                    self.next_fetch_offset = record.offset + 1
-                    yield consumed
+                    self.next_fetch_offset = record.offset
+                    yield self._delivered(record)
         except Exception as error:  # noqa: BLE001 - the parser raises whatever it comes upon
             yield self._stand_in(last, f"the record batch of format {magic} cannot be read: {error}")
         self.next_fetch_offset = max(self.next_fetch_offset, last + 1)
@@ -226,12 +241,19 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         timestamp: int,
         key: bytes | None,
         value: bytes | None,
-        headers: tuple[tuple[str, bytes | None], ...],
+        headers: Headers,
         unreadable: Unreadable | None,
     ) -> Any:
         sizes = (len(key or b""), len(value or b""))
         place = (self._tp.topic, self._tp.partition, offset)
         return ConsumerRecord(*place, timestamp, 0, key, value, unreadable, *sizes, headers)
+
+
+def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+    size = len(key or b"") + len(value or b"")
+    if headers:
+        size += sum(len(name) + len(value_ or b"") for name, value_ in headers)
+    return size > MAX_RECORD_BYTES
 
 
 def _whole_batch(data: bytes, at: int) -> bytes | None:
@@ -241,53 +263,6 @@ def _whole_batch(data: bytes, at: int) -> bytes | None:
     length: int = _FRAME.unpack_from(data, at)[1]
     end = at + _FRAME.size + length
     return data[at:end] if at + _SMALLEST <= end <= len(data) else None
-
-
-def _content(
-    record: Buffer, at: int
-) -> tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...], Unreadable | None]:
-    """Key, value, headers, and what is wrong with the headers' names."""
-    key, at = _field(record, at)
-    value, at = _field(record, at)
-    count, at = _varint(record, at)
-    if count < 0:
-        raise BrokenBatch
-    headers: list[tuple[str, bytes | None]] = []
-    unreadable = None
-    for _ in range(count):
-        name, at = _field(record, at)
-        content, at = _field(record, at)
-        decoded = (name or b"").decode(errors="surrogateescape")
-        if name is None:
-            unreadable = Unreadable("a record header has no name")
-        elif not decoded.isascii() and any("\ud800" <= letter <= "\udfff" for letter in decoded):
-            unreadable = Unreadable("the name of a record header is not UTF-8")
-        headers.append((decoded, content))
-    if at != len(record):
-        raise BrokenBatch
-    return key, value, tuple(headers), unreadable
-
-
-def _field(data: Buffer, at: int) -> tuple[bytes | None, int]:
-    size, at = _varint(data, at)
-    if size < 0:
-        return None, at
-    if at + size > len(data):
-        raise BrokenBatch
-    return bytes(data[at : at + size]), at + size
-
-
-def _varint(data: Buffer, at: int) -> tuple[int, int]:
-    """A zigzag-encoded number, and the place behind it."""
-    value = shift = 0
-    while shift <= 63:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1), at
-        shift += 7
-    raise BrokenBatch
 
 
 def _legacy_value(data: bytes, at: int) -> Buffer:

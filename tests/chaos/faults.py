@@ -4,9 +4,10 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import cramjam
 from confluent_kafka import ElectionType
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
     AclBinding,
@@ -26,6 +27,7 @@ from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
 from tests.chaos.registries import break_registry
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
 from tests.support.ports import free_port
+from tests.support.raw_batches import RawRecord, batch, encoded, produce
 
 _A_WHILE_S: Final = 6.0
 _DEGRADED: Final = frozenset({"review"})
@@ -146,6 +148,19 @@ def broken_model(how: str) -> Callable[[Chaos], None]:
     return lambda chaos: chaos.break_model(how, _A_WHILE_S)
 
 
+def send_raw_bytes(chaos: Chaos) -> None:
+    """Records with header names that no client library would send."""
+    names = (b"\xff\xfe", b"\xc3", b"a\xed\xa0\x80")
+    value = b'{"query": "allow raw", "event_id": "raw"}'
+    _send_to_every_partition(chaos, [batch([RawRecord(None, value, [(name, b"\xff")]) for name in names])] * 10)
+
+
+def send_bombs(chaos: Chaos) -> None:
+    """A few kilobytes that unpack to more than a worker accepts."""
+    bomb = cramjam.zstd.compress(encoded([RawRecord(None, bytes(20 * 1024 * 1024))]))
+    _send_to_every_partition(chaos, [batch([RawRecord()], codec=4, payload=bytes(bomb))] * 2)
+
+
 def wait_a_while(_: Chaos) -> None:
     time.sleep(_A_WHILE_S)
 
@@ -177,6 +192,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED, felt=True),
     "registry broken": Fault(break_registry, never_twice=True),
     "collector down": Fault(wait_a_while, settings={"SLUICE_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}),
+    "raw-byte records": Fault(send_raw_bytes, also_allowed=_REFUSED, felt=True),
+    "decompression bombs": Fault(send_bombs),
     "clocks wrong": Fault(wait_a_while, timestamp_of=skewed_clock),
 }
 
@@ -205,6 +222,15 @@ def _configure(chaos: Chaos, event: str, name: str, value: str) -> None:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource_ = ConfigResource(ConfigResource.Type.TOPIC, chaos.stream.topics[event], incremental_configs=[entry])
     _each(admin.incremental_alter_configs([resource_]))
+
+
+def _send_to_every_partition(chaos: Chaos, batches: Sequence[bytes]) -> None:
+    topic = chaos.stream.topics["raw"]
+    metadata = _admin(chaos).list_topics(topic)
+    for number, partition in metadata.topics[topic].partitions.items():
+        leader = metadata.brokers[partition.leader]
+        for one in batches:
+            assert produce(f"{leader.host}:{leader.port}", topic, number, one) == 0
 
 
 def _each(futures: dict[Any, Any]) -> None:

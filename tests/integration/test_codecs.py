@@ -1,4 +1,4 @@
-"""Producers compress as they like: a batch in any of Kafka's codecs is read."""
+"""A batch in any of Kafka's codecs is read."""
 
 from pathlib import Path
 

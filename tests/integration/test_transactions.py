@@ -1,4 +1,4 @@
-"""Input in transactions: what was taken back is not decided, and the gaps that it leaves lose nothing."""
+"""Input in transactions: aborted ones are not decided, and no event is lost at the gaps that they leave."""
 
 import random
 from pathlib import Path
@@ -13,53 +13,53 @@ SESSION_MS = 6_000
 
 
 def publish(stream: Stream, prefix: str, count: int, seed: int) -> set[str]:
-    """Transactions of one to seven events, every third or so taken back; returns the ids of those that stand."""
+    """Publish transactions of one to seven events, abort about every third; returns the ids of committed events."""
     rng = random.Random(seed)
     producer = Producer(
         {"bootstrap.servers": stream.bootstrap_servers, "transactional.id": f"{stream.group_id}-{prefix}"}
     )
     producer.init_transactions()
-    stand: set[str] = set()
+    committed: set[str] = set()
     for transaction in range(count):
-        taken_back = rng.random() < 0.35
+        aborted = rng.random() < 0.35
         producer.begin_transaction()
-        ids = {f"{prefix}-{'gone' if taken_back else 'event'}-{transaction}-{n}" for n in range(rng.randint(1, 7))}
+        ids = {f"{prefix}-{'gone' if aborted else 'event'}-{transaction}-{n}" for n in range(rng.randint(1, 7))}
         for event_id in ids:
             producer.produce(stream.topics["raw"], b'{"query": "red shoes", "event_id": "%s"}' % event_id.encode())
         producer.flush()
-        if taken_back:
+        if aborted:
             producer.abort_transaction()
         else:
             producer.commit_transaction()
-            stand |= ids
-    return stand
+            committed |= ids
+    return committed
 
 
 def decided(stream: Stream) -> list[str]:
     return [output.event_id for output in stream.outputs() if output.name == "ledger"]
 
 
-def test_transactions_taken_back_are_not_decided_and_no_other_event_is_lost(
+def test_aborted_transactions_are_not_decided_and_no_other_event_is_lost(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
     if broker.kind == "embedded":
-        pytest.skip("the embedded broker knows no transactions")
+        pytest.skip("the embedded broker has no transactions")
     stream = make_stream(broker, topics)
-    stand = publish(stream, "first", 120, seed=3)
+    expected = publish(stream, "first", 120, seed=3)
     with run_worker(stream, tmp_path, session_timeout_ms=SESSION_MS) as worker:
-        wait_for(lambda: stream.ledger_count() > len(stand) // 2, 60, "the worker does not work")
+        wait_for(lambda: stream.ledger_count() > len(expected) // 2, 60, "the worker decides nothing")
         worker.kill()
-    stand |= publish(stream, "second", 60, seed=4)
+    expected |= publish(stream, "second", 60, seed=4)
     with run_worker(stream, tmp_path, session_timeout_ms=SESSION_MS) as worker:
-        stand |= publish(stream, "third", 60, seed=5)
-        wait_for(lambda: set(decided(stream)) >= stand, 60, "an event is lost")
+        expected |= publish(stream, "third", 60, seed=5)
+        wait_for(lambda: set(decided(stream)) >= expected, 60, "an event is lost")
         worker.stop()
     ends, committed = stream.ends(), stream.committed()
-    assert set(decided(stream)) == stand
+    assert set(decided(stream)) == expected
     assert committed.keys() == ends.keys()
     with run_worker(stream, tmp_path, session_timeout_ms=SESSION_MS) as worker:
         before = stream.ledger_count()
-        stand |= publish(stream, "fourth", 10, seed=6)
-        wait_for(lambda: set(decided(stream)) >= stand, 60, "an event is lost after a restart")
+        expected |= publish(stream, "fourth", 10, seed=6)
+        wait_for(lambda: set(decided(stream)) >= expected, 60, "an event is lost after a restart")
         worker.stop()
-    assert stream.ledger_count() == before + len([event_id for event_id in stand if event_id.startswith("fourth")])
+    assert stream.ledger_count() == before + len([event_id for event_id in expected if event_id.startswith("fourth")])

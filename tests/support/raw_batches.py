@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -47,13 +48,17 @@ def batch(
     magic: int = 2,
     count: int | None = None,
     last_delta: int | None = None,
-    timestamp: int = 1_700_000_000_000,
+    timestamp: int | None = None,
     max_timestamp: int | None = None,
     base: int = 0,
     crc: int | None = None,
     producer_id: int = -1,
 ) -> bytes:
-    """A record batch. `payload`: what stands for the records, compressed by the caller; `codec` only names how."""
+    """A record batch, published now if there is no `timestamp`: retention deletes what is older than the topic keeps.
+
+    `payload` stands for the records. The caller has compressed it; `codec` only names how.
+    """
+    timestamp = int(time.time() * 1000) if timestamp is None else timestamp
     body = b"".join(record.encoded(number) for number, record in enumerate(records)) if payload is None else payload
     count = len(records) if count is None else count
     header = [

@@ -1,10 +1,10 @@
-"""Every interleaving of a small world, with the real `OffsetTracker` in it: no commit ever passes an unfinished event.
+"""Every interleaving of a small world with the real `OffsetTracker`: no commit ever passes an unfinished event.
 
-The world is two partitions with gaps in their offsets, as compaction and transactions leave them, a window of two
-events, and one rebalance. What may happen: an event arrives, or waits for its slot; any event in flight is finished,
-also one of an assignment that is over; offsets are committed; the rebalance takes all partitions and gives some of them
-back, from the committed offset on; another worker goes on with those that we lost; a partition of ours goes back to its
-committed offset, once.
+The world has two partitions with gaps in their offsets, as compaction and transactions leave them, a window of two
+events, and one rebalance. What can happen: an event arrives, or waits for its slot; any event in flight finishes, even
+one of an assignment that has ended; the offset behind the last acked event is committed; the rebalance revokes all
+partitions and assigns some of them again, from the committed offset on; another worker goes on with the others; one of
+our partitions goes back to its committed offset, once.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ class Event:
 
 @dataclass
 class World:
-    """The tracker, the broker's memory, and what is true."""
+    """The tracker, what the broker remembers, and what is true."""
 
     logs: Logs
     may_go_back: bool
     committed: list[int] = field(init=False)
     acked: list[int | None] = field(init=False)
     following: list[int | None] = field(init=False)
-    """The place in its log of what each partition delivers next; None where it is another worker's."""
+    """The index in its log of what each partition delivers next; None if it belongs to another worker."""
     generation: int = 1
     unfinished: list[InFlightEvent[Event]] = field(default_factory=list)
     done: set[tuple[int, int]] = field(default_factory=set)
@@ -113,7 +113,7 @@ class World:
             self.waiting = None
 
     def _place(self, partition: int) -> int:
-        """Where in its log the committed offset lies."""
+        """The index in its log of the committed offset."""
         return sum(offset < self.committed[partition] for offset in self.logs[partition])
 
     def check(self, path: tuple[Action, ...]) -> None:
@@ -124,7 +124,7 @@ class World:
 
     @property
     def state(self) -> object:
-        """All that decides what can still happen; two ways to the same are one."""
+        """All that decides what can still happen: two paths to the same state are explored once."""
         waiting = self.waiting and (self.waiting[0].partition, self.waiting[0].generation == self.generation)
         positions = (tuple(self.committed), tuple(self.acked), tuple(self.following))
         queues = {partition[1]: tuple(queue) for partition, queue in self.tracker._queues.items() if queue}
@@ -135,7 +135,7 @@ class World:
 
 
 async def drain(world: World) -> None:
-    """Everything comes to its end, whatever happened before: no slot is lost."""
+    """Whatever happened before, every event ends and no slot is lost."""
     while actions := [action for action in world.possible() if action[0] not in ("rebalance", "back")]:
         await world.act(actions[-1])
     assert world.waiting is None

@@ -17,7 +17,7 @@ Tracker = OffsetTracker[str]
 
 
 async def settle() -> None:
-    """Let every task that can go on go on."""
+    """Let every task run until it waits for something."""
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -26,7 +26,7 @@ numbers = count()
 
 
 async def register(tracker: OffsetTracker[EventT], event: EventT, partition: Partition) -> InFlightEvent[EventT]:
-    """At an offset beyond all before."""
+    """Register `event` at an offset beyond all before."""
     return await tracker.register(event, partition, next(numbers))
 
 
@@ -66,7 +66,7 @@ async def test_a_slot_is_held_until_the_ack_so_a_stuck_head_stops_the_stream() -
     assert waiting.done()
 
 
-async def test_nothing_is_acked_after_a_revoke_even_if_the_partition_comes_back() -> None:
+async def test_nothing_is_acked_after_a_revoke_even_if_the_partition_is_assigned_again() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=4)
     old = [await register(tracker, event, P0) for event in ("old 1", "old 2")]
@@ -105,7 +105,7 @@ async def test_an_event_revoked_while_it_waits_for_its_slot_is_never_acked_and_k
     await asyncio.wait_for(register(tracker, "next", P1), 1)
 
 
-async def test_a_partition_that_goes_back_delivers_everything_again_and_acks_it_in_order() -> None:
+async def test_a_partition_that_goes_back_redelivers_everything_and_acks_it_in_order() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=3)
     void = [await tracker.register(event, P0, offset) for event, offset in (("void 5", 5), ("void 6", 6))]
@@ -144,7 +144,7 @@ async def test_after_abandon_nothing_is_acked_not_even_what_comes_later() -> Non
 
 @dataclass(eq=False)
 class Assignment:
-    """A partition from one assignment to its revoke, as the test saw it."""
+    """A partition from its assignment until it is revoked, as the test saw it."""
 
     registered: list[int] = field(default_factory=list)
     acked: list[int] = field(default_factory=list)
@@ -171,7 +171,7 @@ class World:
         owner.acked.append(event)
 
     async def deliver(self, partition: Partition) -> None:
-        """What the one task that registers does: nothing while its last event still waits for a slot."""
+        """Register an event, as the one task does that registers: never while the last one still waits for a slot."""
         if self.waiting is None:
             self._waiting_for = self.assignment(partition)
             self.waiting = asyncio.create_task(register(self.tracker, next(self._numbers), partition), name="register")
@@ -204,7 +204,7 @@ class World:
             assert one.acked == list(takewhile(self.done.__contains__, one.registered))
         unacked = sum(len(one.registered) - len(one.acked) for one in self.assignments.values())
         assert self.tracker.in_flight == unacked <= self.window
-        assert self.waiting is None or unacked == self.window, "an event waits although there is room"
+        assert self.waiting is None or unacked == self.window, "an event waits although a slot is free"
 
 
 steps = st.lists(

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
 from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, decompressed
 from sluicegate.agents.kafka.record import Unreadable
-from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, FetchedBytes, PartitionRecords
+from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, MAX_RECORD_BYTES, FetchedBytes, PartitionRecords
 from tests.support.raw_batches import RawRecord, batch, encoded, field, varint
 
 TOPIC = TopicPartition("queries.raw", 0)
@@ -54,7 +54,7 @@ def outline(records: list[Any]) -> list[tuple[int, Any]]:
 
 
 def test_a_good_batch_is_read_as_it_was_written() -> None:
-    first, second, third = read(batch(GOOD, base=5))
+    first, second, third = read(batch(GOOD, base=5, timestamp=1_700_000_000_000))
     assert (first.offset, first.key, first.value, first.headers) == (5, b"key", b"one", (("name", b"1"),))
     assert (second.key, second.value, third.key, third.value) == (None, b"two", b"", None)
     assert first.timestamp == 1_700_000_000_000
@@ -69,7 +69,11 @@ def test_every_codec_is_read(codec: int) -> None:
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"a\xed\xa0\x80", b"\xc3", bytes(range(256))])
 def test_a_header_name_of_any_bytes_is_kept_and_the_records_around_it_are_read(name: bytes) -> None:
-    records = read(batch([GOOD[0], RawRecord(b"k", b"v", [(b"good", None), (name, b"\xff")]), GOOD[1]]))
+    records = read(
+        batch(
+            [GOOD[0], RawRecord(b"k", b"v", [(b"good", None), (name, b"\xff")]), GOOD[1]], timestamp=1_700_000_000_000
+        )
+    )
     assert [record.value for record in records] == [b"one", b"v", b"two"]
     [_, bad, _] = records
     assert bad.checksum == Unreadable("the name of a record header is not UTF-8")
@@ -128,9 +132,20 @@ def test_a_batch_that_unpacks_beyond_the_bound_is_not_unpacked(codec: int) -> No
     bomb = [RawRecord(None, bytes(MAX_BATCH_BYTES))]
     [record] = read(batch(bomb, codec=codec, payload=COMPRESS[codec](encoded(bomb))))
     assert "unpacks to more than 16 MiB" in record.checksum.reason
-    fits = [RawRecord(None, bytes(MAX_BATCH_BYTES - 100))]
-    [record] = read(batch(fits, codec=codec, payload=COMPRESS[codec](encoded(fits))))
-    assert len(record.value) == MAX_BATCH_BYTES - 100
+    fits = [RawRecord(None, bytes(MAX_RECORD_BYTES))] * 15
+    records = read(batch(fits, codec=codec, payload=COMPRESS[codec](encoded(fits))))
+    assert [len(record.value) for record in records] == [MAX_RECORD_BYTES] * 15
+
+
+@pytest.mark.parametrize("name", [b"name", b"\xff"])
+def test_a_record_beyond_the_bound_is_given_up_alone(name: bytes) -> None:
+    third = MAX_RECORD_BYTES // 3
+    fits = RawRecord(bytes(third), bytes(third), [(name, bytes(third - 10))])
+    larger = RawRecord(bytes(third), bytes(third), [(name, bytes(third + 10))])
+    records = read(batch([GOOD[0], larger, fits]))
+    assert [record.checksum.last_offset if record.checksum else None for record in records[:2]] == [None, 1]
+    assert "larger than 1 MiB" in records[1].checksum.reason
+    assert len(records[2].value) == third
 
 
 def test_raw_snappy_is_read_and_blocks_of_wrong_lengths_are_refused() -> None:

@@ -1,0 +1,57 @@
+"""Reads the fields of a record of Kafka's format 2, which aiokafka's parser refused.
+
+The functions raise BrokenRecord or IndexError when the bytes do not fit.
+"""
+
+from sluicegate.agents.kafka.decompression import Buffer
+from sluicegate.agents.kafka.record import Headers, Unreadable
+
+
+class BrokenRecord(Exception):
+    """Lengths that do not fit the bytes that there are."""
+
+
+def content(record: Buffer, at: int) -> tuple[bytes | None, bytes | None, Headers, Unreadable | None]:
+    """Key, value and headers, which begin at `at` and fill `record`; and what is wrong with the headers' names."""
+    key, at = field(record, at)
+    value, at = field(record, at)
+    count, at = varint(record, at)
+    if count < 0:
+        raise BrokenRecord
+    headers: list[tuple[str, bytes | None]] = []
+    unreadable = None
+    for _ in range(count):
+        name, at = field(record, at)
+        header, at = field(record, at)
+        decoded = (name or b"").decode(errors="surrogateescape")
+        if name is None:
+            unreadable = Unreadable("a record header has no name")
+        elif not decoded.isascii() and any("\ud800" <= letter <= "\udfff" for letter in decoded):
+            unreadable = Unreadable("the name of a record header is not UTF-8")
+        headers.append((decoded, header))
+    if at != len(record):
+        raise BrokenRecord
+    return key, value, tuple(headers), unreadable
+
+
+def field(data: Buffer, at: int) -> tuple[bytes | None, int]:
+    """Bytes behind their length, None if that is negative, and the place behind them."""
+    size, at = varint(data, at)
+    if size < 0:
+        return None, at
+    if at + size > len(data):
+        raise BrokenRecord
+    return bytes(data[at : at + size]), at + size
+
+
+def varint(data: Buffer, at: int) -> tuple[int, int]:
+    """A zigzag-encoded number, and the place behind it."""
+    value = shift = 0
+    while shift <= 63:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
+        shift += 7
+    raise BrokenRecord
