@@ -257,7 +257,7 @@ async def test_the_time_without_a_confirmed_commit_counts_until_one_is_confirmed
     assert consumer.commit_late_s > 0
     await first
     late_s = consumer.commit_late_s
-    assert late_s >= 0.01, "a commit that failed is no commit"
+    assert late_s >= 0.01, "a commit that failed counts as late"
     await consumer._commit({PARTITION: 2})
     assert consumer.commit_late_s == 0
 
