@@ -101,7 +101,7 @@ def _difference(model: RegisteredModel, in_use: Manifest | None) -> str:
     parts: list[str] = [name for name in MODEL_FILES if other.files.get(name) != in_use.files.get(name)]
     parts += [
         name.replace("_", " ")
-        for name in ("prompt_style", "prompt_version", "labels_version", "temperature", "thresholds")
+        for name in ("prompt_style", "prompt_version", "labels_version", "temperature", "thresholds", "sum_bound")
         if getattr(other, name) != getattr(in_use, name)
     ]
     return ", ".join(parts) or "nothing that decides"

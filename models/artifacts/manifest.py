@@ -2,7 +2,7 @@
 
 A compiled model is a folder. CTranslate2 reads ``model.bin``, ``config.json`` and ``vocabulary.json``. The tokenizer
 reads ``tokenizer.json``. ``lexicon.txt`` is optional. ``manifest.json``, described here, holds the SHA-256 of each of
-these files, and the policy: temperature and thresholds.
+these files, and the policy: temperature, thresholds and the bound on their sum.
 
 Everything that can change a decision is part of the model's version. Two models with the same version decide alike.
 """
@@ -16,6 +16,7 @@ import msgspec
 
 from sluicegate.models.artifacts.files import read_json_bytes, write_atomically
 from sluicegate.models.inference.labels import Category
+from sluicegate.models.inference.policy import SUM_BOUND
 from sluicegate.models.inference.thresholds import wrong_threshold
 from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Sha256, Threshold
@@ -59,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     prompt_version: str
     temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     thresholds: dict[Category, Threshold] = {}
+    sum_bound: Annotated[float, msgspec.Meta(gt=0)] = SUM_BOUND
     compiler: str
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -76,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             "prompt_version": self.prompt_version,
             "labels_version": self.labels_version,
             "temperature": float(self.temperature),
+            "sum_bound": float(self.sum_bound),
             "thresholds": {
                 category: {"allow": float(limit.allow), "block": float(limit.block)}
                 for category, limit in self.thresholds.items()

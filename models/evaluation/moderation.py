@@ -114,7 +114,7 @@ def score_moderation(
         escalated=_share(verdicts == Verdict.REVIEW),
         caught=_share(verdicts[labels == "block"] != Verdict.ALLOW),
         calibration=calibration,
-        served=outcome_of(probabilities, labels, policy.thresholds),
+        served=outcome_of(probabilities, labels, policy),
         thresholds=choose_thresholds(fitted, labels, policy),
         trade_offs=trade_offs(probabilities, labels, policy),
         outcomes=_outcomes(rows, verdicts),

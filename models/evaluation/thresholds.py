@@ -7,7 +7,7 @@ which it blocks no more than `MAY_BLOCK` of the safe rows, or as before if few r
 that never blocks keeps both thresholds.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sluicegate.models.evaluation.calibration import Floats
 from sluicegate.models.inference.labels import LABELS, Category
-from sluicegate.models.inference.policy import SUM_BOUND, Policy
+from sluicegate.models.inference.policy import Policy
 from sluicegate.schemas.events import Threshold
 
 CATCH: Final = 0.99
@@ -67,9 +67,9 @@ def choose_thresholds(probabilities: Floats, labels: NDArray[np.str_], policy: P
         if limit.block <= 1
     }
 
-    def review_from(allow: float) -> dict[Category, Threshold]:
+    def review_from(allow: float) -> Policy:
         chosen = {category: Threshold(allow=min(allow, block), block=block) for category, block in block_from.items()}
-        return {**policy.thresholds, **chosen}
+        return replace(policy, thresholds={**policy.thresholds, **chosen})
 
     best = outcome_of(probabilities, labels, review_from(float(_GRID[-1])))
     for allow in _GRID[-2::-1]:
@@ -93,8 +93,8 @@ def trade_offs(probabilities: Floats, labels: NDArray[np.str_], policy: Policy) 
             for category, limit in policy.thresholds.items()
             if category in may_block
         }
-        review = outcome_of(probabilities, labels, {**policy.thresholds, **reviewing})
-        block = outcome_of(probabilities, labels, {**policy.thresholds, **blocking})
+        review = outcome_of(probabilities, labels, replace(policy, thresholds={**policy.thresholds, **reviewing}))
+        block = outcome_of(probabilities, labels, replace(policy, thresholds={**policy.thresholds, **blocking}))
         return TradeOff(threshold, review.caught, review.escalated, block.blocked, block.over_blocked)
 
     return [at(float(threshold)) for threshold in _GRID]
@@ -130,21 +130,19 @@ def _block_from(probabilities: Floats, labels: NDArray[np.str_], category: Categ
     return next((float(t) for t in _GRID if t >= 0.5 and (safe >= t).mean() <= MAY_BLOCK), float(_GRID[-1]))
 
 
-def outcome_of(
-    probabilities: Floats, labels: NDArray[np.str_], thresholds: Mapping[Category, Threshold]
-) -> PolicyOutcome:
-    """What becomes of the rows under `thresholds`."""
-    limits = [thresholds[Category(name)] for name in LABELS[1:]]
+def outcome_of(probabilities: Floats, labels: NDArray[np.str_], policy: Policy) -> PolicyOutcome:
+    """What becomes of the rows under `policy`."""
+    limits = [policy.thresholds[Category(name)] for name in LABELS[1:]]
     unsafe = probabilities[:, 1:]
     blocked = np.any(unsafe >= np.array([limit.block for limit in limits]), axis=1)
     suspicious = np.any(unsafe >= np.array([limit.allow for limit in limits]), axis=1)
-    together = unsafe @ np.array([limit.allow <= SUM_BOUND for limit in limits])
-    escalated = (suspicious | (together >= SUM_BOUND)) & ~blocked
+    together = unsafe @ np.array([limit.allow <= policy.sum_bound for limit in limits])
+    escalated = (suspicious | (together >= policy.sum_bound)) & ~blocked
     violations, safe = np.equal(labels, "block"), np.equal(labels, "allow")
     caught = float((blocked | escalated)[violations].mean()) if violations.any() else 1.0
     share_escalated = float(escalated[violations | safe].mean()) if (violations | safe).any() else 0.0
     return PolicyOutcome(
-        thresholds=dict(thresholds),
+        thresholds=dict(policy.thresholds),
         caught=caught,
         blocked=float(blocked[violations].mean()) if violations.any() else 1.0,
         escalated=share_escalated,

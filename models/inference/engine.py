@@ -65,7 +65,7 @@ class Engine:
             CompiledModelError: the folder is incomplete, damaged, or made for other labels or prompts.
         """
         self.manifest = check_servable(folder)
-        self.policy = Policy.layered(self.manifest.thresholds, thresholds or {})
+        self.policy = Policy.layered(self.manifest.thresholds, thresholds or {}, sum_bound=self.manifest.sum_bound)
         self._tokenizer = QueryTokenizer(folder)
         self._style = prompt_style_for(self.manifest.prompt_style, self._tokenizer)
         self._allow = self._style.label_ids[LABELS.index(ALLOW)]

@@ -54,32 +54,34 @@ DEFAULT_THRESHOLDS: Final[Mapping[Category, Threshold]] = {
 """Used where neither the model's manifest nor a setting says otherwise."""
 
 SUM_BOUND: Final = 0.4
-"""From this sum of the categories' probabilities on, a query is reviewed. A category that is tolerated at a higher
-probability than this does not count: it is judged alone.
+"""The default of `Policy.sum_bound`; a model's manifest records its own.
 
-With the embedded model it sends 0.2 % more of 5,350 moderation rows to review (9, of which 7 are unsafe), and none of
-2,510 product queries. A bound of 0.3 sends 0.6 % more, half of them harmless.
+From this sum of the categories' probabilities on, a query is reviewed. A category that is tolerated at a higher
+probability does not count: it is judged alone. With the embedded model the bound sends 0.2 % more of 5,350 moderation
+rows to review (9, of which 7 are unsafe), and none of 2,510 product queries. A bound of 0.3 sends 0.6 % more, half of
+them harmless.
 """
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The thresholds of every category."""
+    """The thresholds of every category, and the bound on their sum."""
 
     thresholds: Mapping[Category, Threshold]
+    sum_bound: float = SUM_BOUND
 
     @cached_property
     def summed(self) -> list[Category]:
-        """The categories that count towards `SUM_BOUND`."""
-        return [category for category, threshold in self.thresholds.items() if threshold.allow <= SUM_BOUND]
+        """The categories that count towards `sum_bound`."""
+        return [category for category, threshold in self.thresholds.items() if threshold.allow <= self.sum_bound]
 
     @classmethod
-    def layered(cls, *layers: Mapping[Category, Threshold]) -> "Policy":
+    def layered(cls, *layers: Mapping[Category, Threshold], sum_bound: float = SUM_BOUND) -> "Policy":
         """The defaults, overridden by each of `layers` in turn (a model's manifest, then a setting)."""
         thresholds = dict(DEFAULT_THRESHOLDS)
         for layer in layers:
             thresholds.update(layer)
-        return cls(thresholds)
+        return cls(thresholds, sum_bound)
 
     def judge(self, probabilities: Mapping[str, float]) -> PolicyResult:
         """The verdict for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
@@ -93,6 +95,6 @@ class Policy:
                 worst = max(found, key=probabilities.__getitem__)
                 return PolicyResult(verdict, worst, probabilities[worst], reason.code(worst))
         together = sum(probabilities[category] for category in self.summed)
-        if together >= SUM_BOUND:
+        if together >= self.sum_bound:
             return PolicyResult(Verdict.REVIEW, None, together, PolicyCode.REVIEW_SUM)
         return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], PolicyCode.BELOW_EVERY_THRESHOLD)

@@ -163,8 +163,8 @@ def test_a_choice_is_refused_from_too_few_rows_or_if_it_is_worse() -> None:
     rows = probabilities(*[{"illicit": 0.02}] * 400, *[{"illicit": 0.3}] * 100)
     labels = np.array(["allow"] * 400 + ["block"] * 100)
 
-    def policy(allow: float, block: float) -> dict[Category, Threshold]:
-        return {**POLICY.thresholds, Category.ILLICIT: Threshold(allow=allow, block=block)}
+    def policy(allow: float, block: float) -> Policy:
+        return Policy.layered({Category.ILLICIT: Threshold(allow=allow, block=block)})
 
     now, blind = (outcome_of(rows, labels, policy(allow, 0.9)) for allow in (0.25, 0.5))
     eager, noisy = outcome_of(rows, labels, policy(0.01, 0.01)), outcome_of(rows, labels, policy(0.01, 0.9))

@@ -112,3 +112,10 @@ def test_the_category_named_is_one_whose_thresholds_say_so(found: dict[str, floa
     else:
         assert policy_result.probability == found[policy_result.category]
         assert policy_result.probability >= (0.75 if policy_result.verdict is Verdict.BLOCK else 0.25)
+
+
+def test_the_bound_on_the_sum_is_part_of_the_policy() -> None:
+    found = row(allow=0.7, hate=0.15, spam=0.15)
+    thresholds = POLICY.thresholds
+    assert Policy(thresholds, sum_bound=0.31).judge(found).verdict is Verdict.ALLOW
+    assert Policy(thresholds, sum_bound=0.29).judge(found).reason == "review_threshold:sum"
