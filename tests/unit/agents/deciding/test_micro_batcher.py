@@ -17,6 +17,8 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 from tests.support.held_engine import APART, LATER, SOON, HeldEngine, gathered, held, results, submitted
 
+pytestmark = pytest.mark.xdist_group("timing")
+
 
 async def test_the_first_item_runs_alone_at_once_and_the_rest_gather_behind_it() -> None:
     async with held() as (batcher, engine):

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("timing")
+
 PROGRAM = """
 import time
 from sluicegate.agents.process import watchdog
