@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import orjson
@@ -14,7 +15,7 @@ from sluicegate.schemas.events import DeadLetter, Position, RecordHeader
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice
 from tests.support.kafka_client import produce_all
-from tests.support.raw_records import produce_raw
+from tests.support.raw_batches import RawRecord, batch, produce
 from tests.support.worker_process import Stream, make_stream
 
 NAMES = [(b"fine", b"1"), (b"\xff\xfe", b"2"), (b"none", None)]
@@ -27,7 +28,9 @@ def stream(broker: Broker, topics: TopicMaker) -> Stream:
     """A stream of one partition: records that cannot be read at even offsets, good ones between."""
     made = make_stream(broker, topics, partitions=1)
     for number in range(COUNT):
-        produce_raw(broker.bootstrap_servers, made.topics["raw"], b'{"query": "poison"}', NAMES)
+        now = time.time_ns() // 1_000_000  # retention deletes what is old
+        poison = batch([RawRecord(value=b'{"query": "poison"}', headers=NAMES)], timestamp=now)
+        assert produce(broker.bootstrap_servers, made.topics["raw"], 0, poison) == 0
         produce_all(broker.bootstrap_servers, made.topics["raw"], [(None, b'{"query": "good %d"}' % number, [])])
     return made
 
