@@ -15,7 +15,7 @@ from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.learn import learn
 from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.produce import produce
-from sluicegate.agents.cli.replay_app import replay
+from sluicegate.agents.cli.replay import replay
 from sluicegate.agents.cli.schemas import schemas
 from sluicegate.agents.cli.tail import tail
 from sluicegate.agents.cli.topics import topics

@@ -58,7 +58,7 @@ def replay_deadletters(
 
     Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
-    from sluicegate.agents.cli.replay_commands import replay_events
+    from sluicegate.agents.cli.replay_runs import replay_events
     from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
@@ -93,7 +93,7 @@ def replay_ledger(
 
     Example: `sluice replay ledger --model-version bad@d60198093eb7 --dry-run`
     """
-    from sluicegate.agents.cli.replay_commands import replay_events
+    from sluicegate.agents.cli.replay_runs import replay_events
     from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
@@ -122,7 +122,7 @@ def replay_range(
 
     Example: `sluice replay range queries.raw:3:1000-1999 --rate 50`
     """
-    from sluicegate.agents.cli.replay_commands import range_of, replay_events
+    from sluicegate.agents.cli.replay_runs import range_of, replay_events
     from sluicegate.agents.replay.selection import Filter
     from sluicegate.agents.settings import load_settings
 
