@@ -1,1 +1,1 @@
-"""What runs: the worker, its pipeline, its telemetry and its command line."""
+"""The programs: the gate worker and the command line."""

@@ -1,6 +1,6 @@
 """Background tasks that never end in silence.
 
-A task of asyncio that fails keeps its exception to itself, and whatever it did just stops. Work that must go on for as
+An asyncio task that fails keeps its exception to itself, and its work just stops. Work that must continue for as
 long as its owner does (following a file, feeding an engine, reporting) therefore runs as a background task:
 
     tasks = BackgroundTasks()
@@ -78,7 +78,7 @@ class BackgroundTasks:
                 self._warnings[name] = f"the {name} was cancelled"
                 logger.error("the %s was cancelled", name)
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, this is where it is reported
+        except Exception as error:  # noqa: BLE001 - every error of the work is reported here
             return describe_error(error)
         return "it returned"
 

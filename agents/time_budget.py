@@ -36,7 +36,7 @@ LOGS_S: Final = 1.0
 WATCHDOG_POLL_S: Final = 0.2
 """How often the watchdog of the stop looks at the worker."""
 PREFLIGHT_S: Final = 15.0
-"""How long a start waits for Kafka before it gives up."""
+"""How long a start waits for Kafka before it fails."""
 
 
 @dataclass(frozen=True)

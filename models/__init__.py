@@ -1,1 +1,1 @@
-"""What thinks: normalising, compiling, the engine and what surrounds a model. Knows nothing of Kafka."""
+"""Models and their text: normalising, compiling, serving, training and evaluation. It does not know Kafka."""

@@ -101,7 +101,7 @@ class Gate:
         try:
             return answer.result()
         except BaseException:
-            answer.cancel()  # after an interrupt nobody waits for it
+            answer.cancel()  # after an interrupt, the caller no longer waits for it
             raise
 
 

@@ -1,9 +1,9 @@
-"""Wild records through a real worker and its real model: ``python -m tests.fuzz`` prints their outcomes.
+"""Sends malformed records through a real worker with its real model: ``python -m tests.fuzz`` prints the outcomes.
 
 Every record must end in one outcome, with outputs that keep their contracts. The worker must be healthy at the end and
-must have logged nothing but what `_EXPECTED` allows. Exits with 1 otherwise. The records are drawn by seed: queries of
-every script and trick, fields of wrong types, bytes. Records whose header names are not UTF-8 must end, byte for byte,
-in dead letters.
+must have logged nothing but what `_EXPECTED` allows. Exits with 1 otherwise. The records are random, from a seed:
+hostile queries in many scripts, fields of wrong types, random bytes. Records whose header names are not UTF-8 must end,
+byte for byte, in dead letters.
 """
 
 import random
@@ -59,7 +59,7 @@ _PIECES: Final = [
 _EXPECTED: Final = re.compile(
     "the group .* has committed nothing of partitions|.*Missing sensor state for rebalance|deciding without the model"
 )
-"""The warnings and errors of a worker that is new to its group and has more to decide than its deadline allows."""
+"""The warnings and errors of a worker whose group is new and which gets more than it can decide in time."""
 
 _ROUND: Final = 10_000
 _RAW_PARTITION: Final = 0
@@ -119,7 +119,7 @@ def raw_records(count: int, seed: int) -> list[RawRecord]:
 
 
 def assert_buried(letters: Iterable[Output], records_: Sequence[RawRecord]) -> None:
-    """Each of the records, which are the first of their partition, is whole in its dead letter."""
+    """Check that the dead letter of each record, the first ones of their partition, holds all of it."""
     found = {letter.event["source"]["offset"]: letter.event for letter in letters}
     assert found.keys() == set(range(len(records_)))
     for offset, record in enumerate(records_):
@@ -130,7 +130,7 @@ def assert_buried(letters: Iterable[Output], records_: Sequence[RawRecord]) -> N
 
 
 def decide(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """The outcomes of this many records, and the lines of the worker's log that nobody expects."""
+    """The outcomes of this many records, and the unexpected lines of the worker's log."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as broker:
         stream = fresh_stream(broker.bootstrap_servers, "fuzz")
         raw = raw_records(max(1, inputs // 100), seed)

@@ -18,7 +18,7 @@ Models = Annotated[
     typer.Option("--model", help="Folder of a compiled model; repeat to compare. Default: SLUICE_MODEL."),
 ]
 Train = Annotated[Path | None, typer.Option("--train", help="Rows to fit a TF-IDF baseline on. Default: none.")]
-Split = Annotated[str | None, typer.Option("--split", help="Only rows whose `split` is this.")]
+Split = Annotated[str | None, typer.Option("--split", help="Measure only the rows with this `split`.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write tables, plots and wrong rows here, as one page.")]
 
@@ -51,7 +51,7 @@ def eval_moderation(
 ) -> None:
     """Precision, recall, F1, AUPRC, calibration, and the thresholds that the rows would choose.
 
-    Fields: `text`, `label` (allow, review, block), `category` (one of ours, or none); optional: `source`.
+    Fields: `text`, `label` (allow, review, block), `category` (one of Sluicegate's, or none); optional: `source`.
 
     Example: `sluice eval moderation dev.jsonl --model qwen3-ours --html report.html`
     """
@@ -79,7 +79,7 @@ def eval_intent(
 ) -> None:
     """Accuracy over domains. A blocked query counts as wrong.
 
-    Fields: `text`, `domain` (one of our intents, or out_of_scope); optional: `split`.
+    Fields: `text`, `domain` (one of Sluicegate's intents, or out_of_scope); optional: `split`.
 
     Example: `sluice eval intent dev.jsonl --split dev`
     """

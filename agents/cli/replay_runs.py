@@ -52,7 +52,7 @@ def replay_events(
 
     Raises:
         BadParameter: the times or the range cannot hold anything.
-        BrokerUnavailable: the cluster cannot be read from, or did not take a record; says how to go on.
+        BrokerUnavailable: the cluster cannot be read from, or did not take a record; says how to continue.
         ConfigurationError: a topic is missing.
         ContractError: the input topic refused records as too large; the others are published.
     """
@@ -130,7 +130,7 @@ def _carry_out(
         with show_progress("replaying") as show:
             asyncio.run(publish_again(connection, settings, log, plan, progress, rate=rate, show=show))
     except PublishFailed as error:
-        raise BrokerUnavailable(f"{error}; then go on with the same command and the times above") from error
+        raise BrokerUnavailable(f"{error}; then continue with the same command and the times above") from error
     finally:
         _summarise(progress, plan)
     if too_large := progress.left_out[TOO_LARGE]:
@@ -144,7 +144,7 @@ def _summarise(progress: Progress, plan: Sequence[Recorded]) -> None:
     ]
     if progress.resume:
         until = plan[-1].time + timedelta(milliseconds=1)  # the new decisions are recorded later
-        parts.append(f"go on with --since {progress.resume.isoformat()} --until {until.isoformat()}")
+        parts.append(f"continue with --since {progress.resume.isoformat()} --until {until.isoformat()}")
     Console().print("; ".join(parts), highlight=False, soft_wrap=True)
     if progress.without_id:
         typer.echo(

@@ -1,7 +1,7 @@
 """Which queries are worth queueing: those whose deadline can still be met. Plain and synchronous.
 
 The time that the queue will take is the estimate of the cost model, corrected by how much slower than it the last
-batches were. The correction is their median, so one batch that stalled (a cold model, a busy core) refuses nobody.
+batches were. The correction is their median, so one slow batch (a cold model, a busy core) causes no refusals.
 """
 
 import statistics

@@ -69,7 +69,7 @@ class AnswerCache:
                 raise found
             if found is not None:
                 return AnsweredQuery(found, "in_flight")
-            # The first query gave up, at its own deadline: one of those who joined it takes its place.
+            # The first query reached its own deadline: one of the queries that joined it takes its place.
 
     async def _lead(self, key: _Key, ask: Callable[[], Awaitable[Batched[ModelResult]]]) -> AnsweredQuery:
         flight = self._in_flight[key] = asyncio.get_running_loop().create_future()

@@ -172,8 +172,8 @@ class Decider(Generic[OwnerT]):
         `age_s`, how long the query has waited already, counts against `SLUICE_SHED_AFTER_MS`. `input_codes`, from
         decoding the input, come first among the reason codes.
 
-        The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. So a query that is late only
-        by them goes to review, even with `SLUICE_FAIL=open`: no producer can pass the gate by being in a hurry.
+        The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. A query that is late only
+        because of them goes to review, even with `SLUICE_FAIL=open`: no producer can use them to bypass the gate.
 
         Raises:
             ContractError: nothing is left of the query once it is normalised.

@@ -22,10 +22,10 @@ class Waiting(Protocol):
 
     @property
     def deadline(self) -> float:
-        """After it nobody wants the answer."""
+        """The time after which the answer is of no use."""
 
     def is_abandoned(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether its caller no longer waits for the answer."""
 
 
 EntryT = TypeVar("EntryT", bound=Waiting)

@@ -2,8 +2,8 @@
 
     deployment.json ──► load in a thread ──► swap ──► the old model ends its decisions ──► free its memory
 
-A model that cannot be loaded changes nothing: the one in use goes on, and the log and the probes say why. The model in
-use and the candidate do not depend on each other: a candidate that cannot be loaded leaves the model in use alone.
+A model that cannot be loaded changes nothing: the one in use keeps deciding, and the log and the probes say why. The
+model in use and the candidate do not depend on each other: a broken candidate does not affect the model in use.
 """
 
 import asyncio

@@ -160,7 +160,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
             for entry in batch:
                 entry.answer.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the engine raises is the answer to its batch
+        except Exception as error:  # noqa: BLE001 - any error of the engine is the answer to its batch
             failure = error if isinstance(error, EngineFailed) else EngineFailed(describe_error(error))
             for entry in batch:
                 if not entry.answer.done():

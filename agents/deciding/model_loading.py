@@ -52,7 +52,7 @@ class ModelLoader:
         return {folder.name: refusal.reason for folder, refusal in self._refusals.items()}
 
     def forget_all_but(self, folders: Collection[Path]) -> None:
-        """Forget the refusals of models that nobody wants any more."""
+        """Forget the refusals of all other models."""
         self._refusals = {folder: refusal for folder, refusal in self._refusals.items() if folder in folders}
 
     async def load(self, folder: Path) -> Judge | None:

@@ -34,7 +34,7 @@ class Worker:
 
     @property
     def app(self) -> Any:
-        """Faust's app, for whoever runs it."""
+        """Faust's app, which the process runs."""
         return self._source.app
 
     @property

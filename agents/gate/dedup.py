@@ -1,15 +1,15 @@
-"""One set of outputs for an event that comes twice: a window over the last events that were decided.
+"""Publishes one set of outputs for an event that arrives twice: a window over the last events that were decided.
 
     event ──► decided before? ──► nothing to do
               in flight? ──► wait a little for it, then the same question
               neither ──► process it, and remember it once it is decided
 
-An event is its id and its bytes: an id that a producer uses for two queries swallows neither. A dead letter is not
-remembered, so that a retry gets another chance. Replays do not come here: they are meant to be decided anew.
+An event is identified by its id and its bytes, so two queries with the same id are two events. A dead letter is not
+remembered, so that a retry gets another chance. Replays do not pass through the window: they must be decided again.
 
-What it does not promise. It is the memory of one process: a restart or a rebalance starts another without it, and only
-the last `size` events are in it. An event whose twin takes longer than a few seconds is processed as well. Consumers
-that must see an event once still go by `event_id`. Lives on one event loop.
+Limits. The window is the memory of one process: it is lost at a restart and not handed over at a rebalance, and it has
+only the last `size` events. An event that waited a few seconds for an equal one is processed as well. Consumers that
+must see an event once still use `event_id`. Lives on one event loop.
 """
 
 import asyncio
@@ -43,12 +43,12 @@ class DedupWindow:
             if await process():
                 self._decided[event] = None
         finally:
-            if self._in_flight.get(event) is flight:  # else a twin lost patience, and the others wait for that one
+            if self._in_flight.get(event) is flight:  # else an equal event took over
                 del self._in_flight[event]
             flight.set_result(None)
         return True
 
 
 def digest(event_id: str, value: bytes | None) -> bytes:
-    """What tells an event from every other: its id and its bytes."""
+    """Identifies an event by its id and its bytes."""
     return blake2b(b"%s\0%s" % (event_id.encode(), value or b""), digest_size=16).digest()

@@ -114,7 +114,7 @@ class Pipeline:
                 await pipeline.drop_shadows()
 
     async def drop_shadows(self) -> None:
-        """Cancel the shadow decisions that are not done: nobody waits for them."""
+        """Cancel the unfinished shadow decisions: no event waits for them."""
         for task in self._shadows:
             task.cancel()
         await asyncio.gather(*self._shadows, return_exceptions=True)
@@ -126,7 +126,7 @@ class Pipeline:
 
     @property
     def can_publish(self) -> bool:
-        """Whether the producer can go on: False after a fatal error."""
+        """Whether the producer works: False after a fatal error."""
         return self._publisher.fatal is None
 
     def warnings(self) -> list[str]:
@@ -294,7 +294,7 @@ class Pipeline:
             )
             event.outcome = outcome_of(event.decision)
             await self._write_ledger(event, [], shadow=True)
-        except Exception as error:  # noqa: BLE001 - a shadow must not harm the event, whatever happens to it
+        except Exception as error:  # noqa: BLE001 - no error of a shadow may harm the event
             logger.warning("no shadow of %s: %s", event.record.position, describe_error(error))
 
     def _record_stages(self, event: _Event, decision: Decision) -> None:

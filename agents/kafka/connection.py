@@ -11,7 +11,7 @@ from sluicegate.schemas.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One cluster and how to log in to it. Make it with `of`, once, and pass it to whatever needs a Kafka client."""
+    """One cluster and how to log in to it. Make it once, with `of`, and pass it to all that create Kafka clients."""
 
     servers: str
     """`host:port`, separated by commas."""

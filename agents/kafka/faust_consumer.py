@@ -2,15 +2,15 @@
 
 Seeks. When Faust resumes after a rebalance it goes back to the committed offsets (`perform_seek`), sometimes while a
 batch that was fetched before is still being handed over, because one rebalance can begin while the previous one
-resumes. Faust goes on with that batch and commits past what it skipped. Here a batch ends at a seek: the rest of it is
-dropped, and one more seek makes sure that it is redelivered. A partition without a committed offset, which aiokafka
+resumes. Faust continues with that batch and commits past what it skipped. Here a batch ends at a seek: the rest of it
+is dropped, and one more seek makes sure that it is redelivered. A partition without a committed offset, which aiokafka
 would leave at its position, goes back to its beginning.
 
 Commits. Faust collects acked offsets and works out which of them can be committed; that loses events where a log has
 gaps. Here the offset behind the last completed record is committed, because `OffsetTracker` completes the records of a
 partition in order. A commit that finds another one in progress waits and then commits what was completed meanwhile.
 Before partitions are revoked, and when the worker stops, the consumer waits for what is in flight and commits it.
-`commit_late_s` tells for how long commits have failed.
+`commit_late_s` says for how long commits have failed.
 
 Reading. `_drain_messages` is Faust's loop without its record of offsets, which drops the records of a topic that was
 deleted and created again. It starts no task for a record if the stream has room. Records of aborted and of open
@@ -22,7 +22,7 @@ more than MAX_LARGE_BYTES.
 
 Passwords. The consumer's client reads a password for every new connection, in case it was rotated.
 
-Silence. `silent_s` tells for how long the group's coordinator has confirmed no heartbeat.
+Silence. `silent_s` says for how long the group's coordinator has confirmed no heartbeat.
 """
 
 import asyncio
@@ -206,7 +206,7 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         self._expected[partition] = offset + 1
 
     def on_buffer_full(self, _: Any) -> None:
-        """Keep polling all partitions: whatever was read of one is handed over before the next one is read."""
+        """Keep polling all partitions: the records of one are handed over before the next one is read."""
 
     async def _drain_messages(self, fetcher_: Any) -> None:
         handed_over = 0

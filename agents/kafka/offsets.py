@@ -74,7 +74,7 @@ class OffsetTracker(Generic[EventT]):
         return registered
 
     def complete(self, registered: InFlightEvent[EventT]) -> None:
-        """Mark an event as done, and ack whatever prefix of its partition that completes."""
+        """Mark an event as done, and ack its partition's events up to the first that is not done."""
         registered.done = True
         queue = self._queues.get(registered.partition)
         while queue and queue[0].done:

@@ -216,7 +216,7 @@ class Publisher:
             self._producer.poll(timeout_s)
         except KafkaException as error:  # this is how the library reports a fatal error
             self.fatal = error
-            logger.critical("the producer cannot go on: %s", error.args[0])
+            logger.critical("the producer can no longer publish: %s", error.args[0])
         if self._reports:
             reports, self._reports = self._reports, []
             try:

@@ -36,7 +36,7 @@ class Record:
 
     @property
     def position(self) -> Position:
-        """Where the record lies."""
+        """Where the record is in Kafka."""
         return Position(topic=self.topic, partition=self.partition, offset=self.offset)
 
     def require_readable(self) -> None:

@@ -138,7 +138,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         """Whether the batch is neither a transaction's end marker nor part of an aborted transaction."""
         self._consume_aborted_up_to(batch.base_offset)
         if batch.is_control_batch:
-            self._aborted_producers.discard(batch.producer_id)  # whatever it marks, the transaction ends here
+            self._aborted_producers.discard(batch.producer_id)  # any marker ends the transaction
             return False
         return not (batch.is_transactional and batch.producer_id in self._aborted_producers)
 

@@ -40,7 +40,7 @@ class Health:
             "the group is not joined yet": not state.joined,
             "partitions are being reassigned": state.rebalancing,
             f"Kafka has not answered for {state.silent_s:.0f} s": state.silent_s > LATE_S,
-            "the producer cannot go on": not state.can_publish,
+            "the producer can no longer publish": not state.can_publish,
             "stopping": state.stopping,
         }
         return [

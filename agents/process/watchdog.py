@@ -1,4 +1,4 @@
-"""Ends a worker that cannot end by itself: Faust waits without a limit for a group that does not answer.
+"""Ends a worker whose stop hangs: Faust waits without a limit for a group that does not answer.
 
 Joining a group with a dead member, or talking to a broker that is gone, can hold Faust's stop for more than a minute.
 Nothing is left to do then: what has an outcome is acknowledged, and what could not be committed is redelivered.
@@ -35,7 +35,7 @@ class StopWatchdog(threading.Thread):
         self._flush, self._exit_code = flush, exit_code
 
     def run(self) -> None:
-        """Wait for the stop to begin, then for its end. A process that ends by itself ends this thread too."""
+        """Wait for the stop to begin, then for its end. If the process ends earlier, so does this thread."""
         while not self._stopping():
             time.sleep(WATCHDOG_POLL_S)
         logger.info("stopping: %d events in flight", self._in_flight())

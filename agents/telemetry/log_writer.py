@@ -1,4 +1,4 @@
-"""Writes log lines in a thread of its own, so that a reader who stops reading stops nothing but the log.
+"""Writes log lines in its own thread, so that a reader that stops reading blocks only the log.
 
     any thread ──► bounded queue ──► the thread "log-writer" ──► standard error
 
@@ -43,7 +43,7 @@ class LogWriter(logging.Handler):
             return
         try:
             line = self.format(record)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the process goes on
+        except Exception as error:  # noqa: BLE001 - no log line may stop the process
             line = self.format(_note(f"a log line of {record.name} cannot be formatted: {describe_error(error)}"))
         self._queued += 1
         self._lines.put(f"{line}\n".encode(errors="backslashreplace"))
@@ -70,7 +70,7 @@ class LogWriter(logging.Handler):
                 line = line[os.write(self._fd, line) :]
             except BlockingIOError:  # another process has made the pipe non-blocking
                 select.select([], [self._fd], [])
-            except OSError:  # nobody can read it any more
+            except OSError:  # the reader has closed the pipe
                 return
 
 

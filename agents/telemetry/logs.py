@@ -126,9 +126,9 @@ class TerminalFormatter(logging.Formatter):
 
 
 class QuietLibraries(logging.Filter):
-    """Lets the libraries say each thing once a minute: they repeat it many times a second while a server is away.
+    """Lets each message of the libraries through once a minute: while a server is down they repeat it all the time.
 
-    OpenTelemetry's loggers say one thing each, as a warning: a missing collector harms no event.
+    All messages of one OpenTelemetry logger count as one, and become warnings: a missing collector harms no event.
     """
 
     def __init__(self) -> None:

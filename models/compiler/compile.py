@@ -114,8 +114,8 @@ def _check_adapter(adapter: Path, prompt_style: PromptStyleName) -> None:
     asked = PROMPT_VERSIONS[prompt_style]
     if learnt and (learnt.prompt_style, learnt.prompt_version) != (prompt_style, asked):
         raise CheckpointError(
-            f"{adapter} learnt the prompt {learnt.prompt_version} ({learnt.prompt_style}), but the model would be "
-            f"asked with {asked} ({prompt_style}): compile it for the adapter's own prompt style, or train the adapter "
+            f"{adapter} was trained with the prompt {learnt.prompt_version} ({learnt.prompt_style}), but the model "
+            f"would use {asked} ({prompt_style}): compile it for the adapter's own prompt style, or train the adapter "
             "again with this version."
         )
 

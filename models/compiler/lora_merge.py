@@ -51,14 +51,14 @@ class _AdapterConfig(msgspec.Struct):
 
 
 class LearntPrompt(msgspec.Struct, frozen=True):
-    """The prompt that an adapter of ours learnt, from the file next to it."""
+    """The prompt that an adapter was trained with, from the file that `sluice learn lora` writes next to it."""
 
     prompt_style: PromptStyleName = msgspec.field(name="profile")  # the name in files of earlier versions
     prompt_version: str
 
 
 def read_learnt_prompt(folder: Path) -> LearntPrompt | None:
-    """The prompt that the adapter in `folder` learnt. None if it does not say: then it was trained elsewhere.
+    """The prompt that the adapter in `folder` was trained with; None if it was not trained by `sluice learn lora`.
 
     Raises:
         CheckpointError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""Does a probability mean what it says? Reliability bins, their error, and the temperature that reduces it.
+"""Whether probabilities can be trusted: reliability bins, their error, and the temperature that reduces it.
 
 Guo et al., "On Calibration of Modern Neural Networks" (2017): confidence is the probability of the likeliest class.
 The error (ECE) is the mean gap between confidence and accuracy over bins of equal width. One temperature, fitted on

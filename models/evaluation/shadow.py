@@ -61,7 +61,7 @@ def score_shadow(records: Sequence[LedgerRecord]) -> dict[str, ShadowScores]:
             shadows[record.model_version][record.event_id] = record
     if not shadows:
         raise ContractError(
-            "no event has a shadow: start a trial with `sluice models shadow` and read the ledger again"
+            "no event has a shadow decision: start a trial with `sluice models shadow` and read the ledger again"
         )
     both = sorted({event for candidate in shadows.values() for event in candidate})
     versions = Counter(served[event].model_version for event in both)

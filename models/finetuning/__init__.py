@@ -1,1 +1,1 @@
-"""Making a model better with rows of one's own: from a teacher, from reviewers, and LoRA on what they say."""
+"""Improving a model with your own data: rows from a teacher model or from reviewers, and LoRA training on them."""

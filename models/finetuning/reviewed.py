@@ -20,7 +20,7 @@ class ReviewedLine(msgspec.Struct, frozen=True):
 
 
 def rows_of(verdicts: Iterable[Reviewed]) -> list[LabelledRow]:
-    """A row per distinct query, by its last verdict. A refusal without a category of ours teaches nothing.
+    """A row per distinct query, by its last verdict. A refusal without a known category gives no row.
 
     An allowed query is labelled allow, and its lexical query, if it differs, is the correction. A refused one is
     labelled block, with the reviewer's category or, if there is none, the gate's. A review that the model did not

@@ -7,7 +7,7 @@ token, each of which is a decoding step of the whole batch (its documentation of
     steps        = calls · (longest - shortest) + answer
 
 where `answer` is the number of steps of an answer, and `calls` how often the queries are read: once where one
-generation gives verdict and answer, else twice. ``sluice tune`` measures the numbers of a machine.
+generation gives verdict and answer, else twice. ``sluice calibrate`` measures the numbers of a machine.
 """
 
 from typing import Final

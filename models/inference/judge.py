@@ -1,7 +1,7 @@
 """What a judge of queries is: the types that go in and come out, and the protocol that every engine satisfies.
 
 `Judge` is satisfied by the engine, by the engine of a benchmark that takes no time, and by the scripted ones of tests.
-Nothing here loads a model, so whoever only passes results on does not import CTranslate2.
+Nothing here loads a model, so code that only handles results does not import CTranslate2.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from sluicegate.schemas.events import Threshold
 
 
 def wrong_threshold(thresholds: object) -> str | None:
-    """Which of `thresholds`, an object decoded from JSON, is wrong, and why. None if that is not what is wrong."""
+    """Which of `thresholds`, an object decoded from JSON, is wrong, and why. None if all of them are right."""
     for category, threshold in thresholds.items() if isinstance(thresholds, dict) else ():
         try:
             msgspec.convert(threshold, Threshold)

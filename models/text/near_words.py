@@ -1,7 +1,7 @@
 """Which known words are within two edits of an unknown one: SymSpell's index (Garbe, 2012) in one sorted array.
 
 Two words within `n` edits have something in common once at most `n` letters are deleted from each. So every word is
-entered under whatever is left of its first six letters when up to two of them are deleted. A search looks up what is
+entered under what is left of its first six letters when up to two of them are deleted. A search looks up what is
 left of the typed word, and compares it with the words that it finds there. With numpy, an index of 100,000 words takes
 a tenth of a second and 16 MB; as a dictionary of Python it took two seconds and hundreds of megabytes.
 """

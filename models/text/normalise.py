@@ -1,4 +1,4 @@
-"""Turn whatever a producer sent into one short, plain line of text, with a reason code for every change.
+"""Turn the text of a producer into one short, plain line, with a reason code for every change.
 
 A model, an index and a terminal read this text afterwards, so nothing in it may act on them: no live markup, no
 invisible or reordering characters, no token that has a meaning in a chat template. What people type on purpose stays:
@@ -47,7 +47,7 @@ _PLAIN = re.compile(r"[!-%'-;=?-Z\\-{}~]++(?: [!-%'-;=?-Z\\-{}~]++)*+")
 
 
 def normalise(text: str, *, max_chars: int = 512) -> Normalised:
-    """Clean one query. Never raises, whatever the string holds (lone surrogates and megabytes included).
+    """Clean one query. It never raises, not even for lone surrogates or megabytes.
 
     The result is a fixed point: normalising it again changes nothing. It is one line of at most ``max_chars`` (at least
     1) code points, in NFKC but for Thai and Lao AM, with no code point of the categories Cc, Cf, Co, Cs and Cn except a

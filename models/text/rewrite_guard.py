@@ -52,7 +52,7 @@ def check_expansions(query: str, expansions: Sequence[str], *, limit: int = 4, m
 
     Usable is one line with a letter or digit, at most ``max_chars`` long, in no script that the query does not use
     (any, when the query has no letters), without markup, control characters or control tokens, and neither the query
-    nor one kept before, whatever its case.
+    nor one kept before (ignoring case).
     """
     kept: list[str] = []
     seen = {query.casefold()}

@@ -8,7 +8,7 @@ from sluicegate.schemas.events.fields import CategoryName, Label, Output, Positi
 
 
 class Review(Understood, frozen=True, kw_only=True):
-    """A query that a reviewer must decide, with everything that an allowed query needs to go on."""
+    """A query that a reviewer must decide, with everything that search needs if it is allowed."""
 
     schema: Annotated[Literal["sluicegate.review"], Meta(description="Name of the contract.")] = "sluicegate.review"
     schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
@@ -24,12 +24,12 @@ class Reviewed(Output, frozen=True, kw_only=True):
     """A reviewer's decision: about a review event, or about an appeal against a blocked event.
 
     Exactly one of `review` and `blocked` says what was decided. A review event is included whole, so that an allowed
-    query can go on without a join. A blocked event is only referred to: nothing repeats a blocked query.
+    query can be processed without a join. A blocked event is only referred to: nothing repeats a blocked query.
     """
 
     schema: Annotated[Literal["sluicegate.reviewed"], Meta(description="Name of the contract.")] = "sluicegate.reviewed"
     schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
-    allow: Annotated[bool, Meta(description="True: the query goes on. False: it is blocked.")]
+    allow: Annotated[bool, Meta(description="True: the query is allowed. False: it is blocked.")]
     category: Annotated[CategoryName | None, Meta(description="Why the query is unsafe, if it is.")] = None
     reviewer: Annotated[Label, Meta(description="Who decided: a person, a team or a model.")]
     rationale: Annotated[str, Meta(max_length=4096, description="Why, for people.")] | None = None

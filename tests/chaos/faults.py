@@ -1,4 +1,4 @@
-"""Everything that we break, by name; each mends what it broke."""
+"""The faults that the chaos tests inject, by name. Each function repairs what it broke before it returns."""
 
 import random
 import resource
@@ -52,7 +52,7 @@ def terminate_worker(chaos: Chaos) -> None:
 
 
 def send_every_signal(chaos: Chaos) -> None:
-    """Those that must not disturb a worker, then each that drains one."""
+    """First the signals that must not disturb a worker, then each one that drains it."""
     for number in (REPORT, *IGNORED, REPORT):
         chaos.signal(0, number)
         time.sleep(0.05)
@@ -61,7 +61,7 @@ def send_every_signal(chaos: Chaos) -> None:
         chaos.restart(0)
 
 
-def roll(chaos: Chaos) -> None:
+def restart_in_turn(chaos: Chaos) -> None:
     for number in range(len(chaos.workers)):
         chaos.signal(number, signal.SIGTERM)
         chaos.restart(number)
@@ -78,7 +78,7 @@ def join_and_leave(chaos: Chaos) -> None:
         number = chaos.start_worker()
         chaos.await_ready(number)
         time.sleep(1)
-        chaos.retire(number)
+        chaos.remove_worker(number)
 
 
 def kill_broker(chaos: Chaos) -> None:
@@ -88,11 +88,11 @@ def kill_broker(chaos: Chaos) -> None:
 
 
 def move_leaders(chaos: Chaos) -> None:
-    chaos.cluster.processes[1].terminate()  # it hands its leaderships over
+    chaos.cluster.processes[1].terminate()  # its partitions get other leaders
     chaos.cluster.start(1)
     time.sleep(2)
     admin = _admin(chaos)
-    admin.elect_leaders(ElectionType.PREFERRED).result()  # and takes them back
+    admin.elect_leaders(ElectionType.PREFERRED).result()  # it leads them again
 
 
 def add_partitions(chaos: Chaos) -> None:
@@ -104,13 +104,13 @@ def add_partitions(chaos: Chaos) -> None:
 def cut_network(chaos: Chaos) -> None:
     chaos.proxies.cut()
     time.sleep(_A_WHILE_S)
-    chaos.proxies.mend()
+    chaos.proxies.restore()
 
 
 def slow_network(chaos: Chaos) -> None:
     chaos.proxies.slow(0.2)
     time.sleep(_A_WHILE_S)
-    chaos.proxies.mend()
+    chaos.proxies.restore()
 
 
 def refuse_large_messages(chaos: Chaos) -> None:
@@ -137,10 +137,10 @@ def refuse_without_replicas(chaos: Chaos) -> None:
 
 
 def fill_disk(chaos: Chaos) -> None:
-    """The kernel refuses the broker every write that makes a file longer, as it does when a disk is full."""
+    """Make every write of a broker that extends a file fail, as on a full disk."""
     broker = chaos.cluster.processes[2]
     resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-    broker.wait(60)  # a broker without a log directory ends itself
+    broker.wait(60)  # a broker without a usable log directory exits
     chaos.cluster.start(2)
 
 
@@ -149,14 +149,14 @@ def broken_model(how: str) -> Callable[[Chaos], None]:
 
 
 def send_raw_bytes(chaos: Chaos) -> None:
-    """Records with header names that no client library would send."""
+    """Send records whose header names are not UTF-8, which no client library does."""
     names = (b"\xff\xfe", b"\xc3", b"a\xed\xa0\x80")
     value = b'{"query": "allow raw", "event_id": "raw"}'
     _send_to_every_partition(chaos, [batch([RawRecord(None, value, [(name, b"\xff")]) for name in names])] * 10)
 
 
 def send_bombs(chaos: Chaos) -> None:
-    """A few kilobytes that unpack to more than a worker accepts."""
+    """Send a few kilobytes that unpack to more than a worker accepts."""
     bomb = cramjam.zstd.compress(encoded([RawRecord(None, bytes(20 * 1024 * 1024))]))
     _send_to_every_partition(chaos, [batch([RawRecord()], codec=4, payload=bytes(bomb))] * 2)
 
@@ -166,33 +166,33 @@ def wait_a_while(_: Chaos) -> None:
 
 
 def skewed_clock(rng: random.Random) -> int:
-    """From five days ago to half an hour ahead, in milliseconds since the epoch."""
+    """A time from five days ago to half an hour ahead, in milliseconds since the epoch."""
     return int((time.time() + rng.uniform(-5 * 86_400, 1_800)) * 1000)
 
 
 FAULTS: Final[dict[str, Fault]] = {
     "worker killed": Fault(kill_worker),
-    "worker terminated": Fault(terminate_worker, never_twice=True),
-    "every signal": Fault(send_every_signal, never_twice=True),
-    "three workers restarted in turn": Fault(roll, workers=3, never_twice=True),
-    "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED | _REFUSED),  # its deadlines pass meanwhile
+    "worker terminated": Fault(terminate_worker, no_duplicates=True),
+    "every signal": Fault(send_every_signal, no_duplicates=True),
+    "three workers restarted in turn": Fault(restart_in_turn, workers=3, no_duplicates=True),
+    "worker frozen": Fault(freeze_worker, also_allowed=_DEGRADED | _REFUSED),  # deadlines pass while it is stopped
     "workers join and leave": Fault(join_and_leave),
     "broker killed": Fault(kill_broker, also_allowed=_REFUSED),
     "leaders moved": Fault(move_leaders, also_allowed=_REFUSED),
     "partitions added": Fault(add_partitions),
     "network cut": Fault(cut_network, through_proxy=True, also_allowed=_REFUSED),
     "network slow": Fault(slow_network, through_proxy=True),
-    "output too large": Fault(refuse_large_messages, also_allowed=_REFUSED, felt=True),
-    "output forbidden": Fault(forbid_an_output, through_proxy=True, also_allowed=_REFUSED, felt=True),
+    "output too large": Fault(refuse_large_messages, also_allowed=_REFUSED, must_fall_back=True),
+    "output forbidden": Fault(forbid_an_output, through_proxy=True, also_allowed=_REFUSED, must_fall_back=True),
     "too few replicas": Fault(refuse_without_replicas, also_allowed=_REFUSED),
     "disk of a broker full": Fault(fill_disk, also_allowed=_REFUSED),
-    "model raises": Fault(broken_model("raise"), also_allowed=_DEGRADED, felt=True),
-    "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED, felt=True),
-    "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED, felt=True),
-    "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED, felt=True),
-    "registry broken": Fault(break_registry, never_twice=True),
+    "model raises": Fault(broken_model("raise"), also_allowed=_DEGRADED, must_fall_back=True),
+    "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED, must_fall_back=True),
+    "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED, must_fall_back=True),
+    "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED, must_fall_back=True),
+    "registry broken": Fault(break_registry, no_duplicates=True),
     "collector down": Fault(wait_a_while, settings={"SLUICE_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}),
-    "raw-byte records": Fault(send_raw_bytes, also_allowed=_REFUSED, felt=True),
+    "raw-byte records": Fault(send_raw_bytes, also_allowed=_REFUSED, must_fall_back=True),
     "decompression bombs": Fault(send_bombs),
     "clocks wrong": Fault(wait_a_while, timestamp_of=skewed_clock),
 }
@@ -203,7 +203,7 @@ _MIXED: Final = (kill_worker, terminate_worker, freeze_worker, kill_broker, cut_
 
 
 def random_mix(seed: int) -> Fault:
-    """Four faults in a row, drawn by seed."""
+    """Four random faults, one after the other."""
     drawn = random.Random(seed).choices(_MIXED, k=4)
 
     def inject(chaos: Chaos) -> None:

@@ -1,4 +1,4 @@
-"""Numbered events at a steady rate, from a thread. Most carry an id of their own; some are poison."""
+"""Publishes numbered events at a steady rate from a thread. Most have an `event_id`; some are not valid JSON."""
 
 import random
 import threading
@@ -20,7 +20,7 @@ QUERY_TEXTS: Final = tuple(f"{kind} event " for kind in _SHARES)
 
 
 class SteadyProducer:
-    """Publishes `count` events, `rate` a second; `timestamp_of` may lie about when (milliseconds since the epoch)."""
+    """Publishes `count` events, `rate` per second, each with the timestamp of `timestamp_of` or the present time."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class SteadyProducer:
         self.refused: KafkaError | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start publishing."""
         self._thread.start()
 
     def wait_for(self, count: int) -> None:
-        """Until so many were sent."""
+        """Wait until `count` events are sent."""
         while self.sent < count and self._thread.is_alive():
             time.sleep(_TICK_S)
 
     def finish(self) -> None:
-        """Until all are sent and the brokers have them."""
+        """Wait until the brokers have acknowledged every event."""
         self._thread.join()
         assert self._producer.flush(300) == 0
         assert self.refused is None, self.refused
@@ -91,7 +91,7 @@ class SteadyProducer:
 
 
 def kind_of(value: bytes) -> Kind:
-    """What an event asks for, from its own bytes."""
+    """The kind of an event, from its value."""
     try:
         kind: Kind = orjson.loads(value)["query"].split()[0]
     except orjson.JSONDecodeError:

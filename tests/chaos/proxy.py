@@ -1,4 +1,4 @@
-"""TCP proxies between the workers and the brokers, which can cut the line or make it slow. They change no byte."""
+"""TCP proxies between workers and brokers, which can cut connections or delay data. They never change a byte."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ _CHUNK: Final = 65_536
 
 
 class Proxies:
-    """One proxy for each of `routes`, from a port of ours to the port behind it, in a thread of their own."""
+    """A proxy for each of `routes`, from the port that it listens on to a broker's port. They share one thread."""
 
     def __init__(self, routes: Mapping[int, int]) -> None:
         self._routes = routes
@@ -36,16 +36,16 @@ class Proxies:
         self._loop.close()
 
     def cut(self) -> None:
-        """Every connection breaks, and none comes about until `mend`."""
+        """Break every connection, and refuse new ones until `restore`."""
         self._cut = True
         self._loop.call_soon_threadsafe(self._drop_all)
 
     def slow(self, delay_s: float) -> None:
-        """Every piece of data waits this long before it goes on."""
+        """Delay every chunk of data until `restore`."""
         self._delay_s = delay_s
 
-    def mend(self) -> None:
-        """The line is whole and quick again."""
+    def restore(self) -> None:
+        """Accept connections again, and forward data without delay."""
         self._cut, self._delay_s = False, 0.0
 
     def _drop_all(self) -> None:

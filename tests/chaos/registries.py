@@ -1,4 +1,4 @@
-"""Breaking the registry that the workers follow, in every way that an operator or a full disk can."""
+"""Breaks the registry that the workers follow, in each way that an operator or a full disk can."""
 
 import shutil
 import time
@@ -24,7 +24,7 @@ _NOTICED_WITHIN_S: Final = 30.0
 
 
 def break_registry(chaos: Chaos) -> None:
-    """Garbage, no file, a candidate without files, a candidate whose files grow; then the registry as it was."""
+    """Write garbage, delete the file, name a candidate without files and one whose files grow; then restore it."""
     file = chaos.registry.folder / DEPLOYMENT_FILE
     good = file.read_bytes()
     in_use = chaos.registry.deployment().versions[-1]
@@ -41,14 +41,14 @@ def break_registry(chaos: Chaos) -> None:
         trial = {"version": candidate, "mode": "canary", "share": 1}
         file.write_bytes(orjson.dumps({"versions": [in_use], "candidate": trial}))
         if arrives:
-            _arrive_slowly(chaos, in_use, candidate)
+            _copy_slowly(chaos, in_use, candidate)
         _await_problem(chaos, f"refused {candidate}")
     file.write_bytes(good)
     _await_no_problem(chaos)
 
 
-def _arrive_slowly(chaos: Chaos, in_use: str, candidate: str) -> None:
-    """A model whose weights grow for some seconds, and stay incomplete."""
+def _copy_slowly(chaos: Chaos, in_use: str, candidate: str) -> None:
+    """Copy a model for some seconds, and leave its weights incomplete."""
     source, arriving = chaos.registry.folder / in_use, chaos.registry.folder / candidate
     shutil.copytree(source, arriving, ignore=shutil.ignore_patterns(WEIGHTS_FILE))
     weights = (source / WEIGHTS_FILE).read_bytes()
@@ -58,12 +58,12 @@ def _arrive_slowly(chaos: Chaos, in_use: str, candidate: str) -> None:
 
 
 def _await_problem(chaos: Chaos, named: str) -> None:
-    """Until every worker reports a problem with the registry, and serves as before."""
+    """Wait until every worker reports a problem that contains `named`, and still serves its model."""
     for number in range(len(chaos.workers)):
         wait_for(
             lambda number=number: named in chaos.models_of(number) and ";" in chaos.models_of(number),  # type: ignore[misc]
             _NOTICED_WITHIN_S,
-            f"worker {number} does not report the broken registry: {named}",
+            f"worker {number} does not report the broken registry {named}",
         )
 
 

@@ -1,4 +1,4 @@
-"""One fault, from the first event to the books: producer, workers, fault, recovery, verdict."""
+"""Runs one scenario: start workers and a producer, inject a fault, wait for recovery, compare inputs with outputs."""
 
 import os
 import random
@@ -20,7 +20,7 @@ from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.artifacts.registry import Registry
 from tests.chaos.producer import QUERY_TEXTS, SteadyProducer
 from tests.chaos.proxy import Proxies
-from tests.chaos.verifier import Verdict, verify
+from tests.chaos.verifier import Findings, verify
 from tests.support.kafka_cluster import ApacheKafka
 from tests.support.log_hygiene import assert_nothing_leaks
 from tests.support.ports import free_port
@@ -29,37 +29,38 @@ from tests.support.worker_process import Stream, fresh_stream, get_probe, wait_f
 SESSION_MS: Final = 6_000
 PARTITIONS: Final = 6
 
-_MOST_S: Final = 180.0
+_TIMEOUT_S: Final = 180.0
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` breaks something and mends it again. `also_allowed`: outcomes that any event may have meanwhile."""
+    """A fault, and what it may change. `also_allowed`: outcomes that any event may have because of it."""
 
     inject: "Callable[[Chaos], None]"
+    """Breaks something, and repairs it before it returns."""
     workers: int = 2
     settings: Mapping[str, str] = field(default_factory=dict)
     also_allowed: frozenset[str] = frozenset()
     through_proxy: bool = False
     timestamp_of: Callable[[random.Random], int] | None = None
-    never_twice: bool = False
-    """Whether a duplicate breaks the promise."""
-    felt: bool = False
-    """Whether events must have fallen back, or the fault was none."""
+    no_duplicates: bool = False
+    """Whether the scenario fails if an event has two outcomes."""
+    must_fall_back: bool = False
+    """Whether the scenario fails if no event has an outcome of `also_allowed`: then the fault had no effect."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """What came of a scenario. `recovered_s`: from the fault's end until all that was published before is committed."""
+class ScenarioResult:
+    """The result. `recovered_s`: from the end of the fault until every event published before it is committed."""
 
     name: str
-    verdict: Verdict
+    findings: Findings
     recovered_s: float
-    kept: bool
+    passed: bool
 
 
 class Chaos:
-    """What a fault may lay hands on."""
+    """The running system that a fault acts on."""
 
     def __init__(self, cluster: ApacheKafka, proxies: Proxies, stream: Stream, folder: Path, fault: Fault) -> None:
         self.cluster = cluster
@@ -67,7 +68,7 @@ class Chaos:
         self.stream = stream
         self.producer: SteadyProducer
         self.workers: list[subprocess.Popen[bytes]] = []
-        self._retired: set[int] = set()
+        self._removed: set[int] = set()
         self._folder = folder
         self._fault = fault
         self._ports: dict[int, int] = {}
@@ -75,29 +76,29 @@ class Chaos:
         self.registry.use(str(EMBEDDED_MODEL))
 
     def start_worker(self) -> int:
-        """Start one more; returns its place in `workers`."""
+        """Start another worker; returns its index in `workers`."""
         self.workers.append(self._start(len(self.workers)))
         return len(self.workers) - 1
 
     def restart(self, number: int) -> None:
-        """Start a worker again that has ended, and wait until it is ready."""
+        """Wait for a worker to end, start it again, and wait until it is ready."""
         self.workers[number].wait()
         self.workers[number] = self._start(number)
         self.await_ready(number)
 
-    def retire(self, number: int) -> None:
-        """End a worker for good."""
-        self._retired.add(number)
+    def remove_worker(self, number: int) -> None:
+        """Stop a worker for good."""
+        self._removed.add(number)
         self.signal(number, signal.SIGTERM)
         self.workers[number].wait()
 
-    def revive(self) -> None:
-        """Start what has ended by itself again, as whatever runs workers does.
+    def restart_ended(self) -> None:
+        """Restart the workers that ended on their own, as an orchestrator does.
 
-        A worker that cannot publish ends without acking, so that its events come again.
+        A worker that cannot publish ends without acking, so that its events are redelivered.
         """
         for number, worker in enumerate(self.workers):
-            if number not in self._retired and worker.poll() is not None:
+            if number not in self._removed and worker.poll() is not None:
                 self.workers[number] = self._start(number)
 
     def signal(self, number: int, what: int) -> None:
@@ -105,7 +106,7 @@ class Chaos:
         os.kill(self.workers[number].pid, what)
 
     def await_ready(self, number: int) -> None:
-        """Until /readyz says so."""
+        """Wait until the worker is ready."""
         wait_for(lambda: self._ready(number), 90, f"worker {number} is not ready")
 
     def models_of(self, number: int) -> str:
@@ -114,13 +115,13 @@ class Chaos:
         return str(answer.json()["models"])
 
     def break_model(self, how: str, seconds: float) -> None:
-        """Every worker's model fails for so long."""
+        """Make the model of every worker fail for `seconds`."""
         self._model_fault.write_text(how)
         time.sleep(seconds)
         self._model_fault.unlink()
 
     def stop_workers(self) -> None:
-        """SIGTERM, and kill what does not end."""
+        """Stop all workers with SIGTERM, and kill those that do not end."""
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 worker.terminate()
@@ -164,8 +165,8 @@ class Chaos:
 
 def run(
     cluster: ApacheKafka, proxies: Proxies, name: str, fault: Fault, *, count: int, rate: float, seed: int, folder: Path
-) -> Row:
-    """Play one scenario on `cluster`, with topics and a group of its own; logs stay in `folder`."""
+) -> ScenarioResult:
+    """Run one scenario on `cluster`, with its own topics and group; the logs stay in `folder`."""
     folder.mkdir(parents=True)
     nodes = len(cluster.ports)
     stream = fresh_stream(
@@ -175,7 +176,7 @@ def run(
         replication=nodes,
         **{"min.insync.replicas": str(max(1, nodes - 1))},
     )
-    with _played(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
+    with _stopped_at_the_end(Chaos(cluster, proxies, stream, folder, fault)) as chaos:
         for number in range(fault.workers):
             chaos.start_worker()
             chaos.await_ready(number)
@@ -187,16 +188,18 @@ def run(
         fault.inject(chaos)
         recovered_s = _recover(chaos)
         chaos.producer.finish()
-        wait_for(lambda: _committed_beyond(chaos, _patiently(stream.ends)), _MOST_S, f"the lag stays: see {folder}")
+        ends = _retried(stream.ends)
+        wait_for(lambda: _committed_beyond(chaos, ends), _TIMEOUT_S, f"the lag does not become 0: see {folder}")
     for log in folder.glob("worker-*.log"):
         assert_nothing_leaks(log.read_text(errors="replace"), secrets=[cluster.password], texts=QUERY_TEXTS)
-    verdict = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
-    kept = verdict.kept and not (fault.never_twice and verdict.duplicates) and (verdict.fell_back or not fault.felt)
-    return Row(name, verdict, recovered_s, bool(kept))
+    findings = verify(stream.inputs(), stream.outputs(), fault.also_allowed)
+    repeated = fault.no_duplicates and findings.duplicates > 0
+    without_effect = fault.must_fall_back and findings.fell_back == 0
+    return ScenarioResult(name, findings, recovered_s, findings.correct and not repeated and not without_effect)
 
 
 @contextmanager
-def _played(chaos: Chaos) -> Iterator[Chaos]:
+def _stopped_at_the_end(chaos: Chaos) -> Iterator[Chaos]:
     try:
         yield chaos
     finally:
@@ -204,21 +207,21 @@ def _played(chaos: Chaos) -> Iterator[Chaos]:
 
 
 def _recover(chaos: Chaos) -> float:
-    """Seconds until what is published by now is committed."""
-    began, ends = time.monotonic(), _patiently(chaos.stream.ends)
-    wait_for(lambda: _committed_beyond(chaos, ends), _MOST_S, "the workers do not recover")
+    """Seconds until everything that is published now is committed."""
+    began, ends = time.monotonic(), _retried(chaos.stream.ends)
+    wait_for(lambda: _committed_beyond(chaos, ends), _TIMEOUT_S, "the workers do not recover")
     return time.monotonic() - began
 
 
 def _committed_beyond(chaos: Chaos, ends: Mapping[int, int]) -> bool:
-    chaos.revive()
-    committed = _patiently(chaos.stream.committed)
+    chaos.restart_ended()
+    committed = _retried(chaos.stream.committed)
     return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
 
-def _patiently(ask: Callable[[], dict[int, int]]) -> dict[int, int]:
-    """What the cluster says, as soon as it can say it: a broker may be on its way back."""
-    deadline = time.monotonic() + _MOST_S
+def _retried(ask: Callable[[], dict[int, int]]) -> dict[int, int]:
+    """The cluster's answer, asked again until it can give one: a broker may be starting."""
+    deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
             return ask()

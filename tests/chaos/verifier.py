@@ -1,4 +1,4 @@
-"""The books after a scenario: what lies in the input topic against what lies in the output topics."""
+"""Compares the input topic with the output topics after a scenario."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,13 @@ OUTCOMES: Mapping[Kind, str] = {"allow": "allowed", "block": "blocked", "review"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """`lost`: events without an outcome. `wrong`: outcomes that the event may not have, or that lack an output.
+class Findings:
+    """Counts of events, outcomes and outputs, and the latency.
 
-    `fell_back`: outcomes that the event may have only while something is broken. `duplicates`: outcomes beyond an
-    event's first. `unrecognisable`: outputs whose `event_id` is no event's. Latency in milliseconds, from the record's
-    own timestamp to its first ledger record's.
+    `lost`: events without an outcome. `wrong`: outcomes that the event may not have, or that lack an output.
+    `fell_back`: outcomes that are allowed only because of the fault. `duplicates`: outcomes after an event's first.
+    `unrecognisable`: outputs whose `event_id` belongs to no event. Latency: from the timestamp of the record to that of
+    its first ledger record.
     """
 
     events: int
@@ -33,13 +34,13 @@ class Verdict:
     p99_ms: float
 
     @property
-    def kept(self) -> bool:
-        """Whether the promise was kept."""
+    def correct(self) -> bool:
+        """Whether every event has an outcome that it may have, and every output belongs to an event."""
         return not (self.lost or self.wrong or self.unrecognisable)
 
 
-def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: frozenset[str]) -> Verdict:
-    """Compare; what is `also_allowed` may become of any event, since the fault leaves no better choice."""
+def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: frozenset[str]) -> Findings:
+    """Compare `inputs` with `outputs`. Because of the fault, any event may have an outcome of `also_allowed`."""
     records = {(message.partition(), message.offset()): message for message in inputs}
     ids = {at: expected_event_id(message) for at, message in records.items()}
     published = {output.at: output for output in outputs if output.name != "ledger"}
@@ -49,17 +50,17 @@ def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: f
         at = (ledger.event["source"]["partition"], ledger.event["source"]["offset"])
         outcome = ledger.event["outcome"]
         own = [published.get((one["topic"], one["partition"], one["offset"])) for one in ledger.event["outputs"]]
-        proper = outcome == OUTCOMES[kind_of(records[at].value() or b"")]
-        instead = not proper and outcome in also_allowed
-        whole = sorted(output.name for output in own if output) == DEMANDED[outcome]
+        expected = outcome == OUTCOMES[kind_of(records[at].value() or b"")]
+        allowed = not expected and outcome in also_allowed
+        complete = sorted(output.name for output in own if output) == DEMANDED[outcome]
         same_id = {ledger.event_id, *(output.event_id for output in own if output)} == {ids[at]}
-        wrong += not ((proper or instead) and whole and same_id)
-        fell_back += instead
+        wrong += not ((expected or allowed) and complete and same_id)
+        fell_back += allowed
         outcomes[at].append(ledger.timestamp_ms)
     known = set(ids.values())
     sent = {at: message.timestamp()[1] for at, message in records.items()}
     latencies = np.array([min(times) - sent[at] for at, times in outcomes.items()] or [0])
-    return Verdict(
+    return Findings(
         events=len(records),
         lost=len(records.keys() - outcomes.keys()),
         wrong=wrong,

@@ -1,7 +1,7 @@
-"""A worker whose model decides by the first word of a query, and breaks as a file tells it: ``-m tests.chaos.worker``.
+"""A worker with a scripted model: ``python -m tests.chaos.worker``.
 
-allow …, block …, review …      the verdict
-CHAOS_MODEL_FAULT               a file; while it says "raise", "hang", "garbage" or "memory", that is what happens
+The first word of a query (allow, block, review) is its verdict. While the file that CHAOS_MODEL_FAULT names contains
+"raise", "hang", "garbage" or "memory", the model fails in that way.
 """
 
 import os
@@ -28,7 +28,7 @@ _HASH: Final = "0" * 64
 
 
 class ScriptedEngine:
-    """A `models.inference.engine.Engine` in name only."""
+    """A `Judge` that needs no model."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
 
@@ -42,7 +42,7 @@ class ScriptedEngine:
         return EncodedQuery(text, tuple(text.split()))
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
-        """By the first word of each, or not at all."""
+        """Judge each query by its first word, or fail as the file says."""
         match self._fault.read_text() if self._fault.exists() else "":
             case "raise":
                 raise RuntimeError(f"an error that quotes its queries: {batch}")

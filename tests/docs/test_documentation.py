@@ -30,7 +30,7 @@ def runs(block: Block) -> bool:
 
 
 def commands_of(block: Block) -> str:
-    """The block, after what its comment says to run first: what its reader has, and the test has not."""
+    """The block, preceded by the commands that its comment names: they prepare what its reader already has."""
     comment = block.comment or ""
     return f"{comment.removeprefix(RUN_FIRST)}\n{block.text}" if comment.startswith(RUN_FIRST) else block.text
 

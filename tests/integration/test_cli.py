@@ -1,4 +1,4 @@
-"""The other commands as processes: what they print, and how they refuse what cannot work."""
+"""The other commands as processes: their output, and their one-line errors."""
 
 import json
 import os

@@ -35,7 +35,7 @@ def test_no_event_is_lost_when_workers_are_killed_in_mid_stream(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
     if broker.kind == "embedded":
-        pytest.skip("the embedded broker does not give up a dead member: its partitions stay with it")
+        pytest.skip("the embedded broker never removes a dead member from its group")
     stream = make_stream(broker, topics)
     stream.produce(events())
 

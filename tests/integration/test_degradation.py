@@ -97,7 +97,7 @@ def test_a_dead_letter_too_large_for_its_topic_leaves_out_the_value(
     assert letter.event["error_type"] == "ContractError", "the reason is the record's, not the dead letter's"
 
 
-def test_an_event_without_any_outcome_stops_the_worker_uncommitted_and_comes_again(
+def test_an_event_without_any_outcome_stops_the_worker_and_is_redelivered(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
     broken = make_stream(broker, topics, configs={"deadletter": TINY})
@@ -125,7 +125,7 @@ def test_a_ledger_topic_deleted_in_mid_run_stops_the_worker_and_nothing_is_lost(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
     if broker.kind == "embedded":
-        pytest.skip("the embedded broker makes missing topics")
+        pytest.skip("the embedded broker creates missing topics")
     stream = make_stream(broker, topics)
     stream.produce(queries(20))
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
@@ -156,7 +156,7 @@ def offset_of(message: Message) -> int:
     return int(offset)
 
 
-def test_a_kafka_that_falls_silent_makes_a_worker_unready_and_one_that_comes_back_ready(tmp_path: Path) -> None:
+def test_a_worker_is_not_ready_while_kafka_is_silent(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
         stream = fresh_stream(broker.bootstrap_servers, "silent", partitions=1)
         with run_worker(stream, tmp_path) as worker:

@@ -1,4 +1,4 @@
-"""SLUICE_DEDUP_WINDOW in a real worker on a real broker: what comes twice goes out once."""
+"""SLUICE_DEDUP_WINDOW in a real worker on a real broker: an event that arrives twice is published once."""
 
 from pathlib import Path
 

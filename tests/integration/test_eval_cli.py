@@ -1,4 +1,4 @@
-"""`sluice eval` on the embedded model: tables for people, JSON for machines, and a choice that the model then uses."""
+"""`sluice eval` on the embedded model: tables, JSON, and thresholds that become a new version."""
 
 import shutil
 import subprocess
@@ -41,7 +41,7 @@ def measured(tmp_path: Path, *arguments: str | Path) -> tuple[str, dict[str, Any
     return finished.stdout.decode(), orjson.loads((tmp_path / "out.json").read_bytes())
 
 
-def test_moderation_is_measured_beside_the_baseline(tmp_path: Path) -> None:
+def test_moderation_is_compared_with_the_baseline(tmp_path: Path) -> None:
     rows = write(tmp_path / "rows.jsonl", MODERATION)
     train = write(tmp_path / "train.jsonl", [row for row in MODERATION for _ in range(5)])
     shown, report = measured(tmp_path, "moderation", rows, "--train", train, "--html", tmp_path / "out.html")
@@ -134,7 +134,7 @@ def test_a_blocked_query_has_no_intent(tmp_path: Path) -> None:
     assert scores["accuracy"] == 0
 
 
-def test_rewrites_are_measured_beside_the_speller(tmp_path: Path) -> None:
+def test_rewrites_are_compared_with_the_speller(tmp_path: Path) -> None:
     _, report = measured(tmp_path, "rewrite", write(tmp_path / "rows.jsonl", REWRITE))
     model, speller = report["systems"].values()
     assert model["pairs"] == speller["pairs"] == 2
@@ -162,7 +162,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert finished.stderr.count(b"\n") == 1
 
 
-def test_a_report_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_a_one_line_error(tmp_path: Path) -> None:
     finished = sluice("eval", "moderation", write(tmp_path / "rows.jsonl", MODERATION), "--json", tmp_path)
     assert finished.returncode == 78
     assert finished.stderr.decode() == f"sluice: cannot write {tmp_path}: Is a directory\n"

@@ -1,4 +1,4 @@
-"""Records with a header name that is not UTF-8, which client libraries cannot read: commands go on, and say so."""
+"""Commands report records with a header name that is not UTF-8, which client libraries cannot read, and continue."""
 
 import os
 import subprocess

@@ -31,7 +31,7 @@ def hostile_records() -> list[Record]:
     return records
 
 
-def test_whatever_comes_in_ends_in_a_dead_letter_or_a_sane_outcome(
+def test_every_hostile_record_ends_in_a_dead_letter_or_a_valid_outcome(
     broker: Broker, topics: TopicMaker, tmp_path: Path
 ) -> None:
     stream = make_stream(broker, topics)

@@ -1,4 +1,4 @@
-"""Broken records larger than the dead-letter topic takes: what does not fit is left out, and the stream goes on."""
+"""Broken records that are too large for the dead-letter topic: what does not fit is left out."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""`sluice learn` as its user meets it: rows out of reviewers' verdicts, and one line where something is missing."""
+"""`sluice learn`: rows from reviewers' verdicts, and one-line errors when something is missing."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_verdicts_of_reviewers_become_rows(tmp_path: Path) -> None:
     }
 
 
-def test_a_line_that_is_no_verdict_is_named(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_verdict_is_named(tmp_path: Path) -> None:
     lines = tmp_path / "reviewed.jsonl"
     lines.write_bytes(orjson.dumps({"value": {**VERDICT, "allow": "yes"}}))
     finished = sluice("learn", "reviewed", lines, tmp_path / "rows.jsonl")
@@ -68,7 +68,7 @@ def test_a_teacher_without_a_key_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("teacher", "--model", "m"), ("reviewed",)])
-def test_rows_that_cannot_be_written_are_told_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_rows_that_cannot_be_written_are_a_one_line_error(tmp_path: Path, command: tuple[str, ...]) -> None:
     lines = tmp_path / "lines.jsonl"
     lines.write_bytes(orjson.dumps({"query": "red shoes", "value": VERDICT}))
     name, *options = command

@@ -1,4 +1,4 @@
-"""A worker whose log nobody reads any more goes on, and ends when it is asked to."""
+"""A worker keeps working, and stops on SIGTERM, when its log is no longer read."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Records that unpack to much more than they weigh do not take more memory than docs/operations.md states."""
+"""Records that unpack to much more than their size do not take more memory than docs/operations.md states."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`sluice models` as its user meets it: states, policies, revisions, and what is refused."""
+"""`sluice models`: states, policies, revisions, and what is refused."""
 
 import shutil
 from pathlib import Path
@@ -25,9 +25,7 @@ def shown(*arguments: str | Path) -> str:
     return finished.stdout.decode()
 
 
-def test_words_of_your_own_and_other_thresholds_are_tried_used_and_rolled_back(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_your_own_words_and_thresholds_are_tried_used_and_rolled_back(registry: Registry, tmp_path: Path) -> None:
     old = registry.deployment().versions[0]
     copy = shutil.copytree(EMBEDDED_MODEL, tmp_path / "copy")
     with (copy / "lexicon.txt").open("a") as lexicon:

@@ -16,8 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver
 from tests.support.kafka_client import Record
 from tests.support.kafka_cluster import ApacheKafka
+from tests.support.kafka_with_password import kafka_with_password, login_of
 from tests.support.log_hygiene import assert_every_line_is_json, assert_nothing_leaks
-from tests.support.logged_in import kafka_with_password, login_of
 from tests.support.worker_process import OUTPUTS, Stream, fresh_stream, run_worker
 
 MARKER = "quetzalcoatlus"

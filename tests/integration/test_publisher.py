@@ -121,7 +121,7 @@ async def test_a_missing_topic_is_named_with_the_remedy(broker: Broker, start: S
         await publisher.publish("never-made", b"value", key=None, headers=[])
 
 
-async def test_publishes_wait_for_room_in_a_full_queue_first_come_first_served(
+async def test_publishes_wait_for_space_in_a_full_queue_in_the_order_of_their_calls(
     broker: Broker, topics: TopicMaker, start: Start
 ) -> None:
     topic = topics("narrow", partitions=1)
@@ -157,7 +157,7 @@ async def test_a_cancelled_publish_disturbs_no_other(broker: Broker, topics: Top
     assert ends == {0: 44}  # 40, and the 4 that were handed over before they were cancelled
 
 
-async def test_closing_flushes_what_is_out(broker: Broker, topics: TopicMaker) -> None:
+async def test_closing_waits_for_outstanding_publishes(broker: Broker, topics: TopicMaker) -> None:
     topic = topics("flushed")
     async with publisher_to(broker.bootstrap_servers, {"linger.ms": 200}, flush_timeout_s=10) as publisher:
         publishes = [publisher.publish(topic, b"v", key=None, headers=[]) for _ in range(100)]

@@ -1,4 +1,4 @@
-"""Record batches that no client library can read end in dead letters, and the stream goes on."""
+"""Record batches that no client library can read end in dead letters, and later records are decided."""
 
 import base64
 import tempfile

@@ -105,7 +105,7 @@ def test_dead_letters_are_published_again_byte_for_byte(stream: Stream, tmp_path
 
 
 @on_one_kind
-def test_a_bad_model_is_rolled_back_and_its_decisions_are_made_anew(stream: Stream, tmp_path: Path) -> None:
+def test_a_bad_model_is_rolled_back_and_its_events_are_decided_again(stream: Stream, tmp_path: Path) -> None:
     def models(command: str, *arguments: str | Path) -> None:
         finished = sluice("models", command, *arguments, "--registry", tmp_path / "registry")
         assert finished.returncode == 0, finished.stderr

@@ -51,7 +51,7 @@ def start_slowly(stream: Stream, count: int) -> "subprocess.Popen[bytes]":
 
 @on_one_kind
 @pytest.mark.parametrize(("ended_by", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_says_how_to_go_on(stream: Stream, ended_by: signal.Signals, exit_code: int) -> None:
+def test_an_interrupted_replay_says_how_to_continue(stream: Stream, ended_by: signal.Signals, exit_code: int) -> None:
     with start_slowly(stream, 100) as process:
         try:
             wait_for(lambda: len(replays(stream)) > 25, 30, "nothing is replayed")
@@ -60,7 +60,7 @@ def test_an_interrupt_says_how_to_go_on(stream: Stream, ended_by: signal.Signals
         finally:
             process.kill()
     assert process.returncode == exit_code
-    told = re.fullmatch(r"(\d+) of 100 replayed; go on with --since (\S+) --until (\S+)\n", said.decode())
+    told = re.fullmatch(r"(\d+) of 100 replayed; continue with --since (\S+) --until (\S+)\n", said.decode())
     assert told
     sent = replayed_ids(stream)
     assert len(sent) == int(told[1])
@@ -71,7 +71,7 @@ def test_an_interrupt_says_how_to_go_on(stream: Stream, ended_by: signal.Signals
 
 
 @on_one_kind
-def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Broker, topics: TopicMaker) -> None:
+def test_a_record_that_is_too_large_now_is_reported_and_others_are_replayed(broker: Broker, topics: TopicMaker) -> None:
     if broker.kind == "embedded":
         pytest.skip("the embedded broker takes any size")
     stream = make_stream(broker, topics, configs={"raw": {"max.message.bytes": "2000"}})
@@ -87,7 +87,7 @@ def test_a_record_that_is_too_large_now_is_told_and_holds_up_nothing(broker: Bro
     assert replayed_ids(stream) == ["event-0", "event-2"]
 
 
-def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
+def test_losing_the_broker_ends_a_replay_with_how_to_continue() -> None:
     with EmbeddedBroker() as broker:
         stream = fresh_stream(broker.bootstrap_servers, "away", partitions=1)
         process = start_slowly(stream, 100)
@@ -95,7 +95,7 @@ def test_a_broker_that_goes_away_ends_it_with_how_to_go_on() -> None:
     with process:
         said, error = process.communicate(timeout=60)
     assert process.returncode == 69
-    assert re.fullmatch(r"\d+ of 100 replayed; go on with --since \S+ --until \S+\n", said.decode())
+    assert re.fullmatch(r"\d+ of 100 replayed; continue with --since \S+ --until \S+\n", said.decode())
     assert error.startswith(b"sluice: cannot ")
     assert error.count(b"\n") == 1
 

@@ -1,4 +1,4 @@
-"""Who may publish under the id of another event: `sluice replay` with the workers' key, and nobody else."""
+"""Only `sluice replay` with the workers' key can publish under the id of another event."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ def headers(message: Message) -> dict[str, bytes]:
     return dict(pairs)
 
 
-def test_keys_of_workers_are_secrets(tmp_path: Path) -> None:
+def test_the_replay_key_is_a_secret(tmp_path: Path) -> None:
     shown = sluice("config", "show", environment={"SLUICE_REPLAY_KEY": KEY, "COLUMNS": "200"})
     assert shown.returncode == 0
     assert KEY.encode() not in shown.stdout

@@ -1,4 +1,4 @@
-"""Records that were deleted before the group read them are logged, and reading goes on."""
+"""Records that were deleted before the group read them are logged, and later ones are read."""
 
 from pathlib import Path
 

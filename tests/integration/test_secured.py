@@ -130,7 +130,7 @@ def token_url(cluster: SecuredKafka) -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_token_of_an_oauth_endpoint_lets_a_worker_in(
+def test_a_worker_logs_in_with_a_token_of_an_oauth_endpoint(
     cluster: SecuredKafka, stream: Stream, rights: Rights, token_url: str, tmp_path: Path
 ) -> None:
     stream.produce([(None, b'{"query": "red shoes %d"}' % number, []) for number in range(20)])
@@ -142,7 +142,7 @@ def test_a_token_of_an_oauth_endpoint_lets_a_worker_in(
     assert cluster.password not in worker.log
 
 
-def test_a_login_may_go_without_tls(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
+def test_a_worker_logs_in_without_tls(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
     stream.produce([(None, b'{"query": "red shoes"}', [])])
     unencrypted = {"bootstrap_servers": cluster.login_servers, "security_protocol": "sasl_plaintext", "ssl_ca": None}
     with run_worker(stream, tmp_path, **login(cluster, sasl_mechanism="PLAIN", **unencrypted)) as worker:
@@ -164,7 +164,7 @@ def with_certificate(cluster: SecuredKafka, password: str | None) -> dict[str, s
     )
 
 
-def test_a_certificate_lets_a_worker_in(cluster: SecuredKafka, stream: Stream, tmp_path: Path) -> None:
+def test_a_worker_logs_in_with_a_certificate(cluster: SecuredKafka, stream: Stream, tmp_path: Path) -> None:
     Rights(cluster, stream, cluster.certified)
     stream.produce([(None, b'{"query": "red shoes"}', [])])
     with run_worker(stream, tmp_path, log_level="DEBUG", **with_certificate(cluster, cluster.password)) as worker:
@@ -185,7 +185,7 @@ def test_a_key_that_cannot_be_read_is_one_line_and_no_prompt(
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
-def test_a_worker_that_logs_in_over_tls_decides_every_event_and_tells_no_password(
+def test_a_worker_that_logs_in_over_tls_decides_every_event_and_logs_no_password(
     cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path, mechanism: str
 ) -> None:
     stream.produce([(None, b'{"query": "red shoes %d"}' % number, []) for number in range(50)])
@@ -198,7 +198,7 @@ def test_a_worker_that_logs_in_over_tls_decides_every_event_and_tells_no_passwor
     assert not any(cluster.password.encode() in output.value for output in outputs)
 
 
-def test_a_password_may_stand_in_a_file(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
+def test_a_password_is_read_from_a_file(cluster: SecuredKafka, stream: Stream, rights: Rights, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(cluster.password + "\n")
     settings = login(cluster, sasl_password=None, sasl_password_file=secret)
@@ -281,7 +281,7 @@ def test_a_client_secret_that_is_refused_is_one_line_before_the_group_is_joined(
 
 
 @pytest.mark.parametrize(("event", "operation"), [("recall", "Write"), ("ledger", "Write"), ("raw", "Read")])
-def test_a_right_that_is_lacking_is_named_at_start(
+def test_a_missing_right_is_named_at_start(
     cluster: SecuredKafka, stream: Stream, rights: Rights, event: str, operation: str
 ) -> None:
     topic = stream.topics[event]
@@ -291,13 +291,11 @@ def test_a_right_that_is_lacking_is_named_at_start(
     assert f"does not let us {operation} on topic {topic}: grant it by ACLs" in line
 
 
-def test_a_group_that_may_not_be_joined_is_named_at_start(
-    cluster: SecuredKafka, stream: Stream, rights: Rights
-) -> None:
+def test_a_missing_right_on_the_group_is_named_at_start(cluster: SecuredKafka, stream: Stream, rights: Rights) -> None:
     rights.revoke(stream.group_id)
     assert f"does not let us Read on group {stream.group_id}" in refused(stream, login(cluster))
 
 
-def test_a_topic_that_may_not_be_seen_may_be_there(cluster: SecuredKafka, stream: Stream, rights: Rights) -> None:
+def test_a_hidden_topic_is_reported_as_missing_or_hidden(cluster: SecuredKafka, stream: Stream, rights: Rights) -> None:
     rights.revoke(stream.topics["recall"])
     assert f"has no topic {stream.topics['recall']}, or does not let us see it" in refused(stream, login(cluster))

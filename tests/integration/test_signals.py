@@ -17,8 +17,8 @@ from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
 from sluicegate.models.data.products import product_query
 from tests.support.accounts import assert_accounted_for
 from tests.support.kafka_cluster import ApacheKafka
+from tests.support.kafka_with_password import kafka_with_password, login_of
 from tests.support.log_hygiene import assert_every_line_is_json, assert_nothing_leaks
-from tests.support.logged_in import kafka_with_password, login_of
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, WorkerProcess, fresh_stream, wait_for
 

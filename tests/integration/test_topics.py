@@ -57,7 +57,7 @@ def test_the_description_has_offsets_and_the_lag_of_the_group(broker: Broker, to
     assert committed_offsets(broker.bootstrap_servers, group, topic) == {0: 5}
 
 
-def test_topics_that_exist_satisfy_the_requirement(broker: Broker, topics: TopicMaker) -> None:
+def test_existing_topics_satisfy_the_requirement(broker: Broker, topics: TopicMaker) -> None:
     require_topics(broker.connection, [topics("one"), topics("two")], timeout_s=5)
 
 
@@ -91,7 +91,7 @@ def test_a_listener_without_tls_is_reported_with_the_setting(broker: Broker) -> 
         require_topics(secured, ["any"], timeout_s=2)
 
 
-def test_a_token_endpoint_that_is_away_is_named_and_not_taken_for_a_refusal() -> None:
+def test_an_unreachable_token_endpoint_is_named_and_is_not_a_refused_login() -> None:
     settings = load_settings(
         bootstrap_servers=NOBODY,
         security_protocol="sasl_plaintext",

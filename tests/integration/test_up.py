@@ -18,7 +18,7 @@ def shown() -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_it_ends_by_itself_and_without_complaint(shown: subprocess.CompletedProcess[str]) -> None:
+def test_sluice_up_ends_without_errors(shown: subprocess.CompletedProcess[str]) -> None:
     assert shown.returncode == 0, shown.stdout[-2000:] + shown.stderr[-2000:]
     assert shown.stderr == ""
 
@@ -44,7 +44,7 @@ def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.C
     ]
 
 
-def test_what_is_kept_says_how_to_reach_it_and_when_its_worker_ends() -> None:
+def test_keep_prints_how_to_reach_the_broker_and_when_the_worker_ends() -> None:
     command = [sys.executable, "-m", "sluicegate", "up", "--keep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
         assert kept.stdout is not None

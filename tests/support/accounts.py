@@ -26,7 +26,7 @@ _SCHEMAS = Path(__file__).parents[2] / "schemas" / "json"
 def expected_event_id(message: Message) -> str:
     """The producer's id if it is valid, else the position of the record or of the record that it replays.
 
-    Valid is what Python's own decoder reads, however long its numbers and whatever bytes its other fields have.
+    Valid is what Python's own decoder reads, with numbers of any length and any bytes in its other fields.
     """
     text = (message.value() or b"").decode("utf-8-sig", "surrogateescape")
     try:

@@ -1,4 +1,4 @@
-"""No log line of any run may hold a secret or the text of a query."""
+"""Checks that no log contains a secret or the text of a query."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ import orjson
 
 
 def assert_nothing_leaks(log: str, *, secrets: Iterable[str], texts: Iterable[str]) -> None:
-    """Fails when `log` holds one of `secrets` or `texts`, as it is or as JSON, `repr` or `ascii` write it."""
+    """Fail if `log` contains one of `secrets` or `texts`, plain or as JSON, `repr` or `ascii` write it."""
     for text in (*secrets, *texts):
         for form in _forms(text):
             at = log.find(form)
@@ -14,7 +14,7 @@ def assert_nothing_leaks(log: str, *, secrets: Iterable[str], texts: Iterable[st
 
 
 def assert_every_line_is_json(log: str) -> None:
-    """Fails when a line of `log` is not one JSON object: something wrote past the log."""
+    """Fail if a line of `log` is not one JSON object: something wrote to standard error directly."""
     for line in log.splitlines():
         try:
             document = orjson.loads(line)

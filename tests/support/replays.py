@@ -83,7 +83,7 @@ def entry(number: int, source: Message | Position, **more: Any) -> bytes:
 
 
 def anew(replayed: Message) -> bytes:
-    """The ledger record of a replayed record."""
+    """The ledger record of the decision about a replayed record."""
     number = int(orjson.loads(replayed.value() or b"")["event_id"][6:])
     return entry(number, replayed, replay_of=original_of(replayed))
 

@@ -24,7 +24,7 @@ from tests.support.kafka_client import Record, committed_offsets, consume_all, e
 from tests.support.ports import free_port
 
 PATIENT_MS = 25_000
-"""The deadline of an event where a test names none: a busy machine alone must not degrade its decision."""
+"""The deadline of an event unless a test sets one: a busy machine alone must not degrade its decision."""
 
 OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
 
@@ -195,7 +195,7 @@ def get_probe(http_port: int, name: str, timeout_s: float = 5) -> httpx.Response
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
-    """Wait until `condition` holds; fails with `otherwise`."""
+    """Wait until `condition` holds; fail with the message `otherwise`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"{otherwise} after {timeout_s:g} s"

@@ -1,4 +1,4 @@
-"""A background task never ends in silence."""
+"""The end of a background task is always reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -110,7 +110,7 @@ async def test_a_long_run_makes_the_next_pause_short_again(
     assert pauses == ["0.01 s", "0.02 s", "0.02 s", "0.01 s"]
 
 
-async def test_stop_ends_every_task_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+async def test_stop_ends_every_task_without_logging(caplog: pytest.LogCaptureFixture) -> None:
     ended: list[int] = []
 
     async def work(number: int) -> None:

@@ -159,7 +159,7 @@ def test_topics_must_differ_and_those_that_do_not_are_named(monkeypatch: pytest.
     assert "SLUICE_TOPIC_RAW" not in message
 
 
-def test_a_variable_that_is_no_setting_is_named_and_one_that_nearly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_named_and_a_misspelt_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_INPUT_TOPIC", "queries")
     load_settings()
     assert unknown_variables() == ["SLUICE_INPUT_TOPIC"]

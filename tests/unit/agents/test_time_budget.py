@@ -29,7 +29,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
     return load_settings(**request.param)
 
 
-def test_an_event_may_wait_for_its_twin_be_decided_and_published_four_times() -> None:
+def test_the_budget_counts_the_wait_for_a_duplicate_and_four_publishes() -> None:
     assert TimeBudget(deadline_s=10, publish_timeout_s=7, deduplicates=False).event_s == 10 + 4 * 7
     assert TimeBudget(deadline_s=10, publish_timeout_s=7, deduplicates=True).event_s == 10 + 4 * 7 + 5
 

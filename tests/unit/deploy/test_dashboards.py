@@ -1,4 +1,4 @@
-"""Collector, Prometheus and Grafana, held against the metrics that a worker really reports."""
+"""The collector, Prometheus and Grafana files fit the metrics that a worker really reports."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""docker-compose.yml and the image, held against the worker that they run. No Docker engine is needed."""
+"""docker-compose.yml and the image fit the worker that they run. The tests need no Docker engine."""
 
 import json
 import os
@@ -206,7 +206,7 @@ def test_the_image_is_probed_from_outside_of_its_container(monkeypatch: pytest.M
         assert settings.http_host == "0.0.0.0"
 
 
-def test_clients_on_the_host_are_told_an_address_that_is_published() -> None:
+def test_kafka_advertises_a_published_address_to_clients_on_the_host() -> None:
     kafka = SERVICES["kafka"]
     port = kafka.ports[0].split(":")[1]
     assert f"HOST://localhost:{port}" in kafka.environment["KAFKA_ADVERTISED_LISTENERS"].split(",")

@@ -1,4 +1,4 @@
-"""Measuring a machine, with a real engine; the plan that is made of the numbers, without."""
+"""Measuring a machine with a real engine, and what is computed from the numbers."""
 
 import itertools
 from pathlib import Path

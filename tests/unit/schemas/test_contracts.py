@@ -300,7 +300,7 @@ def test_unknown_fields_are_ignored() -> None:
         (b'{"query": ""}', "$.query"),
     ],
 )
-def test_what_is_no_raw_query_is_refused_and_the_field_named(value: bytes | None, said: str) -> None:
+def test_an_invalid_raw_query_is_refused_and_the_field_named(value: bytes | None, said: str) -> None:
     with pytest.raises(ContractError) as refused:
         decode_raw_query(value)
     assert said in str(refused.value)

@@ -27,7 +27,7 @@ def test_a_log_without_the_texts_is_clean() -> None:
 
 
 @pytest.mark.parametrize("line", ["Traceback (most recent call last):", "3", ""])
-def test_a_line_that_is_no_json_object_is_found(line: str) -> None:
+def test_a_line_that_is_not_a_json_object_is_found(line: str) -> None:
     assert_every_line_is_json('{"message": "fine"}\n')
     with pytest.raises(AssertionError, match="not a line of the log"):
         assert_every_line_is_json(f'{{"message": "fine"}}\n{line}\n')

@@ -20,7 +20,7 @@ def line(value: bytes | None, headers: list[tuple[str, bytes | None]] | None = N
     "hidden",
     ["\x9b31m", "\x9d0;title\x9c", "\x85", "\x7f", "\u202e", "\u2066", "\u200b", "\u2028", "\ufeff", "\U000e0041"],
 )
-def test_a_terminal_is_never_given_what_it_may_obey(hidden: str) -> None:
+def test_control_codes_never_reach_a_terminal(hidden: str) -> None:
     text = f"red{hidden}shoes"
     as_json = orjson.dumps({"query": text})
     for value, seen in ((as_json, {"query": text}), (text.encode(), text)):

@@ -1,4 +1,4 @@
-"""The answer cache on a real event loop; only the model that it asks is ours."""
+"""The answer cache on a real event loop, with a scripted model."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from sluicegate.schemas.reason_codes import PolicyCode
 
 
 class Model:
-    """Answers when told to; counts how often it was asked."""
+    """Answers when the test releases it; counts the calls."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -112,7 +112,7 @@ async def test_when_the_first_gives_up_another_takes_its_place(gives_up: str) ->
     assert [answer.source for answer in await asyncio.gather(*others)] == ["model", "in_flight"]
 
 
-async def test_who_joins_keeps_a_deadline_of_their_own() -> None:
+async def test_a_query_that_joins_another_keeps_its_own_deadline() -> None:
     cache, model = AnswerCache(10, 60), Model()
     first = asking(cache, "shoes", model.ask)
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The micro-batcher, on a real event loop and with a real thread; only the engine behind it is ours.
+"""The micro-batcher, on a real event loop and with a real thread; only the engine is a double.
 
 Items are words; their length is their token count.
 """
@@ -57,7 +57,7 @@ async def test_the_most_urgent_item_goes_first_and_takes_its_lane_along() -> Non
     assert batches == [["a10", "a30"], ["bb20", "bb50"], ["a40"]]
 
 
-async def test_a_cancelled_item_lends_its_urgency_to_nobody() -> None:
+async def test_a_cancelled_item_makes_no_other_urgent() -> None:
     async with held() as (batcher, engine):
         cancelled = submitted(batcher, "a1", 10)
         waiting = [submitted(batcher, "a2", 50), submitted(batcher, "bbb", 20)]
@@ -80,7 +80,7 @@ async def test_cancelled_items_do_not_reach_the_engine() -> None:
     assert waiting[1].cancelled()
 
 
-async def test_a_full_queue_makes_submit_wait_until_there_is_room() -> None:
+async def test_a_full_queue_makes_submit_wait_for_space() -> None:
     async with held(capacity=3) as (batcher, engine):
         waiting = [submitted(batcher, word) for word in ("aa", "bb", "cc")]
         await gathered(batcher, 2)
@@ -105,7 +105,7 @@ async def test_a_cancelled_item_frees_its_place() -> None:
         assert not outside.done()
 
 
-async def test_a_deadline_ends_the_wait_for_room_in_the_queue_and_in_the_engine() -> None:
+async def test_a_deadline_ends_the_wait_for_the_queue_and_for_the_engine() -> None:
     async with held(capacity=3) as (batcher, engine):
         engine.release()
         running = submitted(batcher, "aa", SOON)

@@ -1,4 +1,4 @@
-"""The window on a real event loop; only the processing of an event is ours."""
+"""The window on a real event loop, with a scripted processing of events."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from sluicegate.schemas.errors import PublishFailed
 
 
 class Processing:
-    """Decides an event when told to; counts how often it was asked."""
+    """Decides an event when the test releases it; counts the calls."""
 
     def __init__(self, *, decides: bool = True) -> None:
         self.asked = 0
@@ -40,7 +40,7 @@ async def test_an_event_that_was_decided_is_not_processed_again() -> None:
     assert processing.asked == 1
 
 
-async def test_an_id_that_is_used_for_two_queries_swallows_neither() -> None:
+async def test_two_queries_with_the_same_id_are_both_processed() -> None:
     window, processing = DedupWindow(10), ended()
     events = [("id", b"shoes"), ("id", b"boots"), ("other", b"shoes"), ("id", b"shoes")]
     assert [await window.once(*event, processing) for event in events] == [True, True, True, False]
@@ -51,7 +51,7 @@ async def test_the_window_forgets_the_oldest() -> None:
     assert all([await window.once(event_id, b"", processing) for event_id in ("a", "b", "c", "a")])
 
 
-async def test_twins_in_flight_wait_for_the_first() -> None:
+async def test_duplicates_in_flight_wait_for_the_first() -> None:
     window, processing = DedupWindow(10), Processing()
     twins = [asyncio.create_task(window.once("id", b"query", processing)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_twins_in_flight_wait_for_the_first() -> None:
     assert processing.asked == 1
 
 
-async def test_when_the_first_ends_as_a_dead_letter_its_twins_and_its_retry_are_processed() -> None:
+async def test_when_the_first_ends_as_a_dead_letter_its_duplicates_are_processed() -> None:
     window, dead, processing = DedupWindow(10), Processing(decides=False), ended()
     first = asyncio.create_task(window.once("id", b"query", dead))
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_when_the_first_ends_as_a_dead_letter_its_twins_and_its_retry_are_
 
 
 @pytest.mark.parametrize("how", ["fails", "is cancelled"])
-async def test_when_the_first_has_no_outcome_its_twin_is_processed(how: str) -> None:
+async def test_when_the_first_has_no_outcome_its_duplicate_is_processed(how: str) -> None:
     window, lost, processing = DedupWindow(10), Processing(), ended()
     lost.failure = PublishFailed("the broker is gone")
     first = asyncio.create_task(window.once("id", b"query", lost))
@@ -89,7 +89,7 @@ async def test_when_the_first_has_no_outcome_its_twin_is_processed(how: str) -> 
     assert not await window.once("id", b"query", processing)
 
 
-async def test_a_twin_loses_patience_with_a_slow_first_and_others_then_wait_for_it(
+async def test_a_duplicate_that_waited_too_long_is_processed_and_others_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dedup, "DEDUP_WAIT_S", 0.01)

@@ -1,4 +1,4 @@
-"""Whose id a record gets that claims to be a replay."""
+"""The event id of a record that claims to be a replay."""
 
 from datetime import UTC, datetime
 
@@ -56,7 +56,7 @@ def test_without_a_secret_a_claim_names_the_original_and_gives_no_id() -> None:
     ),
     st.sampled_from([None, SECRET]),
 )
-def test_whatever_a_producer_writes_there_the_event_has_its_own_id_and_a_time(
+def test_an_event_has_its_own_id_and_a_time_whatever_its_replay_headers_are(
     headers: list[tuple[str, bytes | None]], secret: bytes | None
 ) -> None:
     origin = origin_of(record(headers), secret)

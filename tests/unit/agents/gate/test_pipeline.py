@@ -144,7 +144,7 @@ async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path)
     assert len(served["outputs"]) == len(outputs)
 
 
-async def test_an_event_that_comes_again_publishes_nothing_unless_it_is_a_replay(model: Path) -> None:
+async def test_a_redelivered_event_publishes_nothing_unless_it_is_a_replay(model: Path) -> None:
     retry = replace(RECORD, offset=8)
     identified = replace(RECORD, value=b'{"query": "red shoes", "event_id": "mine"}')
     replayed = replace(identified, offset=9, headers=[("replay_of", b"queries.raw-0-7")])

@@ -1,4 +1,4 @@
-"""What a connection hands to clients of librdkafka, and what it keeps to itself."""
+"""What a connection gives to clients of librdkafka, and what it hides."""
 
 from pathlib import Path
 

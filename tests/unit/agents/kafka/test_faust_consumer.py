@@ -236,7 +236,7 @@ async def test_a_commit_that_had_to_wait_commits_what_was_completed_meanwhile(
     assert await last_commit(app, monkeypatch) == [1, 2]
 
 
-async def test_fausts_own_consumer_leaves_it_out(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fausts_own_consumer_does_not_commit_it(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await last_commit(app, monkeypatch) == [1], "Faust is fixed: the patch of commits can go"
 
 
@@ -270,7 +270,7 @@ def hand_over(app: Any, handing_over: Callable[[], Coroutine[Any, Any, None]]) -
     return handed_over_
 
 
-async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app: Any) -> None:
+async def test_a_record_is_handed_over_at_once_if_its_stream_has_space(app: Any) -> None:
     async def handing_over() -> None:
         pass
 
@@ -281,7 +281,7 @@ async def test_a_record_that_its_stream_has_room_for_is_handed_over_at_once(app:
     assert asyncio.all_tasks() == before
 
 
-async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_some(app: Any) -> None:
+async def test_a_record_is_handed_over_once_its_stream_has_space(app: Any) -> None:
     room, seen = asyncio.Event(), []
 
     async def handing_over() -> None:
@@ -299,7 +299,7 @@ async def test_a_record_that_must_wait_for_room_is_handed_over_when_there_is_som
     assert seen == [0, 1, 2]
 
 
-async def test_a_rebalance_ends_the_waiting_for_room(app: Any) -> None:
+async def test_a_rebalance_ends_the_wait_for_space(app: Any) -> None:
     ended = []
 
     async def handing_over() -> None:

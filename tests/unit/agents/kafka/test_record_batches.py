@@ -103,7 +103,7 @@ def test_a_header_without_a_name_leaves_key_and_value_readable() -> None:
         field(b"k") + field(b"v") + varint(0) + b"more",
     ],
 )
-def test_a_record_whose_fields_do_not_fit_is_given_up_alone(body: bytes) -> None:
+def test_of_a_batch_only_the_record_whose_fields_do_not_fit_is_unreadable(body: bytes) -> None:
     records = read(batch([GOOD[0], RawRecord(body=body), GOOD[1]]))
     assert outline(records) == [(0, b"one"), (1, 1), (2, b"two")]
 
@@ -118,6 +118,7 @@ def test_a_record_whose_fields_do_not_fit_is_given_up_alone(body: bytes) -> None
         (batch(GOOD, payload=varint(2**31) + b"x"), "lengths or offsets"),
         (batch(GOOD, payload=b""), "announces 3 records and has 0"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "batch",  # a batch contains the time of its making
 )
 def test_a_batch_that_cannot_be_read_is_one_record_for_all_of_its_offsets(raw: bytes, reason: str) -> None:
     behind = batch([GOOD[1]], base=3)
@@ -138,7 +139,7 @@ def test_a_batch_that_unpacks_beyond_the_bound_is_not_unpacked(codec: int) -> No
 
 
 @pytest.mark.parametrize("name", [b"name", b"\xff"])
-def test_a_record_beyond_the_bound_is_given_up_alone(name: bytes) -> None:
+def test_of_a_batch_only_the_record_beyond_the_bound_is_unreadable(name: bytes) -> None:
     third = MAX_RECORD_BYTES // 3
     fits = RawRecord(bytes(third), bytes(third), [(name, bytes(third - 10))])
     larger = RawRecord(bytes(third), bytes(third), [(name, bytes(third + 10))])
@@ -157,7 +158,7 @@ def test_raw_snappy_is_read_and_blocks_of_wrong_lengths_are_refused() -> None:
 
 
 @pytest.mark.parametrize("magic", [3, 17, 127])
-def test_an_unknown_format_is_given_up_one_offset_at_a_time(magic: int) -> None:
+def test_batches_of_an_unknown_format_are_unreadable_one_offset_at_a_time(magic: int) -> None:
     raw = batch(GOOD, magic=magic)
     [record] = read(raw)
     assert outline([record]) == [(0, 0)]
@@ -166,7 +167,7 @@ def test_an_unknown_format_is_given_up_one_offset_at_a_time(magic: int) -> None:
 
 
 @pytest.mark.parametrize("length", [-1, 0, 5, 2**31 - 1, -(2**31)])
-def test_a_wrong_length_of_the_first_batch_gives_up_one_offset(length: int) -> None:
+def test_after_a_wrong_length_of_the_first_batch_one_offset_is_unreadable(length: int) -> None:
     raw = bytearray(batch(GOOD, base=4))
     raw[8:12] = (length & 0xFFFFFFFF).to_bytes(4, "big")
     records = read(bytes(raw), start=4)
@@ -181,7 +182,7 @@ def test_a_partial_batch_at_the_end_is_left_for_the_next_fetch() -> None:
         assert records.next_fetch_offset == 1
 
 
-def test_a_batch_that_ends_before_it_begins_gives_up_the_offset_that_the_broker_gave_it() -> None:
+def test_of_a_batch_that_ends_before_it_begins_the_first_offset_is_unreadable() -> None:
     raw = batch(GOOD, base=5, last_delta=-3)
     assert outline(read(raw, start=5)) == [(5, 5)]
     assert outline(read(raw + batch([GOOD[1]], base=6), start=5)) == [(5, 5), (6, b"two")]
@@ -234,7 +235,7 @@ def test_control_batches_of_any_content_are_skipped_and_end_their_transaction() 
 
 @pytest.mark.parametrize("magic", [0, 1])
 @pytest.mark.parametrize("codec", [0, 1, 2])
-def test_old_formats_are_read_and_what_is_broken_in_them_is_given_up(magic: int, codec: int) -> None:
+def test_old_formats_are_read_and_broken_records_of_them_are_unreadable(magic: int, codec: int) -> None:
     builder = LegacyRecordBatchBuilder(magic=magic, compression_type=codec, batch_size=10_000)
     builder.append(0, 1_000, b"k", b"value" * 50)
     raw = bytes(builder.build())
@@ -253,7 +254,7 @@ def test_a_bomb_of_an_old_format_is_not_unpacked() -> None:
     assert "unpacks to more than 16 MiB" in record.checksum.reason
 
 
-def test_a_poll_stops_at_its_bound_and_goes_on_where_it_stopped() -> None:
+def test_a_poll_stops_at_its_bound_and_the_next_one_continues() -> None:
     value = [RawRecord(None, bytes(MAX_BATCH_BYTES // 2))]
     packed = COMPRESS[4](encoded(value))
     batches = [batch(value, codec=4, payload=packed, base=base) for base in range(12)]

@@ -1,4 +1,4 @@
-"""The token that Faust's consumer logs in with, of an endpoint that fails at times."""
+"""The OAuth token of Faust's consumer, from an endpoint that fails at times."""
 
 import httpx
 import pytest
@@ -27,7 +27,7 @@ SETTINGS = load_settings(
         httpx.ConnectError("refused"),
     ],
 )
-async def test_an_endpoint_without_a_token_is_a_broker_that_is_away_and_is_asked_again(
+async def test_a_failed_token_request_is_a_connection_error_and_is_retried(
     monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | httpx.ConnectError
 ) -> None:
     answers = iter([answer, httpx.Response(200, json={"access_token": "granted", "expires_in": 60})])

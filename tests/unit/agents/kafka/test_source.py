@@ -75,7 +75,7 @@ async def test_a_record_that_could_not_be_read_says_why(source: RecordSource) ->
 
 
 @pytest.mark.parametrize("timestamp", [None, -1.0, 1e30, float("nan"), float("inf")])
-async def test_a_timestamp_that_is_no_time_becomes_the_time_of_reading(source: RecordSource, timestamp: Any) -> None:
+async def test_an_invalid_timestamp_becomes_the_time_of_reading(source: RecordSource, timestamp: Any) -> None:
     [delivery] = await deliveries(source, message(0, timestamp=timestamp))
     assert delivery.record.timestamp.year > 2000
 

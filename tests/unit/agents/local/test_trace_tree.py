@@ -1,4 +1,4 @@
-"""A drawn trace reads like what happened."""
+"""A trace is drawn as a tree in the order of its events."""
 
 import io
 
@@ -58,7 +58,7 @@ def test_without_the_producers_span_the_process_span_is_the_root() -> None:
     assert drawn(QUEUE, PROCESS)[0].startswith("process queries.raw  20.4 ms  verdict=allow")
 
 
-def test_orphans_hang_under_the_root() -> None:
+def test_spans_with_a_missing_parent_become_children_of_the_root() -> None:
     lost = span("x", "never-arrived", "process queries.recall", 130, 131)
     assert drawn(PRODUCER, lost, PROCESS) == [
         "publish queries.raw  2.0 ms",
@@ -79,6 +79,6 @@ def test_text_from_the_wire_is_never_markup() -> None:
     assert line == "[bold]name[/]  1.0 ms  reason_codes=[red],ok"
 
 
-def test_nothing_to_draw_is_said_plainly() -> None:
+def test_drawing_no_spans_is_an_error() -> None:
     with pytest.raises(ValueError, match="no spans"):
         draw([])

@@ -1,4 +1,4 @@
-"""A process that starts itself again, for real."""
+"""The worker's process starts itself again with the allocator's settings."""
 
 import os
 import subprocess

@@ -74,7 +74,7 @@ def test_a_background_task_that_failed_is_a_warning_on_the_page_of_a_worker_that
         ("joined", False, "the group is not joined yet"),
         ("rebalancing", True, "partitions are being reassigned"),
         ("silent_s", 11.0, "Kafka has not answered for 11 s"),
-        ("can_publish", False, "the producer cannot go on"),
+        ("can_publish", False, "the producer can no longer publish"),
         ("stopping", True, "stopping"),
         ("failing_tasks", ("the model follower has failed",), "the model follower has failed"),
     ],

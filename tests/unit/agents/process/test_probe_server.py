@@ -108,7 +108,7 @@ async def test_garbage_leaves_one_log_line_a_minute_and_no_traceback(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_a_client_that_leaves_without_a_word_is_nothing_to_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_sends_nothing_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with served() as (server, port):
         for _ in range(10):
             with socket.create_connection(("127.0.0.1", port)):

@@ -1,4 +1,4 @@
-"""The limit is a process's last act, so it is tried on processes."""
+"""The watchdog ends a process, so it is tested in processes of its own."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ time.sleep({lasts})
 
 
 def run(**values: object) -> tuple[int, bytes]:
-    """Exit code and output of a process that would end by itself, with 0, when it has slept."""
+    """Exit code and output of a process that ends with 0 after its sleep, unless the watchdog ends it."""
     command = [sys.executable, "-c", PROGRAM.format(**values)]
     finished = subprocess.run(command, capture_output=True, timeout=60, check=False)
     return finished.returncode, finished.stdout

@@ -64,7 +64,7 @@ def test_an_id_that_a_producer_used_for_two_queries_is_two_events() -> None:
     assert chosen([one, other, recorded(1, "good", value_hash="one")], bad) == ["event-1"]
 
 
-def test_a_decision_from_before_the_ledger_had_hashes_is_made_anew_by_one_that_has() -> None:
+def test_a_ledger_record_without_a_hash_is_superseded_by_one_with_a_hash() -> None:
     bad = Filter(model_versions=frozenset({"bad"}))
     anew = [recorded(1, "good", value_hash="h"), recorded(1, "good", value_hash="h", offset=70)]
     assert chosen([recorded(1, "bad"), recorded(1, "bad", offset=70), *anew], bad) == []

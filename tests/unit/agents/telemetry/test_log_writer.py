@@ -1,4 +1,4 @@
-"""A log whose reader stops reading stops nothing else. Real pipes, and processes that must end."""
+"""A log that nobody reads blocks only the log. Tested with real pipes and processes."""
 
 import json
 import os

@@ -145,7 +145,7 @@ def test_an_exporter_that_keeps_failing_is_one_warning_a_minute() -> None:
     assert json.loads(line)["level"] == "WARNING"
 
 
-def test_a_kafka_that_is_away_is_told_once_a_minute_by_each_line() -> None:
+def test_each_warning_about_an_unreachable_kafka_is_logged_once_a_minute() -> None:
     with captured("aiokafka.conn") as (logger, stream):
         for attempt in range(3):
             logger.error("Unable to connect to node %d", attempt)

@@ -1,4 +1,4 @@
-"""Telemetry proved with the real exporter over HTTP: what arrives is what counts."""
+"""Telemetry through the real exporter over HTTP: the tests look at what a collector receives."""
 
 import gzip
 import importlib
@@ -95,7 +95,7 @@ def test_an_event_is_one_trace_from_the_producers_span_through_every_stage() -> 
     assert spans["publish"].attributes["sluicegate.topics"] == ("queries.recall", "queries.ledger")
 
 
-def test_outputs_carry_the_publish_span_so_that_a_consumer_hangs_under_it() -> None:
+def test_outputs_carry_the_publish_span_as_the_parent_of_a_consumers_span() -> None:
     with OtlpReceiver() as receiver:
         telemetry = start(receiver.endpoint)
         outputs = run_event(telemetry, [*SAMPLED, ("tracestate", b"vendor=1")])
@@ -203,7 +203,7 @@ broken_parents = st.one_of(
 
 
 @given(parent=broken_parents, state=st.one_of(st.none(), st.binary(max_size=600)))
-def test_a_broken_traceparent_is_no_traceparent(parent: bytes | None, state: bytes | None) -> None:
+def test_a_broken_traceparent_is_ignored(parent: bytes | None, state: bytes | None) -> None:
     with process(start(None), [("traceparent", parent), ("tracestate", state)]) as event:
         assert event.trace_id not in (PRODUCER_TRACE, "0" * 32)
 
@@ -311,7 +311,7 @@ def test_a_collector_that_is_down_harms_no_event_and_does_not_hold_up_the_end(
     ] * 2
 
 
-def test_two_telemetries_in_one_process_do_not_meet() -> None:
+def test_two_telemetries_in_one_process_share_nothing() -> None:
     with OtlpReceiver() as left, OtlpReceiver() as right:
         first, second = start(left.endpoint), start(right.endpoint)
         run_event(first, SAMPLED)

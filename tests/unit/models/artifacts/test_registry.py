@@ -1,4 +1,4 @@
-"""The registry on disk: what is in use, what is tried, the way back, and what is never let in."""
+"""The registry on disk: models in use and on trial, rollback, and what is refused."""
 
 import shutil
 import subprocess
@@ -95,14 +95,14 @@ def test_a_change_of_policy_alone_is_a_version_to_use_try_and_roll_back(
     assert read_manifest(registry.served().model) == read_manifest(first)
 
 
-def test_the_model_in_use_is_not_tried_beside_itself(registry: Registry, first: Path) -> None:
+def test_the_model_in_use_cannot_be_its_own_candidate(registry: Registry, first: Path) -> None:
     version = registry.use(str(first))
     with pytest.raises(ContractError, match="is the model in use"):
         registry.try_out(version, "canary", 0.5)
 
 
 @pytest.mark.parametrize("name", [WEIGHTS_FILE, "vocabulary.json", "tokenizer.json", "config.json"])
-def test_a_damaged_model_is_not_let_in(registry: Registry, first: Path, tmp_path: Path, name: str) -> None:
+def test_a_damaged_model_is_refused(registry: Registry, first: Path, tmp_path: Path, name: str) -> None:
     damaged = shutil.copytree(first, tmp_path / "damaged")
     (damaged / name).write_bytes(b"{}")
     with pytest.raises(CompiledModelError, match="damaged"):

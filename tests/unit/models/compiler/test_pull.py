@@ -20,7 +20,7 @@ COMMIT = "c0ffee" + "0" * 34
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Serves one repository. `cut` names a file whose body breaks off; `requested` lists what was asked for."""
+    """Serves one repository. `cut` names a file whose body is truncated; `requested` lists the requested files."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)

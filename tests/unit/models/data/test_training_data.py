@@ -45,7 +45,7 @@ def test_every_label_and_intent_is_drawn_that_has_a_source(mixture: Mixture) -> 
     }
 
 
-def test_answers_are_read_back_by_the_parser_of_the_profile(tmp_path: Path, mixture: Mixture) -> None:
+def test_answers_are_parsed_by_the_parser_of_the_prompt_style(tmp_path: Path, mixture: Mixture) -> None:
     lexicon, rng = build_lexicon(mixture.texts()), random.Random(0)
     drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(500, "a") if example.label == "allow"]
     tokenizer = train_tokenizer(example.text for example in drawn)

@@ -1,4 +1,4 @@
-"""Scores are right where they can be worked out by hand, and honest where a system is perfect or useless."""
+"""Scores equal results computed by hand, and are extreme for a perfect and for a useless system."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def probabilities(*rows: dict[str, float]) -> NDArray[np.float64]:
         (b'{"text": "\xff", "label": "allow"}', "line 2"),
     ],
 )
-def test_a_row_that_is_none_is_named_by_line_and_field(tmp_path: Path, line: bytes, named: str) -> None:
+def test_an_invalid_row_is_named_by_line_and_field(tmp_path: Path, line: bytes, named: str) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_bytes(b'{"text": "red shoes", "label": "allow", "licence": "MIT"}\n' + line)
     with pytest.raises(ContractError) as refused:
@@ -215,7 +215,7 @@ PAIRS = [
 ]
 
 
-def test_a_rewriter_that_knows_everything_wins_all_back_and_one_that_does_nothing_wins_nothing() -> None:
+def test_a_perfect_rewriter_recovers_all_lost_recall_and_an_idle_one_none() -> None:
     meant = {pair.typed: pair.meant for pair in PAIRS}
     knowing = score_rewrites(PAIRS, lambda queries: [meant.get(query, query) for query in queries])
     idle = score_rewrites(PAIRS, lambda queries: list(queries))
@@ -241,7 +241,7 @@ def test_pairs_are_the_files_own_or_corrupted_by_seed() -> None:
     assert len(pairs_of([*clean, *clean])) == len(pairs_of(clean))
 
 
-def test_the_linear_baseline_learns_what_words_tell() -> None:
+def test_the_linear_baseline_learns_from_words() -> None:
     texts = [f"{word} number {n}" for n in range(40) for word in ("bomb", "shoes")]
     baseline = TfidfClassifier(texts, ["illicit" if "bomb" in text else "allow" for text in texts])
     assert baseline.predict(["a bomb", "new shoes"]) == ["illicit", "allow"]

@@ -1,4 +1,4 @@
-"""Rows to learn from: where they come from, and the conversations with the model that they make."""
+"""Rows for training: from a teacher, from reviewers, and the training examples that are made of them."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def examples(
     return [(list(example.ids[: example.answer_from]), list(example.ids[example.answer_from :])) for example in found]
 
 
-def test_a_example_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer: QueryTokenizer) -> None:
+def test_an_example_asks_as_the_engine_does_and_its_answer_is_parsed(tokenizer: QueryTokenizer) -> None:
     style = prompt_style_for("zero_shot", tokenizer)
     row = Row(text="red shos", label="block", category="spam", domain="travel", clean="red shoes", synonyms=["pumps"])
     gate, rewrite = examples(tokenizer, row)
@@ -53,7 +53,7 @@ def test_a_example_asks_as_the_engine_does_and_its_answer_is_read_back(tokenizer
     assert not answer.codes
 
 
-def test_an_adapted_model_says_verdict_and_answer_in_one_breath(tokenizer: QueryTokenizer) -> None:
+def test_an_adapted_model_writes_verdict_and_answer_in_one_generation(tokenizer: QueryTokenizer) -> None:
     style = prompt_style_for("adapted", tokenizer)
     row = Row(text="Red Shos", label="allow", domain="travel", clean="Red Shoes", synonyms=["Pumps"])
     ((asked, (verdict, *told)),) = examples(tokenizer, row, style="adapted")
@@ -98,13 +98,13 @@ def test_what_a_row_says_nothing_about_is_not_taught(tokenizer: QueryTokenizer) 
     assert examples(tokenizer, Row(text="\u200b", label="allow")) == []
 
 
-def test_a_control_token_in_a_row_is_never_one_in_a_example(tokenizer: QueryTokenizer) -> None:
+def test_a_control_token_in_a_row_is_plain_text_in_an_example(tokenizer: QueryTokenizer) -> None:
     row = Row(text="a <|im_end|> b", domain="travel", clean="a <|im_end|> b", synonyms=["<|im_end|>"])
     ((_, told),) = examples(tokenizer, row)
     assert told.count(tokenizer.id_of("<|im_end|>")) == 1
 
 
-def test_raw_text_is_said_from_its_second_token_on(tokenizer: QueryTokenizer) -> None:
+def test_raw_text_is_learnt_from_its_second_token_on(tokenizer: QueryTokenizer) -> None:
     (example,) = text_examples(["the house", ""], tokenizer, max_tokens=5)
     assert (example.answer_from, len(example.ids)) == (1, 5)
 
@@ -125,14 +125,14 @@ def test_a_twentieth_is_held_out_unless_rows_say_which(tokenizer: QueryTokenizer
         ({"text": "a", "domain": "cooking"}, "'cooking' is none of"),
     ],
 )
-def test_a_row_that_is_none_is_named_by_file_line_and_field(tmp_path: Path, row: dict[str, str], named: str) -> None:
+def test_an_invalid_row_is_named_by_file_line_and_field(tmp_path: Path, row: dict[str, str], named: str) -> None:
     (tmp_path / "mine.jsonl").write_bytes(b'{"text": "a", "label": "allow"}\n' + orjson.dumps(row))
     with pytest.raises(ContractError, match=r"mine\.jsonl, line 2") as refused:
         read_folder(tmp_path)
     assert named in str(refused.value)
 
 
-def test_test_rows_are_left_alone_and_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+def test_test_rows_are_not_read_and_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_bytes(b'{"text": "a", "label": "allow", "split": "test"}')
     with pytest.raises(ContractError, match="has no rows"):
         read_folder(tmp_path)
@@ -193,7 +193,7 @@ async def test_a_teacher_labels_each_query_once_and_the_bill_is_right(teacher: T
         assert len(read_rows(out, kind)) == 2
 
 
-async def test_a_run_goes_on_where_it_was(teacher: Teacher, tmp_path: Path) -> None:
+async def test_a_stopped_run_continues(teacher: Teacher, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     await ask(teacher, out, "one", "two")
     bill = await ask(teacher, out, "one", "two", "three")
@@ -201,7 +201,7 @@ async def test_a_run_goes_on_where_it_was(teacher: Teacher, tmp_path: Path) -> N
     assert len(out.read_bytes().splitlines()) == 3
 
 
-async def test_a_busy_teacher_is_asked_again(teacher: Teacher, tmp_path: Path) -> None:
+async def test_a_request_to_a_busy_teacher_is_retried(teacher: Teacher, tmp_path: Path) -> None:
     teacher.answers = [429, 503, None]
     bill = await ask(teacher, tmp_path / "rows.jsonl", "one")
     assert (bill.labelled, len(teacher.asked)) == (1, 3)
@@ -258,7 +258,7 @@ async def test_a_hostile_query_is_sent_as_data(teacher: Teacher, tmp_path: Path)
     assert orjson.loads(teacher.asked[0]["messages"][1]["content"]) == hostile
 
 
-async def test_a_teacher_that_refuses_is_told_in_one_line_without_the_key(teacher: Teacher, tmp_path: Path) -> None:
+async def test_a_teacher_that_refuses_is_reported_in_one_line_without_the_key(teacher: Teacher, tmp_path: Path) -> None:
     teacher.answers = [401]
     with pytest.raises(ConfigurationError, match=r"the teacher m at http://\S+/v1/ refuses: .*401") as refused:
         await ask(teacher, tmp_path / "rows.jsonl", "one", "two")
@@ -266,7 +266,7 @@ async def test_a_teacher_that_refuses_is_told_in_one_line_without_the_key(teache
     assert "secret-key" not in str(refused.value)
 
 
-async def test_a_broken_line_is_not_asked_over(teacher: Teacher, tmp_path: Path) -> None:
+async def test_a_broken_line_in_the_output_stops_the_run(teacher: Teacher, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     out.write_bytes(b'{"text": "on')
     with pytest.raises(ContractError, match=r"rows\.jsonl, line 1"):

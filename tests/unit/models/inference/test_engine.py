@@ -78,7 +78,7 @@ def label_logits(folder: Path, prompt: list[str], label_tokens: list[str]) -> li
     return [float(logits[ids[token]]) for token in label_tokens]
 
 
-def test_tuned_probabilities_are_the_softmax_of_the_labels_after_the_gate_token(folders: Folders) -> None:
+def test_embedded_probabilities_are_the_softmax_of_the_labels_after_the_gate_token(folders: Folders) -> None:
     engine = Engine(folders["embedded"])
     query = engine.encode("cheap flights")
     logits = label_logits(folders["embedded"], [*query.tokens, "<|gate|>"], [f"<|{label}|>" for label in LABELS])
@@ -249,7 +249,7 @@ def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Cal
     assert len(query.text) < len("pariss hotels")
 
 
-def test_an_answer_that_the_model_holds_improbable_is_not_used(tmp_path: Path) -> None:
+def test_an_improbable_answer_is_not_used(tmp_path: Path) -> None:
     tokens = {GATE: "<|allow|>", "<|allow|>": "<|intent:travel|>", "<|intent:travel|>": REWRITE}
     spelt: dict[str, str | dict[str, float]] = {**tokens, REWRITE: {"p": 1.1, "b": 1.0, "c": 1.0, "d": 1.0}, "p": END}
     engine = Engine(compiled_script(tmp_path / "model", spelt))
@@ -257,13 +257,13 @@ def test_an_answer_that_the_model_holds_improbable_is_not_used(tmp_path: Path) -
     assert (model_result.intent, model_result.lexical, model_result.codes) == ("travel", "x", (AnswerCode.UNSURE,))
 
 
-def test_what_comes_with_a_refused_rewrite_is_not_used_either(scripted: Callable[..., Engine]) -> None:
+def test_the_expansions_of_a_refused_rewrite_are_not_used(scripted: Callable[..., Engine]) -> None:
     model_result = judged(scripted("<|intent:travel|>", REWRITE, *"Ġq", FACETS["category"], "z", END), "paris")
     assert model_result.codes == ("rewrite_invented",)
     assert (model_result.lexical, model_result.facets) == ("paris", ())
 
 
-def test_weights_that_are_not_the_manifests_are_refused(tmp_path: Path) -> None:
+def test_weights_other_than_the_manifests_are_refused(tmp_path: Path) -> None:
     folder = compiled_tiny(tmp_path / "model", "embedded")
     with (folder / "model.bin").open("ab") as weights:
         weights.write(b"x")

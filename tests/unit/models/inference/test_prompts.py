@@ -1,4 +1,4 @@
-"""Reading answers: exact grammars, and nothing that a model writes may raise."""
+"""Parsing answers: strict grammars, and no output of a model raises."""
 
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def test_an_answer_may_take_the_hint_that_was_read(
         (f"{TRAVEL}{REWRITE}a{TRAVEL}{END}", NOTHING),
     ],
 )
-def test_the_tuned_grammar_is_read_to_the_letter(
+def test_the_embedded_grammar_is_parsed_strictly(
     tokenizers: dict[PromptStyleName, QueryTokenizer], template: str, answer: Answer
 ) -> None:
     assert parse(tokenizers["embedded"], "embedded", template) == answer
@@ -130,14 +130,14 @@ def test_the_tuned_grammar_is_read_to_the_letter(
     ],
 )
 @pytest.mark.parametrize("name", ["adapted", "zero_shot"])
-def test_the_line_of_a_qwen3_is_read_to_the_letter(
+def test_the_line_of_a_qwen3_is_parsed_strictly(
     tokenizers: dict[PromptStyleName, QueryTokenizer], name: PromptStyleName, template: str, answer: Answer
 ) -> None:
     assert parse(tokenizers[name], name, template) == answer
 
 
 @given(data=st.data())
-def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
+def test_no_sequence_of_tokens_makes_the_embedded_parser_raise(
     tokenizers: dict[PromptStyleName, QueryTokenizer], data: st.DataObject
 ) -> None:
     tokenizer = tokenizers["embedded"]
@@ -149,7 +149,7 @@ def test_no_sequence_of_tokens_makes_the_tuned_parser_raise(
 
 
 @given(data=st.data())
-def test_no_sequence_of_tokens_makes_the_parser_of_a_line_raise(
+def test_no_sequence_of_tokens_makes_the_line_parser_raise(
     tokenizers: dict[PromptStyleName, QueryTokenizer], data: st.DataObject
 ) -> None:
     tokenizer = tokenizers["zero_shot"]
@@ -168,7 +168,7 @@ def _check(answer: Answer) -> None:
         assert text == text.strip()
 
 
-def test_control_tokens_spelt_in_an_answer_are_only_text(tokenizers: dict[PromptStyleName, QueryTokenizer]) -> None:
+def test_control_tokens_spelt_in_an_answer_are_plain_text(tokenizers: dict[PromptStyleName, QueryTokenizer]) -> None:
     tokenizer = tokenizers["embedded"]
     profile = prompt_style_for("embedded", tokenizer)
     spelt = [tokenizer.id_of(token) for token in tokenizer.encode(f"shoes{SYNONYM}boots{END}").tokens]
@@ -184,7 +184,7 @@ def test_each_label_has_a_first_token_of_its_own(
     assert len(set(profile.label_ids)) == len(LABELS)
 
 
-def test_a_vocabulary_without_the_profiles_tokens_is_refused(
+def test_a_vocabulary_without_the_tokens_of_the_prompt_style_is_refused(
     tokenizers: dict[PromptStyleName, QueryTokenizer], tmp_path: Path
 ) -> None:
     with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):

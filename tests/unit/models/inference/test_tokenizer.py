@@ -1,4 +1,4 @@
-"""The text of a query never becomes a control token, whatever it says."""
+"""The text of a query never becomes a control token."""
 
 import re
 from pathlib import Path

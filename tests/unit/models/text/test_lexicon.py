@@ -46,7 +46,7 @@ def lexicon() -> Lexicon:
         ("xqzwv", None),
         ("shoes 42 b12x", None),  # numbers are never words
         ("кеды red", None),
-        ("lorem ipsumi dolorq ametz shose", None),  # no language of ours
+        ("lorem ipsumi dolorq ametz shose", None),  # not English
         (" ".join(["shose", *["red"] * 24]), None),  # a message, not a search
     ],
 )

@@ -247,7 +247,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("unit", ATTACKS.values(), ids=ATTACKS)
-def test_the_work_grows_with_the_text_and_not_faster(unit: str) -> None:
+def test_the_work_is_proportional_to_the_length_of_the_text(unit: str) -> None:
     def cost(max_chars: int) -> float:
         text = (unit * (WORK_FACTOR * max_chars // len(unit) + 1))[: WORK_FACTOR * max_chars]
         times = []

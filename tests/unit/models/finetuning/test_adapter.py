@@ -88,7 +88,7 @@ def test_it_ends_early_where_nothing_is_gained_and_says_so(tmp_path: Path, data:
         train(checkpoint, data, tmp_path / "adapter", AdapterPlan(**{**PLAN, "learning_rate": 0.0, "patience": 1}))
 
 
-def test_what_is_no_checkpoint_is_said_in_one_line(tmp_path: Path, data: Path) -> None:
+def test_a_folder_that_is_not_a_checkpoint_is_a_one_line_error(tmp_path: Path, data: Path) -> None:
     from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     checkpoint = tmp_path / "checkpoint"

@@ -1,4 +1,4 @@
-"""A Kafka that asks for a password, and the settings of whoever knows it."""
+"""A Kafka cluster that asks for a password, and the settings of a worker that has it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
