@@ -1,4 +1,4 @@
-# The commands of a developer's day. `make help` lists them.
+# The commands for developers. `make help` lists them.
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -9,7 +9,7 @@ SYNC    := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --qu
 WORKERS ?= 4
 # The tests start hundreds of processes: without bytecode on disk, each would compile every module again.
 export PYTHONDONTWRITEBYTECODE :=
-# More test processes than cores: the tests mostly wait for brokers and workers. Those of one group share a process.
+# More test processes than cores, because the tests mostly wait for brokers and workers. Tests of one group share a process.
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ $(READY): pyproject.toml uv.lock
 	$(SYNC)
 	@touch $@
 
-setup: $(READY) ## make .venv and install the locked versions of everything but the training extra
+setup: $(READY) ## create .venv with the locked versions of all dependencies except those for training
 
 up: $(READY) ## broker, topics, model, worker and a sample of queries, live in this terminal
 	$(BIN)/sluice up
@@ -35,10 +35,10 @@ test: $(READY) lint types ## lint, types and all tests (real Apache Kafka too wh
 unit: $(READY) ## the unit tests alone, under a minute
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit
 
-coverage: $(READY) ## all tests, with the lines that none of them runs (slower)
+coverage: $(READY) ## all tests, with a report of the lines that they do not run (slower)
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term --cov-report=xml
 
-lint: $(READY) ## ruff (lint and format), and who may import whom
+lint: $(READY) ## ruff (lint and format) and the import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
@@ -46,16 +46,16 @@ lint: $(READY) ## ruff (lint and format), and who may import whom
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-lock: $(READY) ## write uv.lock again after a change of pyproject.toml
+lock: $(READY) ## update uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
 
-audit: $(READY) ## known vulnerabilities of what is installed; says which could not be looked up
+audit: $(READY) ## look up known vulnerabilities of the installed packages
 	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-chaos: $(READY) ## break everything against three real brokers and account for every event (20 minutes)
+chaos: $(READY) ## inject faults with three real brokers and account for every event (20 minutes)
 	$(BIN)/python -m tests.chaos
 
-fuzz: $(READY) ## 100,000 wild records through a real worker (10 minutes)
+fuzz: $(READY) ## send 100,000 malformed records through a real worker (10 minutes)
 	$(BIN)/python -m tests.fuzz
 
 schemas: $(READY) ## write schemas/json from the code
@@ -73,6 +73,6 @@ train: $(READY) ## train the embedded model: make train DATA=folder OUT=folder
 	$(SYNC) --extra train
 	$(BIN)/python -m sluicegate.models.pretraining --data $(DATA) --out $(OUT)
 
-clean: ## remove what the other commands made
+clean: ## remove what the other commands created
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
 		.coverage .coverage.* coverage.xml

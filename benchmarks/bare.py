@@ -1,4 +1,4 @@
-"""Pass raw queries on to the ledger's topic, in place of ``sluice worker``: this is what Kafka alone costs.
+"""Forwards raw queries to the ledger topic, in place of ``sluice worker``, to measure the cost of Kafka alone.
 
 ``python -m benchmarks.bare faust`` is an agent as in Faust's tutorial, ``confluent`` a loop around two clients.
 """

@@ -41,7 +41,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from benchmarks.process_memory import memory_bytes
 from sluicegate.agents.deciding.micro_batcher import MicroBatcher
-from sluicegate.agents.process.allocator import BEST
+from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.data.products import product_query
@@ -201,7 +201,7 @@ def _timed_peer(peer: Any, folder: Path, profile: PromptStyleName, texts: Sequen
 
 
 SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
-    "sluicegate": (sluicegate, BEST, None),
+    "sluicegate": (sluicegate, ALLOCATOR_SETTINGS, None),
     "naive CTranslate2": (naive, {}, None),
     "OpenVINO GenAI": (openvino, {}, "openvino_genai"),
     "llama.cpp": (llama_cpp, {}, "llama_cpp"),
@@ -211,7 +211,7 @@ SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
 
 def _measure(name: str, folder: Path, prompt: str, count: int, work: str) -> dict[str, float]:
     """Run one system in a new process; returns its queries a second and its peak memory in bytes."""
-    environment = {key: value for key, value in os.environ.items() if key not in BEST} | SYSTEMS[name][1]
+    environment = {key: value for key, value in os.environ.items() if key not in ALLOCATOR_SETTINGS} | SYSTEMS[name][1]
     command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--prompt", prompt, "--work", work]
     options = ["--scratch", str(folder), "--count", str(count)]
     done = subprocess.run([*command, *options], env=environment, stdout=subprocess.PIPE, check=True)

@@ -40,7 +40,7 @@ class Seen:
 
 
 class Bench:
-    """A producer of raw queries and a reader of the ledger, which reads all the time or when everything is written."""
+    """A producer of raw queries and a reader of the ledger, which reads live or once everything is written."""
 
     def __init__(self, settings: Settings, worker_pid: int, log: RecordLog, *, live: bool) -> None:
         self.settings = settings
@@ -65,7 +65,7 @@ class Bench:
         self._producer.poll(0)
 
     def send_at(self, queries: Sequence[str], rate: float) -> None:
-        """Publish at random moments, `rate` a second, never waiting for an answer."""
+        """Publish `rate` queries per second at random times, without waiting for answers."""
         rng, due = random.Random(4), time.perf_counter()
         for query in queries:
             due += rng.expovariate(rate)
@@ -103,7 +103,7 @@ class Bench:
         return [1000 * (self.seen[event_id].at - sent) for event_id, sent in self.sent.items()]
 
     def forget(self) -> None:
-        """Begin a new measurement."""
+        """Start a new measurement."""
         self.sent.clear()
         self.seen.clear()
 

@@ -1,7 +1,7 @@
 """How long one query takes inside the process, one at a time: ``python -m benchmarks.latency``.
 
 Three ways to decide the same misspelt product queries take turns, in random order: the engine itself (normalise,
-encode, judge), the sync `Gate`, and `AsyncGate`. No query comes twice, so nothing is answered from a cache. Then the
+encode, judge), the sync `Gate`, and `AsyncGate`. No query is repeated, so nothing is answered from a cache. Then the
 time of a new process to its first decision, from its start to its end.
 
 The machine may be busy with something else: compare medians, and the CPU time, which waiting does not change.

@@ -7,7 +7,7 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 300, 56, 40
 _COLOURS: Final = {"p50": "#2a6f97", "p95": "#c77d1e", "p99": "#b23a48"}
 
 
-def drawn(rows: Sequence[Mapping[str, float]]) -> str:
+def draw_latency(rows: Sequence[Mapping[str, float]]) -> str:
     """A line for each percentile, milliseconds over events a second."""
     widest = max(row["rate"] for row in rows)
     highest = max(row["p99"] for row in rows) * 1.1

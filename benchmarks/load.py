@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.kafka_bench import NULL_WORKER, PARTITIONS, WORKER, running
-from benchmarks.latency_plot import drawn
+from benchmarks.latency_plot import draw_latency
 from benchmarks.process_memory import memory_bytes
 from benchmarks.queries import mixed_queries, zipf_queries
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver
-from sluicegate.agents.process.allocator import ensure
+from sluicegate.agents.process.allocator import restart_with_allocator_settings
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.text.normalise import normalise
 
@@ -56,7 +56,7 @@ def _offline_rate(count: int) -> float:
 @app.command()
 def offline(count: Annotated[int, typer.Option(min=100, help="Queries.")] = 2000) -> None:
     """Queries a second of the engine alone, in full batches of neighbouring lengths, in the worker's environment."""
-    ensure()
+    restart_with_allocator_settings()
     queries, settings = mixed_queries(count), load_settings()
     engine = load_engine(settings)
     encoded = [engine.encode(normalise(query).text) for query in queries]
@@ -138,7 +138,7 @@ def latency(
     Console().print("added: all but the model's call and the broker's acknowledgement", highlight=False)
     _write(json, rows)
     if plot:
-        plot.write_text(drawn(rows))
+        plot.write_text(draw_latency(rows))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Seeded queries to measure with."""
+"""Random queries for benchmarks, reproducible by seed."""
 
 import random
 

@@ -27,7 +27,7 @@ from sluicegate.models.evaluation.moderation import ModerationScores, score_mode
 from sluicegate.models.evaluation.report import Report, ReportTable, tables, write_json
 from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
 from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
-from sluicegate.models.evaluation.thresholds import why_not
+from sluicegate.models.evaluation.thresholds import reason_to_refuse
 from sluicegate.models.inference.judge import Judge, ModelResult
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
@@ -73,7 +73,7 @@ def apply_choice(report: Report, labels: Sequence[str], model: Path | None, out:
     folder = served_from(model or load_settings().model).model
     before = read_manifest(folder)
     scores = cast(ModerationScores, report.systems[before.model_version])
-    reason = why_not(scores.served, scores.thresholds, np.array(labels))
+    reason = reason_to_refuse(scores.served, scores.thresholds, np.array(labels))
     if reason and not force:
         raise ContractError(f"nothing was applied: {reason}. Apply it all the same with --force.")
     with TemporaryDirectory(prefix="sluicegate-") as temporary:

@@ -16,8 +16,15 @@ from sluicegate.agents.cli.streams import exit_on_sigterm
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.record_log import RecordLog, Span
-from sluicegate.agents.replay.publishing import TOO_LARGE, Progress, publish_again
-from sluicegate.agents.replay.selection import Filter, Recorded, choose, decisions, letters, raw_records
+from sluicegate.agents.replay.publishing import TOO_LARGE, Progress, publish_originals
+from sluicegate.agents.replay.selection import (
+    Filter,
+    Recorded,
+    make_plan,
+    read_dead_letters,
+    read_decisions,
+    read_raw_records,
+)
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import BrokerUnavailable, ContractError, PublishFailed
 
@@ -74,10 +81,10 @@ def _plan(
 ) -> list[Recorded]:
     if isinstance(source, Span):
         _require_records(log, source)
-        return choose(raw_records(log.read([source]), settings.replay_secret), wanted)
-    recorded = letters if source == "deadletter" else decisions
-    seen = _Seen(recorded(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
-    plan = choose(seen, wanted)
+        return make_plan(read_raw_records(log.read([source]), settings.replay_secret), wanted)
+    read = read_dead_letters if source == "deadletter" else read_decisions
+    seen = _FilterValues(read(log.read(log.spans(settings.topics[source], wanted.since))), wanted.event_ids)
+    plan = make_plan(seen, wanted)
     for option, names, known in (
         ("--reason", wanted.reasons, seen.reasons),
         ("--model-version", wanted.model_versions, seen.model_versions),
@@ -101,8 +108,8 @@ def _require_records(log: RecordLog, span: Span) -> None:
         raise typer.BadParameter(f"{span.topic}:{span.partition} holds {has}")
 
 
-class _Seen:
-    """Passes events on, and remembers what a filter could name."""
+class _FilterValues:
+    """Yields `events`, and collects the values in them that filters can name."""
 
     def __init__(self, events: Iterable[Recorded], event_ids: Set[str]) -> None:
         self._events = events
@@ -128,7 +135,7 @@ def _carry_out(
     exit_on_sigterm()
     try:
         with show_progress("replaying") as show:
-            asyncio.run(publish_again(connection, settings, log, plan, progress, rate=rate, show=show))
+            asyncio.run(publish_originals(connection, settings, log, plan, progress, rate=rate, show=show))
     except PublishFailed as error:
         raise BrokerUnavailable(f"{error}; then continue with the same command and the times above") from error
     finally:

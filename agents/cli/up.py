@@ -15,7 +15,7 @@ def up(
     from rich.console import Console
 
     from sluicegate.agents.cli.streams import exit_on_sigterm
-    from sluicegate.agents.local.up import show
+    from sluicegate.agents.local.up import run_demo
 
     exit_on_sigterm()
-    show(Console(), keep=keep)
+    run_demo(Console(), keep=keep)

@@ -8,9 +8,9 @@ def worker(brokers: Brokers = None) -> None:
 
     Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
     """
-    from sluicegate.agents.process.allocator import ensure
+    from sluicegate.agents.process.allocator import restart_with_allocator_settings
 
-    ensure()  # before the imports that take a second: it may start this process again
+    restart_with_allocator_settings()  # before the imports that take a second: it may start this process again
 
     from sluicegate.agents.process.start import run_worker
     from sluicegate.agents.settings import load_settings

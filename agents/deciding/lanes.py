@@ -57,7 +57,7 @@ class Lanes(Generic[EntryT]):
     def next_batch(self, now: float) -> list[EntryT]:
         """Take the most urgent entry out, with those that should share its batch; empty when nothing waits."""
         for length in list(self._heaps):
-            self.drop_dead(length, now)
+            self.drop_expired(length, now)
         if not self._heaps:
             return []
         urgent = min(self._heaps, key=lambda length: self._heaps[length][0])
@@ -70,10 +70,10 @@ class Lanes(Generic[EntryT]):
                 self._waiting -= 1
                 if deadline > now and not entry.is_abandoned():
                     batch.append(entry)
-            self.drop_dead(length, now)
+            self.drop_expired(length, now)
         return batch
 
-    def drop_dead(self, length: int, now: float) -> None:
+    def drop_expired(self, length: int, now: float) -> None:
         """Drop abandoned and expired entries from the head of a lane, and the lane when it is empty.
 
         To be called whenever an entry is abandoned: a stuck engine must not fill the memory.

@@ -127,7 +127,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
                 try:
                     return await entry.answer
                 except asyncio.CancelledError:
-                    self._lanes.drop_dead(length, loop.time())
+                    self._lanes.drop_expired(length, loop.time())
                     raise
         except TimeoutError:
             raise DeadlineExceeded("the model did not answer before the event's deadline") from None

@@ -48,7 +48,7 @@ _OUTCOMES: Mapping[Verdict, OutcomeName] = {
 _LONGEST_ERROR = 1000
 MAX_PART_BYTES: Final = 100_000
 """Largest key, and largest headers, in a dead letter that was refused as too large: Kafka's default limit is 1 MB."""
-_TELLING_WORDS = 6
+_SPECIFIC_WORDS = 6
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ def outcome_of(decision: Decision) -> OutcomeName:
     return _OUTCOMES[decision.model_result.policy_result.verdict]
 
 
-def decided(
+def make_events(
     raw: RawQuery, decision: Decision, stamp: Stamp, source: Position
 ) -> tuple[OutcomeName, list[tuple[str, OutputEvent]]]:
     """The outcome's name and its events, each with the name of its topic. `source` is where the raw record is."""
@@ -136,7 +136,7 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
         **stamp.fields(),
         intent=decision.model_result.intent,
         allow_probability=decision.model_result.probabilities.get("allow"),
-        scores=scores(decision),
+        scores=score_signals(decision),
         reason_codes=decision.reason_codes,
         degraded=decision.degraded is not None,
         context=context,
@@ -146,15 +146,15 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
     )
 
 
-def scores(decision: Decision) -> list[Score]:
+def score_signals(decision: Decision) -> list[Score]:
     """Light nudges for a ranker, each in [0, 1] with its reason in words."""
     words = len(decision.model_result.lexical.split())
     fidelity = round(ratio(decision.text.lower(), decision.model_result.lexical.lower()) / 100, 4)
     nudges = [
         Score(
             name=ScoreName.SPECIFICITY,
-            value=min(1.0, words / _TELLING_WORDS),
-            reason=f"{words} words of {_TELLING_WORDS}",
+            value=min(1.0, words / _SPECIFIC_WORDS),
+            reason=f"{words} words of {_SPECIFIC_WORDS}",
         ),
         Score(name=ScoreName.FIDELITY, value=fidelity, reason="likeness of the lexical query to what the user typed"),
     ]
@@ -186,7 +186,7 @@ def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
     )
 
 
-def dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLetter:
+def make_dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLetter:
     """The dead letter for `record`, all of it that could be read, that `error` stopped."""
     last_offset = record.unreadable.last_offset if record.unreadable else None
     return DeadLetter(
@@ -202,7 +202,7 @@ def dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLetter:
     )
 
 
-def reference(letter: DeadLetter) -> DeadLetter:
+def shorten_dead_letter(letter: DeadLetter) -> DeadLetter:
     """`letter` for a topic that refuses it as too large: without its value, and no part above MAX_PART_BYTES."""
     letter = replace(letter, value=None, value_omitted=True)
     if len(msgspec.json.encode(letter.headers)) > MAX_PART_BYTES:
@@ -219,7 +219,7 @@ def _record_header(name: str, value: bytes | None) -> RecordHeader:
     return RecordHeader(name=shown, value=value, name_bytes=None if shown == name else raw)
 
 
-def ledger_record(
+def make_ledger_record(
     record: Record,
     origin: Origin,
     stamp: Stamp,

@@ -23,11 +23,11 @@ from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.origin import Origin, origin_of
 from sluicegate.agents.gate.outcomes import (
     Stamp,
-    dead_letter,
-    decided,
-    ledger_record,
+    make_dead_letter,
+    make_events,
+    make_ledger_record,
     outcome_of,
-    reference,
+    shorten_dead_letter,
 )
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
@@ -212,7 +212,7 @@ class Pipeline:
 
     def _make_outputs(self, event: _Event, decoded: DecodedQuery, decision: Decision) -> Outputs:
         started_ns = time.time_ns()
-        event.outcome, events = decided(decoded.query, decision, event.stamp, event.record.position)
+        event.outcome, events = make_events(decoded.query, decision, event.stamp, event.record.position)
         outputs = [(topic, encode(output)) for topic, output in events]
         ended_ns = time.time_ns()
         event.validate_ms = _ms(started_ns, ended_ns)
@@ -236,18 +236,18 @@ class Pipeline:
 
     async def _publish_dead_letter(self, event: _Event, error: Exception) -> list[Delivered]:
         event.outcome, event.error = "deadletter", error
-        letter = dead_letter(event.record, error, event.stamp)
+        letter = make_dead_letter(event.record, error, event.stamp)
         try:
             return await self._publish(event, [("deadletter", encode(letter))])
         except PublishFailed as refusal:
             if not refusal.too_large:
                 raise
-        letter = reference(letter)
+        letter = shorten_dead_letter(letter)
         key = letter.key or event.stamp.event_id.encode()
         return await self._publish(event, [("deadletter", encode(letter))], key=key)
 
     async def _write_ledger(self, event: _Event, delivered: Sequence[Delivered], *, shadow: bool = False) -> None:
-        entry = ledger_record(
+        entry = make_ledger_record(
             event.record,
             event.origin,
             event.stamp,

@@ -20,7 +20,7 @@ _ASK_AGAIN_S: Final = 1.0
 _NEAR: Final = 0.85
 """From this similarity on, a name may be a typing error for another."""
 _REFUSALS: Final = {KafkaError._AUTHENTICATION, KafkaError._SSL}
-_TOKENLESS: Final = "Failed to acquire SASL OAUTHBEARER token: "
+_CALLBACK_FAILED: Final = "Failed to acquire SASL OAUTHBEARER token: "
 
 
 class Cluster:
@@ -74,8 +74,8 @@ class Cluster:
 
     def _note(self, error: KafkaError) -> None:
         said = error.str()
-        if said.startswith(_TOKENLESS) and '"error"' not in said:  # not an answer as RFC 6749, section 5.2, has it
-            self._trouble = f"SLUICE_SASL_TOKEN_URL gives no token: {said.removeprefix(_TOKENLESS)}"
+        if said.startswith(_CALLBACK_FAILED) and '"error"' not in said:  # not an error of RFC 6749, section 5.2
+            self._trouble = f"SLUICE_SASL_TOKEN_URL gives no token: {said.removeprefix(_CALLBACK_FAILED)}"
         elif error.code() in _REFUSALS:
             self._refusals.append(said)
         elif error.code() != KafkaError._ALL_BROKERS_DOWN:

@@ -20,7 +20,7 @@ class BrokenBatch(Exception):
     """Bytes that cannot be read. The message says why."""
 
 
-def decompressed(codec: int, packed: Buffer) -> bytes:
+def decompress(codec: int, packed: Buffer) -> bytes:
     """What `packed` holds, by the number of its codec in Kafka's protocol.
 
     Raises:

@@ -26,9 +26,9 @@ from aiokafka.record.default_records import DefaultRecordBatch  # type: ignore[i
 from aiokafka.record.legacy_records import LegacyRecordBatch  # type: ignore[import-untyped]
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 
-from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, Buffer, decompressed
+from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, Buffer, decompress
 from sluicegate.agents.kafka.record import Headers, Unreadable
-from sluicegate.agents.kafka.record_fields import BrokenRecord, content, varint
+from sluicegate.agents.kafka.record_fields import BrokenRecord, read_fields, read_varint
 
 MAX_POLL_BYTES: Final = 2 * MAX_BATCH_BYTES
 MAX_RECORD_BYTES: Final = 1024 * 1024
@@ -146,7 +146,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         payload: Buffer = memoryview(data)[_HEADER.size :]
         if codec := header.attributes & _CODEC_BITS:
             try:
-                payload = decompressed(codec, payload)
+                payload = decompress(codec, payload)
             except BrokenBatch as broken:
                 yield self._stand_in(header.last, str(broken))
                 return
@@ -171,13 +171,13 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         at, count, previous = 0, 0, header.base - 1
         try:
             while at < len(payload) and previous < header.last:
-                size, start = varint(payload, at)
+                size, start = read_varint(payload, at)
                 at = start + size
                 if size < 0 or at > len(payload):
                     raise BrokenRecord
                 record = payload[start:at]
-                delta, place = varint(record, 1)
-                offset_delta, place = varint(record, place)
+                delta, place = read_varint(record, 1)
+                offset_delta, place = read_varint(record, place)
                 if not previous < header.base + offset_delta <= header.last:
                     raise BrokenRecord
                 previous, count = header.base + offset_delta, count + 1
@@ -203,7 +203,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
     def _parsed(self, record: Buffer, at: int, timestamp: int) -> Any:
         """The record at `next_fetch_offset`, whose key begins at `at`."""
         try:
-            key, value, headers, unreadable = content(record, at)
+            key, value, headers, unreadable = read_fields(record, at)
         except (BrokenRecord, IndexError):
             return self._stand_in(self.next_fetch_offset, "the fields of the record do not fit its length")
         if _is_too_large(key, value, headers):
@@ -219,7 +219,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
             if not batch.validate_crc():
                 raise BrokenBatch("its checksum is wrong")
             if codec := data[_LEGACY_ATTRIBUTES_AT] & _CODEC_BITS:  # aiokafka would decompress it without a bound
-                PartitionRecords.bytes_left -= len(decompressed(codec, _legacy_value(data, _LEGACY_KEY_AT[magic])))
+                PartitionRecords.bytes_left -= len(decompress(codec, _legacy_value(data, _LEGACY_KEY_AT[magic])))
             for record in batch:
                 if self.next_fetch_offset <= record.offset <= last:
                     self.next_fetch_offset = record.offset

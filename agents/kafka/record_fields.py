@@ -11,18 +11,18 @@ class BrokenRecord(Exception):
     """Lengths that do not fit the bytes that there are."""
 
 
-def content(record: Buffer, at: int) -> tuple[bytes | None, bytes | None, Headers, Unreadable | None]:
+def read_fields(record: Buffer, at: int) -> tuple[bytes | None, bytes | None, Headers, Unreadable | None]:
     """Key, value and headers, which begin at `at` and fill `record`; and what is wrong with the headers' names."""
-    key, at = field(record, at)
-    value, at = field(record, at)
-    count, at = varint(record, at)
+    key, at = read_bytes(record, at)
+    value, at = read_bytes(record, at)
+    count, at = read_varint(record, at)
     if count < 0:
         raise BrokenRecord
     headers: list[tuple[str, bytes | None]] = []
     unreadable = None
     for _ in range(count):
-        name, at = field(record, at)
-        header, at = field(record, at)
+        name, at = read_bytes(record, at)
+        header, at = read_bytes(record, at)
         decoded = (name or b"").decode(errors="surrogateescape")
         if name is None:
             unreadable = Unreadable("a record header has no name")
@@ -34,9 +34,9 @@ def content(record: Buffer, at: int) -> tuple[bytes | None, bytes | None, Header
     return key, value, tuple(headers), unreadable
 
 
-def field(data: Buffer, at: int) -> tuple[bytes | None, int]:
+def read_bytes(data: Buffer, at: int) -> tuple[bytes | None, int]:
     """Bytes behind their length, None if that is negative, and the place behind them."""
-    size, at = varint(data, at)
+    size, at = read_varint(data, at)
     if size < 0:
         return None, at
     if at + size > len(data):
@@ -44,7 +44,7 @@ def field(data: Buffer, at: int) -> tuple[bytes | None, int]:
     return bytes(data[at : at + size]), at + size
 
 
-def varint(data: Buffer, at: int) -> tuple[int, int]:
+def read_varint(data: Buffer, at: int) -> tuple[int, int]:
     """A zigzag-encoded number, and the place behind it."""
     value = shift = 0
     while shift <= 63:

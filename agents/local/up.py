@@ -36,7 +36,7 @@ _WIDTH: Final = 160
 """Columns when standard output is not a terminal."""
 
 
-def show(console: Console, *, keep: bool) -> None:
+def run_demo(console: Console, *, keep: bool) -> None:
     """Run the demo and clean up. With `keep`, broker and worker stay until Ctrl-C.
 
     Raises:
@@ -57,7 +57,7 @@ def show(console: Console, *, keep: bool) -> None:
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
             if keep:
                 with contextlib.suppress(KeyboardInterrupt):
-                    _stay(console, settings, worker, log)
+                    _keep_running(console, settings, worker, log)
     for meaning, arguments in (
         ("Try your own", 'gate "chep runing shoes"'),
         ("Keep broker and worker", "up --keep"),
@@ -100,7 +100,7 @@ def _show_trace(console: Console, receiver: OtlpReceiver, query: SampleQuery) ->
     console.print(draw(receiver.spans(trace_id)))
 
 
-def _stay(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
+def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
     console.print(
         f"\nBroker and worker run until Ctrl-C. In another terminal:\n"
         f"  export SLUICE_BOOTSTRAP_SERVERS={settings.bootstrap_servers}\n"

@@ -13,13 +13,13 @@ _KEEP_MEMORY: Final = (
     "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000:"
     "glibc.malloc.top_pad=67108864"
 )
-BEST: Final = {"GLIBC_TUNABLES": _KEEP_MEMORY}
+ALLOCATOR_SETTINGS: Final = {"GLIBC_TUNABLES": _KEEP_MEMORY}
 """What measured best. A variable that is already set wins."""
 
 
-def ensure() -> None:
-    """Start this process again with what is missing of `BEST`. Returns only if nothing is."""
-    missing = {name: value for name, value in BEST.items() if name not in os.environ}
+def restart_with_allocator_settings() -> None:
+    """Start this process again with what is missing of `ALLOCATOR_SETTINGS`. Returns only if nothing is."""
+    missing = {name: value for name, value in ALLOCATOR_SETTINGS.items() if name not in os.environ}
     if not missing or not sys.platform.startswith("linux"):
         return
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})  # noqa: S606 - ourselves

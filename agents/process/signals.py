@@ -29,13 +29,13 @@ _DEFAULT: Final = {
 IGNORED: Final = tuple(sorted(signal.valid_signals() - {*DRAIN, REPORT} - _DEFAULT))
 
 
-def ignore_the_rest() -> None:
+def ignore_other_signals() -> None:
     """Ignore what neither drains nor is for the system. Call it first, in the main thread."""
     for number in (REPORT, *IGNORED):
         signal.signal(number, signal.SIG_IGN)
 
 
-def own_signals(
+def install_handlers(
     loop: AbstractEventLoop, drain: Callable[[signal.Signals], None], report: Callable[[], None]
 ) -> Callable[[], bool]:
     """From now on, call `drain` or `report` on `loop` when their signals arrive. Call it in the main thread.

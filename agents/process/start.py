@@ -19,7 +19,7 @@ from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
 from sluicegate.agents.process.health import Health
 from sluicegate.agents.process.probe_server import ProbeServer
-from sluicegate.agents.process.signals import ignore_the_rest, own_signals
+from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.settings import Settings, unknown_variables
 from sluicegate.agents.telemetry import Telemetry
@@ -43,7 +43,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
-    ignore_the_rest()
+    ignore_other_signals()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     _require_free_port(settings)
     connection = Connection.of(settings)
@@ -82,7 +82,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
             flush=flush,
             exit_code=lambda: 1 if worker.app.crashed else 0,
         ).start()
-        _spare_the_collector()
+        _freeze_long_lived_objects()
         process.execute_from_commandline()
     finally:
         logger.info("stopped")
@@ -106,7 +106,7 @@ class _FaustProcess(faust.Worker):
 
     def install_signal_handlers(self) -> None:
         """Install ours in place of Faust's."""
-        self.drain_requested = own_signals(self.loop, self._drain, self._health.log_state)
+        self.drain_requested = install_handlers(self.loop, self._drain, self._health.log_state)
 
     def _drain(self, received: signal.Signals) -> None:
         if not self.should_stop:
@@ -134,7 +134,7 @@ class _Probes(Service):
         await self._server.stop()
 
 
-def _spare_the_collector() -> None:
+def _freeze_long_lived_objects() -> None:
     """Keep Python's garbage collector from walking what lives as long as the process: it costs a fifth of each event.
 
     What an event allocates is freed by its reference counts. The collector finds the few cycles in it later.

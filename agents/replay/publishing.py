@@ -44,7 +44,7 @@ class Progress:
         return self.replayed + self.left_out.total()
 
 
-async def publish_again(
+async def publish_originals(
     connection: Connection,
     settings: Settings,
     log: RecordLog,
@@ -73,7 +73,7 @@ async def publish_again(
         client_id="sluicegate-replay",
         extra={"log_level": 0},  # our exceptions say what matters
     )
-    pace = _Pace(rate)
+    limit = _RateLimit(rate)
     sent: list[asyncio.Future[Delivered]] = []
     try:
         async with publisher:
@@ -82,8 +82,8 @@ async def publish_again(
                 progress.resume = batch[0].time
                 found = await asyncio.to_thread(log.fetch, [event.at for event in batch])
                 for event in batch:
-                    if original := _rebuilt(event, found.get(event.at), secret, progress):
-                        await pace.turn()
+                    if original := _rebuild(event, found.get(event.at), secret, progress):
+                        await limit.wait()
                         key, value, headers = original
                         sent.append(publisher.publish(settings.topic_raw, value, key=key, headers=headers))
                 if sent:
@@ -95,7 +95,7 @@ async def publish_again(
         _count(sent, progress)
 
 
-def _rebuilt(event: Recorded, record: Record | None, secret: bytes | None, progress: Progress) -> Original | None:
+def _rebuild(event: Recorded, record: Record | None, secret: bytes | None, progress: Progress) -> Original | None:
     """The original of `event`; None, and counted, when it cannot be replayed."""
     try:
         original = original_of(event, record, secret)
@@ -121,14 +121,14 @@ def _count(sent: list[asyncio.Future[Delivered]], progress: Progress) -> None:
         progress.left_out[TOO_LARGE] += 1
 
 
-class _Pace:
+class _RateLimit:
     """Lets `rate` turns per second pass, evenly."""
 
     def __init__(self, rate: float) -> None:
         self._interval_s = 1 / rate if rate else 0.0
         self._next = time.monotonic()
 
-    async def turn(self) -> None:
+    async def wait(self) -> None:
         now = time.monotonic()
         if self._next > now:
             await asyncio.sleep(self._next - now)

@@ -1,8 +1,8 @@
 """Selects which recorded events are replayed.
 
-    queries.deadletter ──► letters ───┐
-    queries.ledger ──────► decisions ─┼─► choose ─► the plan, a list of Recorded
-    TOPIC:PARTITION:FROM-TO ► records ┘
+    queries.deadletter ──────► dead letters ┐
+    queries.ledger ──────────► decisions ───┼─► make_plan ─► a list of Recorded
+    TOPIC:PARTITION:FROM-TO ─► raw records ─┘
 
 The plan says where the bytes of an event are, not what they are: it takes half a kilobyte per event.
 """
@@ -74,9 +74,9 @@ class Filter:
         )
 
 
-def letters(records: Iterable[Record]) -> Iterator[Recorded]:
+def read_dead_letters(records: Iterable[Record]) -> Iterator[Recorded]:
     """The events of dead letters."""
-    for record, letter in _decoded(records, DeadLetter):
+    for record, letter in _decode(records, DeadLetter):
         if letter.last_offset is not None:
             logger.warning("sluice: %s cannot be replayed: its bytes in Kafka cannot be read", letter.source)
             continue
@@ -95,9 +95,9 @@ def letters(records: Iterable[Record]) -> Iterator[Recorded]:
         )
 
 
-def decisions(records: Iterable[Record]) -> Iterator[Recorded]:
+def read_decisions(records: Iterable[Record]) -> Iterator[Recorded]:
     """The events of ledger records, without those that a shadow model decided."""
-    for record, entry in _decoded(records, LedgerRecord):
+    for record, entry in _decode(records, LedgerRecord):
         if entry.shadow:
             continue
         codes = entry.decision.reason_codes if entry.decision else []
@@ -116,7 +116,7 @@ def decisions(records: Iterable[Record]) -> Iterator[Recorded]:
         )
 
 
-def raw_records(records: Iterable[Record], secret: bytes | None) -> Iterator[Recorded]:
+def read_raw_records(records: Iterable[Record], secret: bytes | None) -> Iterator[Recorded]:
     """The events of raw records. With a `secret`, only a signed record counts as a replay."""
     for record in records:
         replayed = replay_of(record.headers)
@@ -134,12 +134,12 @@ def raw_records(records: Iterable[Record], secret: bytes | None) -> Iterator[Rec
         )
 
 
-def choose(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
+def make_plan(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
     """The plan: each event once, if `wanted` takes its latest record; in the order of time.
 
-    An event that has been decided again is judged by its latest decision, so that a replay that is run again leaves out
-    what it has achieved. Records of the same id and bytes, which a producer sent twice, are one event. A record that
-    claims to repeat an original of other bytes is an event of its own.
+    If an event was decided several times, its latest decision counts, so that a second run of a replay leaves out what
+    the first one has changed. Records of the same id and bytes, which a producer sent twice, are one event. A record
+    that claims to repeat an original of other bytes is an event of its own.
     """
     latest: dict[str, tuple[datetime, Recorded | None]] = {}
     first_of: dict[tuple[str, str], str] = {}
@@ -176,7 +176,7 @@ def choose(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
     return sorted((event for _, event in latest.values() if event), key=lambda event: event.time)
 
 
-def _decoded(records: Iterable[Record], kind: type[EventT]) -> Iterator[tuple[Record, EventT]]:
+def _decode(records: Iterable[Record], kind: type[EventT]) -> Iterator[tuple[Record, EventT]]:
     for record in records:
         try:
             event = msgspec.json.decode(record.value or b"", type=kind)

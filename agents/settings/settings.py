@@ -56,7 +56,7 @@ class Settings(
         return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, _readable(Path(profile)))
 
     @model_validator(mode="after")
-    def _ends_before_a_rebalance_does(self) -> Self:
+    def _event_fits_into_a_rebalance(self) -> Self:
         longest_s = self.time_budget.event_s
         if longest_s > LONGEST_EVENT_S:
             wait = f" + {DEDUP_WAIT_S * 1000:.0f} (SLUICE_DEDUP_WINDOW)" if self.dedup_window else ""

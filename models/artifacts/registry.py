@@ -148,7 +148,7 @@ class Registry:
         """
         source = self._find(model)
         with self._changing():
-            return self._admit(source)
+            return self._copy_in(source)
 
     def use(self, model: str) -> str:
         """Put `model`, as for `add`, in use. Ends a trial of it. Returns its version.
@@ -158,7 +158,7 @@ class Registry:
         """
         source = self._find(model)
         with self._changing():
-            version = self._admit(source)
+            version = self._copy_in(source)
             before = self._deployment_or_none()
             if before and before.versions[-1] == version:
                 versions, since = before.versions, before.since
@@ -182,7 +182,7 @@ class Registry:
         source = self._find(model)
         with self._changing():
             before = self.deployment()
-            version = self._admit(source)
+            version = self._copy_in(source)
             if version == before.versions[-1]:
                 raise ContractError(f"{version} is the model in use: try another version")
             self._write(Deployment(before.versions, Candidate(version, mode, share, _now()), before.since))
@@ -221,7 +221,7 @@ class Registry:
         check_servable(Path(model))
         return Path(model)
 
-    def _admit(self, source: Path) -> str:
+    def _copy_in(self, source: Path) -> str:
         """Copy the model in `source` here, unless it is here. Either way, check what is here."""
         version = check_servable(source).model_version
         folder = self.folder / version

@@ -100,7 +100,7 @@ def trade_offs(probabilities: Floats, labels: NDArray[np.str_], policy: Policy) 
     return [at(float(threshold)) for threshold in _GRID]
 
 
-def why_not(now: PolicyOutcome, chosen: PolicyOutcome, labels: NDArray[np.str_]) -> str | None:
+def reason_to_refuse(now: PolicyOutcome, chosen: PolicyOutcome, labels: NDArray[np.str_]) -> str | None:
     """Why `chosen` should not replace the policy of `now`, both measured on rows with `labels`. None if it may."""
     rows, violations, safe = len(labels), int(np.equal(labels, "block").sum()), int(np.equal(labels, "allow").sum())
     if rows < FEWEST_ROWS or violations < FEWEST_OF_A_KIND or safe < FEWEST_OF_A_KIND:

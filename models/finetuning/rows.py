@@ -104,7 +104,7 @@ def examples_of(
     If a row with a domain has no `clean`, its text is correct, and is misspelt by seed in three of ten rows.
     """
     style = prompt_style_for(name, tokenizer)
-    ask = _in_one if style.stops else _in_two
+    ask = _ask_once if style.stops else _ask_twice
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     return [
         example
@@ -128,7 +128,7 @@ class _Question:
     answer: str
 
 
-def _in_two(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
+def _ask_twice(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
     """The verdict and the answer, each after its own instruction."""
     if row.label is not None:
         yield _Question(style.gate, row.typed, _letter(row) + style.end_token)
@@ -137,7 +137,7 @@ def _in_two(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Quest
         yield _Question(style.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + style.end_token)
 
 
-def _in_one(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
+def _ask_once(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
     """The verdict and, after `allow`, the answer: in lower case, and without the query if that is correct."""
     letter = None if row.label is None else _letter(row)
     if row.domain is None or letter not in (None, ALLOW_LETTER):

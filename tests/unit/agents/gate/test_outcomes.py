@@ -15,11 +15,11 @@ from sluicegate.agents.gate.origin import Origin
 from sluicegate.agents.gate.outcomes import (
     MAX_PART_BYTES,
     Stamp,
-    dead_letter,
-    decided,
-    ledger_record,
+    make_dead_letter,
+    make_events,
+    make_ledger_record,
     outcome_of,
-    reference,
+    shorten_dead_letter,
 )
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
@@ -77,7 +77,7 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
 
 def published(verdict: Verdict) -> dict[str, dict[str, Any]]:
     """The events by topic, as they are encoded: each keeps its contract."""
-    _, events = decided(RAW, decision(verdict), STAMP, RECORD.position)
+    _, events = make_events(RAW, decision(verdict), STAMP, RECORD.position)
     return {topic: orjson.loads(encode(event)) for topic, event in events}
 
 
@@ -90,7 +90,7 @@ def published(verdict: Verdict) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_each_verdict_has_its_outcome_and_topics(verdict: Verdict, outcome: str, topics: list[str]) -> None:
-    name, events = decided(RAW, decision(verdict), STAMP, RECORD.position)
+    name, events = make_events(RAW, decision(verdict), STAMP, RECORD.position)
     assert (name, outcome_of(decision(verdict))) == (outcome, outcome)
     assert [topic for topic, _ in events] == topics
 
@@ -146,7 +146,7 @@ def test_without_the_model_an_event_is_marked_and_its_ranking_has_no_probability
     degraded = decision(
         Verdict.ALLOW, model_result=unasked, degraded="EngineFailed", batched=None, answered_by="policy", encoding=()
     )
-    _, events = decided(RAW, degraded, STAMP, RECORD.position)
+    _, events = make_events(RAW, degraded, STAMP, RECORD.position)
     recall, ranking = (orjson.loads(encode(event)) for _, event in events)
     for event in (recall, ranking):
         assert event["degraded"] is True
@@ -156,7 +156,7 @@ def test_without_the_model_an_event_is_marked_and_its_ranking_has_no_probability
 
 
 def letter_of(record: Record, error: Exception) -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads(encode(dead_letter(record, error, STAMP)))
+    document: dict[str, Any] = orjson.loads(encode(make_dead_letter(record, error, STAMP)))
     return document
 
 
@@ -200,11 +200,11 @@ BULK = b"\x00" * (MAX_PART_BYTES + 1)
     ],
 )
 def test_a_reference_leaves_out_the_value_and_each_large_part_and_names_them(record: Record, omitted: set[str]) -> None:
-    whole = dead_letter(record, ContractError("broken"), STAMP)
+    whole = make_dead_letter(record, ContractError("broken"), STAMP)
     assert whole.is_whole
-    encoded = encode(reference(whole))
+    encoded = encode(shorten_dead_letter(whole))
     letter = orjson.loads(encoded)
-    assert not reference(whole).is_whole
+    assert not shorten_dead_letter(whole).is_whole
     assert {part for part in ("value", "headers", "key") if letter[f"{part}_omitted"]} == omitted
     assert [part for part in omitted if letter[part]] == []
     assert letter["source"] == {"topic": "queries.raw", "partition": 3, "offset": 17}
@@ -223,7 +223,7 @@ def ledger(decision_: Decision | None, error: Exception | None = None, **changes
         **changes,
     }
     origin = options.pop("origin", ORIGIN)
-    record: OutputEvent = ledger_record(RECORD, origin, STAMP, decision=decision_, error=error, **options)
+    record: OutputEvent = make_ledger_record(RECORD, origin, STAMP, decision=decision_, error=error, **options)
     document: dict[str, Any] = orjson.loads(encode(record))
     return document
 

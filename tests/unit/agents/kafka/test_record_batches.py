@@ -11,7 +11,7 @@ from aiokafka.codec import snappy_encode  # type: ignore[import-untyped]
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder  # type: ignore[import-untyped]
 from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
-from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, decompressed
+from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, decompress
 from sluicegate.agents.kafka.record import Unreadable
 from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, MAX_RECORD_BYTES, FetchedBytes, PartitionRecords
 from tests.support.raw_batches import RawRecord, batch, encoded, field, varint
@@ -150,11 +150,11 @@ def test_of_a_batch_only_the_record_beyond_the_bound_is_unreadable(name: bytes) 
 
 
 def test_raw_snappy_is_read_and_blocks_of_wrong_lengths_are_refused() -> None:
-    assert decompressed(2, bytes(cramjam.snappy.compress_raw(b"abc"))) == b"abc"
+    assert decompress(2, bytes(cramjam.snappy.compress_raw(b"abc"))) == b"abc"
     blocks = snappy_encode(b"abc")
     for broken in (blocks[:-1], blocks + b"\x00", blocks + b"\x00\x00\x00\x00", blocks + b"\xff\xff\xff\xff"):
         with pytest.raises(BrokenBatch):
-            decompressed(2, broken)
+            decompress(2, broken)
 
 
 @pytest.mark.parametrize("magic", [3, 17, 127])

@@ -12,12 +12,12 @@ from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
 
 HANGING_LOOP = """
 import asyncio, time
-from sluicegate.agents.process.signals import ignore_the_rest, own_signals
+from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
 
-ignore_the_rest()
+ignore_other_signals()
 loop = asyncio.new_event_loop()
-requested = own_signals(loop, lambda number: print("drained"), lambda: print("reported"))
+requested = install_handlers(loop, lambda number: print("drained"), lambda: print("reported"))
 StopWatchdog(
     stopping=requested, in_flight=lambda: 0, longest_s=60, idle_s=0.5, flush=lambda: None, exit_code=lambda: 3
 ).start()
@@ -27,17 +27,17 @@ loop.run_forever()
 """
 BEFORE_THE_LOOP = """
 import time
-from sluicegate.agents.process.signals import ignore_the_rest
-ignore_the_rest()
+from sluicegate.agents.process.signals import ignore_other_signals
+ignore_other_signals()
 print("ready", flush=True)
 time.sleep(30)
 """
 IDLE_LOOP = """
 import asyncio, uvloop
-from sluicegate.agents.process.signals import ignore_the_rest, own_signals
-ignore_the_rest()
+from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
+ignore_other_signals()
 loop = uvloop.new_event_loop()
-own_signals(loop, lambda number: print(number.name, flush=True), lambda: print("report", flush=True))
+install_handlers(loop, lambda number: print(number.name, flush=True), lambda: print("report", flush=True))
 loop.call_soon(lambda: print("ready", flush=True))
 loop.run_forever()
 """

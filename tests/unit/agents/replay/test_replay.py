@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.kafka.record import Record
-from sluicegate.agents.replay.selection import Filter, Recorded, choose, letters
+from sluicegate.agents.replay.selection import Filter, Recorded, make_plan, read_dead_letters
 from sluicegate.schemas.codec import encode
 from sluicegate.schemas.events import DeadLetter, Position
 from sluicegate.schemas.headers import Headers, is_signed, original_time, replay_headers, replay_of
@@ -39,7 +39,7 @@ def recorded(
 
 
 def chosen(events: list[Recorded], wanted: Filter) -> list[str]:
-    return [event.event_id for event in choose(events, wanted)]
+    return [event.event_id for event in make_plan(events, wanted)]
 
 
 def test_the_last_decision_on_an_event_counts() -> None:
@@ -98,7 +98,7 @@ def test_a_record_of_other_bytes_cannot_take_an_original_out_of_the_plan() -> No
     forged = recorded(1, "good", value_hash="other", offset=70, replay_of=1, after_s=10)
     for events in ([original, forged], [forged, original]):
         assert chosen(events, Filter(model_versions=frozenset({"bad"}))) == ["event-1"]
-        [own] = choose(events, Filter(model_versions=frozenset({"good"})))
+        [own] = make_plan(events, Filter(model_versions=frozenset({"good"})))
         assert (own.original, own.replay_of) == ("queries.raw-0-70", None)
 
 
@@ -122,7 +122,7 @@ def dead_letter(offset: int, last_offset: int | None) -> Record:
 
 
 def test_a_dead_letter_of_bytes_that_nobody_can_read_is_named_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    found = list(letters([dead_letter(7, last_offset=9), dead_letter(10, last_offset=None)]))
+    found = list(read_dead_letters([dead_letter(7, last_offset=9), dead_letter(10, last_offset=None)]))
     assert [event.event_id for event in found] == ["queries.raw-0-10"]
     assert "queries.raw-0-7 cannot be replayed" in caplog.text
 

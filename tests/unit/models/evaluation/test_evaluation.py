@@ -24,7 +24,7 @@ from sluicegate.models.evaluation.thresholds import (
     MAY_BLOCK,
     choose_thresholds,
     outcome_of,
-    why_not,
+    reason_to_refuse,
 )
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Policy
@@ -168,13 +168,13 @@ def test_a_choice_is_refused_from_too_few_rows_or_if_it_is_worse() -> None:
 
     now, blind = (outcome_of(rows, labels, policy(allow, 0.9)) for allow in (0.25, 0.5))
     eager, noisy = outcome_of(rows, labels, policy(0.01, 0.01)), outcome_of(rows, labels, policy(0.01, 0.9))
-    assert why_not(now, now, labels) is None
-    assert why_not(blind, now, labels) is None
-    assert "would catch 0.0%" in (why_not(now, blind, labels) or "")
-    assert "would block 100.0% of the safe rows" in (why_not(now, eager, labels) or "")
-    assert "would send 100.0% of the safe rows to review" in (why_not(now, noisy, labels) or "")
-    assert "too few" in (why_not(now, now, labels[:-51]) or "")
-    assert "too few" in (why_not(now, now, np.array(["allow"] * 500)) or "")
+    assert reason_to_refuse(now, now, labels) is None
+    assert reason_to_refuse(blind, now, labels) is None
+    assert "would catch 0.0%" in (reason_to_refuse(now, blind, labels) or "")
+    assert "would block 100.0% of the safe rows" in (reason_to_refuse(now, eager, labels) or "")
+    assert "would send 100.0% of the safe rows to review" in (reason_to_refuse(now, noisy, labels) or "")
+    assert "too few" in (reason_to_refuse(now, now, labels[:-51]) or "")
+    assert "too few" in (reason_to_refuse(now, now, np.array(["allow"] * 500)) or "")
 
 
 def test_the_curve_goes_from_all_caught_to_none() -> None:
