@@ -27,6 +27,12 @@ values that are not listed here: consumers ignore fields and accept values that 
 This page is generated from the code: `sluice schemas reference > docs/reference.md`.
 """
 
+_RECORDS: Final = """\
+The value of a record is its event, as JSON. An output has the key of its raw record, or the `event_id` if there was
+none; a ledger record always has the `event_id`. Outputs and ledger records have the header `traceparent` (W3C Trace
+Context) and, for a replay, `replay_of`.
+"""
+
 _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
     ("The record around the query", RecordCode),
     ("Cleaning the text", NormaliseCode),
@@ -49,6 +55,7 @@ def _topics() -> Iterator[str]:
         for name, topic in TOPICS.items()
     )
     yield from _table(("topic", "event", "the worker", "meaning"), rows)
+    yield f"\n{_RECORDS}"
 
 
 def _codes() -> Iterator[str]:

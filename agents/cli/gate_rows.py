@@ -26,7 +26,7 @@ _raw_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass(frozen=True)
 class Row:
-    """One query to decide, or why there is none. `number` is that of its line or row, from 1."""
+    """One query to decide, or why there is none. `number` is that of its line, from 1: of its last line, in CSV."""
 
     number: int
     query: str | None = None
@@ -79,8 +79,8 @@ def rows_of_csv(path: Path | None, column: str) -> Iterator[Row]:
             if column not in (reader.fieldnames or ()):
                 known = ", ".join(reader.fieldnames or ()) or "none"
                 raise ContractError(f"{name} has no column {column!r}; its columns: {known}")
-            for number, values in enumerate(reader, 1):
-                yield _csv_row(number, column, values)
+            for values in reader:
+                yield _csv_row(reader.line_num, column, values)
         except csv.Error as error:
             raise ContractError(f"{name}, line {reader.line_num + 1}: not CSV: {error}") from None
         except OSError as error:

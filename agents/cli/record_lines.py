@@ -1,7 +1,6 @@
 """A record as one line: JSON for programs, a summary for people. A terminal shows either and obeys neither."""
 
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -41,8 +40,8 @@ def event_id_in(record: Record) -> str:
     return event_id_of(record.value) or replay_of(record.headers) or str(record.position)
 
 
-def short_line(record: Record, event: str) -> bytes:
-    """`record` in at most the width of the terminal: time, event, id, and what matters most about that event."""
+def short_line(record: Record, event: str, width: int | None = None) -> bytes:
+    """`record` in at most `width` characters: time, event, id, and what matters most about that event."""
     try:
         document = orjson.loads(record.value or b"null")
     except orjson.JSONDecodeError:
@@ -54,7 +53,7 @@ def short_line(record: Record, event: str) -> bytes:
         gist = f"not a valid {event} event"
     line = f"{record.timestamp:%H:%M:%S}  {event:<10}  {event_id:<24}  {gist}"
     shown = "".join(character if character.isprintable() else " " for character in line)
-    return f"{shown[: shutil.get_terminal_size().columns]}\n".encode(errors="replace")
+    return f"{shown[:width]}\n".encode(errors="replace")
 
 
 def _understood(event: Mapping[str, Any]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluicegate.agents.cli.options import Brokers
+
+if TYPE_CHECKING:
+    from sluicegate.agents.kafka.record import Record
 
 
 def _event_names(typed: str) -> list[str]:
@@ -55,8 +59,14 @@ def tail(
         event_ids=frozenset(event_ids or ()),
     )
     with reader_may_leave():
-        if sys.stdout.isatty() if short is None else short:
+        terminal = sys.stdout.isatty()
+        if terminal if short is None else short:
             events = {topic: name for name, topic in settings.topics.items()}
-            tail_topics(settings, selection, lambda record: short_line(record, events[record.topic]))
+
+            def summary(record: Record) -> bytes:
+                width = shutil.get_terminal_size().columns if terminal else None
+                return short_line(record, events[record.topic], width)
+
+            tail_topics(settings, selection, summary)
         else:
             tail_topics(settings, selection, json_line)

@@ -14,7 +14,7 @@ EventId = Annotated[
         min_length=1,
         max_length=200,
         description="Id of the event: the producer's, otherwise `topic-partition-offset` of the raw record. The same "
-        "for every redelivery and replay.",
+        "for every redelivery and every signed replay.",
     ),
 ]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]

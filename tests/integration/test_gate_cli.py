@@ -189,7 +189,7 @@ def test_the_gate_reads_text_and_json_lines_and_csv_from_a_file(tmp_path: Path) 
     text, json_lines, csv = tmp_path / "q.txt", tmp_path / "q.jsonl", tmp_path / "q.csv"
     text.write_bytes(b"\xef\xbb\xbfred shoes\n\n\xff\nblue shoes")
     json_lines.write_bytes(b'{"text": "red shoes", "id": 1}\n')
-    csv.write_bytes(b'\xef\xbb\xbfid,body,verdict\r\n1,"red, or ""blue"", shoes",mine\r\n2,\xff,\r\n3\r\n4,a,b,c\r\n')
+    csv.write_bytes(b'\xef\xbb\xbfid,body,verdict\r\n1,"red, or ""blue"",\nshoes",mine\r\n2,\xff,\r\n3\r\n4,a,b,c\r\n')
 
     lines = sluice("gate", "--lines", text)
     assert lines.returncode == 65
@@ -198,12 +198,12 @@ def test_the_gate_reads_text_and_json_lines_and_csv_from_a_file(tmp_path: Path) 
     assert [row["id"] for row in rows(sluice("gate", "--jsonl", json_lines))] == [1]
 
     first, *broken = rows(sluice("gate", "--csv", csv, "--column", "body"))
-    assert (first["id"], first["body"], first["input_verdict"]) == ("1", 'red, or "blue", shoes', "mine")
+    assert (first["id"], first["body"], first["input_verdict"]) == ("1", 'red, or "blue",\nshoes', "mine")
     assert first["verdict"] in ("allow", "block", "review")
     assert [(row["line"], row["error"]) for row in broken] == [
-        (2, "the row is not UTF-8"),
-        (3, "the row has no 'body'"),
-        (4, "the row has more fields than the header"),
+        (4, "the row is not UTF-8"),
+        (5, "the row has no 'body'"),
+        (6, "the row has more fields than the header"),
     ]
     piped = sluice("gate", "--csv", "--column", "body", given=csv.read_bytes())
     assert [row["verdict"] for row in rows(piped)] == [row["verdict"] for row in (first, *broken)]
