@@ -18,7 +18,7 @@ REBALANCE_S: Final = 85.0
 REQUEST_S: Final = 90.0
 """How long the consumer waits for Kafka's answer: an answer to joining the group takes as long as the rebalance."""
 LONGEST_EVENT_S: Final = 80.0
-"""The longest that settings may let an event take: a rebalance waits for it, and for the commit after it."""
+"""The longest time of an event that settings may allow: a rebalance waits for it, and for the commit after it."""
 DEDUP_WAIT_S: Final = 5.0
 """How long an event waits for an equal one that is in flight."""
 PUBLISHES: Final = 4

@@ -100,8 +100,8 @@ def overhead(
     """The pipeline without a model, compared with programs that only pass events on."""
     queries = mixed_queries(count)
     rates = {
-        "a loop around confluent-kafka": _saturate(("benchmarks.bare", "confluent"), {}, queries),
-        "an agent of Faust": _saturate(("benchmarks.bare", "faust"), {}, queries),
+        "a loop around confluent-kafka": _saturate(("benchmarks.passthrough", "confluent"), {}, queries),
+        "an agent of Faust": _saturate(("benchmarks.passthrough", "faust"), {}, queries),
         "the pipeline, no model": _saturate(NULL_WORKER, _NO_CACHE, queries),
     }
     table = Table("", "events a second", "to the pipeline", title=f"{count} events, {PARTITIONS} partitions")

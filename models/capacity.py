@@ -28,7 +28,7 @@ Start = Callable[[str, int, int], Engine]
 ChoiceT = TypeVar("ChoiceT")
 
 _ENOUGH_S: Final = 1.0
-"""A measurement is repeated for so long. One that takes longer is done once."""
+"""A measurement is repeated for this time. One that takes longer is done once."""
 
 _MEMBERS: Final = (1, 4, 16, 32)
 _LENGTHS: Final = (4, 16, 32)

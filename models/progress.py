@@ -1,13 +1,13 @@
-"""How long-running work reports how far it is."""
+"""How long-running work reports its progress."""
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"""Called with how many are done, and of how many, from the thread that does the work."""
+"""Called with the number of units done and the total, from the thread that does the work."""
 
 
 class Meter:
-    """Counts what is done of a total, and reports it."""
+    """Counts the units of work that are done, and reports them."""
 
     def __init__(self, total: int, report: Progress | None) -> None:
         self._done = 0
@@ -15,7 +15,7 @@ class Meter:
         self._report = report
 
     def add(self, count: int) -> None:
-        """So many more are done."""
+        """Report that `count` more units are done."""
         self._done += count
         if self._report is not None:
             self._report(self._done, self._total)

@@ -32,7 +32,7 @@ class Row:
     query: str | None = None
     error: str | None = None
     fields: Mapping[str, bytes] = field(default_factory=dict)
-    """The row's fields as they came, each as JSON: they are passed through."""
+    """The row's fields unchanged, each as JSON: they are passed through."""
 
 
 def rows_of_arguments(queries: Iterable[str]) -> Iterator[Row]:

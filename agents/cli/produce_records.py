@@ -29,7 +29,7 @@ def produce_records(settings: Settings, queries: Sequence[str] | None) -> None:
 
 async def _produce(connection: Connection, settings: Settings, values: Iterable[bytes]) -> None:
     timeout_s = settings.publish_timeout_ms / 1000
-    quiet = {"log_level": 0}  # our exceptions say what matters
+    quiet = {"log_level": 0}  # the exceptions have the errors
     async with Publisher(connection, delivery_timeout_s=timeout_s, flush_timeout_s=timeout_s, extra=quiet) as publisher:
         for value in values:
             context = new_root(sampled=True)

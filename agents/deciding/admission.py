@@ -12,7 +12,7 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.schemas.errors import DeadlineExceeded, Overloaded
 
 _TIMED_BATCHES: Final = 5
-"""How many of the last batches the correction is the median of. Nothing is refused before so many were timed."""
+"""The correction is the median of this many last batches. Nothing is refused before as many were timed."""
 
 _LEAST_PREDICTED_S: Final = 1e-6
 """A cost model may predict no time at all."""

@@ -218,7 +218,7 @@ class Decider(Generic[OwnerT]):
         return decided(found.model_result, found.source, None, found.batched, started_ns, ended_ns)
 
     def _log(self, error: EventFailed, fail: Fail) -> None:
-        """One line a minute for each kind of failure: a broken model fails on every event."""
+        """Log at most one line a minute for each kind of failure: a broken model fails on every event."""
         now, kind = time.monotonic(), type(error).__name__
         if now >= self._silent_until.get(kind, 0):
             self._silent_until[kind] = now + _SILENCE_S

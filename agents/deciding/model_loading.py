@@ -1,6 +1,6 @@
 """Loading models while the worker runs: a model that cannot be loaded is remembered, and tried again at the right time.
 
-A refused model is tried again once its files have changed and then stand still, since they may have been arriving. If
+A refused model is tried again once its files have changed and stopped changing: a copy may have been in progress. If
 they do not change, it is tried again after growing pauses, since memory may have been short.
 """
 
@@ -83,7 +83,7 @@ def load_checked(settings: Settings, folder: Path) -> Judge:
 
 
 def try_load(settings: Settings, folder: Path) -> Judge | str:
-    """The model in `folder`, or the reason why it cannot be loaded. Keeps nothing of a failed attempt."""
+    """The model in `folder`, or the reason why it cannot be loaded. A failed attempt leaves nothing in memory."""
     try:
         return load_checked(settings, folder)
     except SluicegateError as error:
@@ -95,7 +95,7 @@ def try_load(settings: Settings, folder: Path) -> Judge | str:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What changes whenever the file at `path`, or a file in the folder there, is written. Empty if it is missing."""
+    """Identifies the state of the file at `path`, or of the files in that folder. Empty if it is missing."""
     try:
         found = list(path.iterdir()) if path.is_dir() else [path]
         states = [(each.name, each.stat()) for each in found]
@@ -105,7 +105,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def release_memory() -> None:
-    """Give memory that was freed back to the system. Blocks for some milliseconds.
+    """Return freed memory to the system. Blocks for some milliseconds.
 
     The worker has glibc keep freed memory, see `sluicegate.agents.process.allocator`; after a model it is too much.
     """
@@ -116,5 +116,5 @@ def release_memory() -> None:
 
 def _is_due(refusal: _Refusal, files: Fingerprint) -> bool:
     if files != refusal.files:
-        return files == refusal.latest  # they have changed, and stand still
+        return files == refusal.latest  # they have changed, and no longer change
     return time.monotonic() >= refusal.retry_at

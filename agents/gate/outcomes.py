@@ -49,6 +49,7 @@ _LONGEST_ERROR = 1000
 MAX_PART_BYTES: Final = 100_000
 """Largest key, and largest headers, in a dead letter that was refused as too large: Kafka's default limit is 1 MB."""
 _SPECIFIC_WORDS = 6
+"""A query of so many words is as specific as can be."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -147,10 +148,10 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
 
 
 def score_signals(decision: Decision) -> list[Score]:
-    """Light nudges for a ranker, each in [0, 1] with its reason in words."""
+    """Signals for a ranker, each from 0 to 1, with its reason in words."""
     words = len(decision.model_result.lexical.split())
     fidelity = round(ratio(decision.text.lower(), decision.model_result.lexical.lower()) / 100, 4)
-    nudges = [
+    signals = [
         Score(
             name=ScoreName.SPECIFICITY,
             value=min(1.0, words / _SPECIFIC_WORDS),
@@ -159,8 +160,8 @@ def score_signals(decision: Decision) -> list[Score]:
         Score(name=ScoreName.FIDELITY, value=fidelity, reason="likeness of the lexical query to what the user typed"),
     ]
     if allow := decision.model_result.probabilities.get("allow"):
-        nudges.append(Score(name=ScoreName.SAFETY, value=allow, reason="the gate's probability of allow"))
-    return nudges
+        signals.append(Score(name=ScoreName.SAFETY, value=allow, reason="the gate's probability of allow"))
+    return signals
 
 
 def _blocked(decision: Decision, stamp: Stamp, context: Context, source: Position) -> Blocked:

@@ -160,7 +160,7 @@ class Pipeline:
 
     async def _process_once(self, record: Record, span: EventSpan) -> None:
         origin = origin_of(record, self._replay_secret)
-        if self._dedup is None or origin.replay_of:  # a replay is meant to be decided again
+        if self._dedup is None or origin.replay_of:  # a replay must be decided again
             await self._bring_to_outcome(record, origin, span)
             return
         event_id = event_id_of(record.value) or origin.event_id

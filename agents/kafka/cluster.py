@@ -34,7 +34,7 @@ class Cluster:
             {
                 **connection.librdkafka(),
                 "client.id": "sluicegate-admin",
-                "log_level": 0,  # the library would write to stderr; our exceptions say what matters
+                "log_level": 0,  # the library would write to standard error; the exceptions have the errors
                 "error_cb": self._note,  # type: ignore[dict-item]  # the stubs forget callbacks
             }
         )

@@ -13,7 +13,7 @@ Before partitions are revoked, and when the worker stops, the consumer waits for
 `commit_late_s` says for how long commits have failed.
 
 Reading. `_drain_messages` is Faust's loop without its record of offsets, which drops the records of a topic that was
-deleted and created again. It starts no task for a record if the stream has room. Records of aborted and of open
+deleted and created again. It starts no task for a record if the stream has space. Records of aborted and of open
 transactions are not read (`read_committed`). Whatever aiokafka cannot parse is delivered as an unreadable record
 (`record_batches`). Records that retention deleted before they were read are logged.
 
@@ -223,7 +223,7 @@ class PatchedFaustConsumer(aiokafka.Consumer):
                 raise
 
     async def _hand_over(self, message: Any) -> None:
-        """Give `message` to its stream. Starts a task only if the stream has no room; a rebalance ends the waiting."""
+        """Give `message` to its stream. Starts a task only if the stream has no space; a rebalance ends the wait."""
         handing_over: Any = self.callback(message)
         try:
             waits_for = handing_over.send(None)

@@ -17,7 +17,7 @@ def start_child(command: Sequence[str | Path], log: Path) -> subprocess.Popen[by
     End it with `stop_child`.
     """
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603 - the command is ours
+        return subprocess.Popen(  # noqa: S603 - only this package chooses the command
             ["/bin/sh", "-c", _CHILD, "sh", *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=output,
@@ -40,6 +40,6 @@ def stop_child(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 def start_worker(
     environment: Mapping[str, str], log: Path, module: Sequence[str] = ("sluicegate", "worker")
 ) -> subprocess.Popen[bytes]:
-    """Start ``sluice worker``, or `module` in its place, with `environment` added to ours. `stop_child` ends it."""
+    """Start ``sluice worker``, or `module`, with `environment` added to this process's. End it with `stop_child`."""
     given = (f"{name}={value}" for name, value in environment.items())
     return start_child(["/usr/bin/env", *given, sys.executable, "-m", *module], log)

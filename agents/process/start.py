@@ -105,7 +105,7 @@ class _FaustProcess(faust.Worker):
         self.drain_requested: Callable[[], bool] = lambda: False
 
     def install_signal_handlers(self) -> None:
-        """Install ours in place of Faust's."""
+        """Install the worker's handlers in place of Faust's."""
         self.drain_requested = install_handlers(self.loop, self._drain, self._health.log_state)
 
     def _drain(self, received: signal.Signals) -> None:

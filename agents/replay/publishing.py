@@ -71,7 +71,7 @@ async def publish_originals(
         delivery_timeout_s=timeout_s,
         flush_timeout_s=timeout_s,
         client_id="sluicegate-replay",
-        extra={"log_level": 0},  # our exceptions say what matters
+        extra={"log_level": 0},  # the exceptions have the errors
     )
     limit = _RateLimit(rate)
     sent: list[asyncio.Future[Delivered]] = []

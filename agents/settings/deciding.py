@@ -7,7 +7,7 @@ from pydantic_settings import NoDecode
 
 from sluicegate.agents.settings.variables import from_json
 from sluicegate.models.inference.labels import Category
-from sluicegate.models.inference.thresholds import wrong_threshold
+from sluicegate.models.inference.threshold_errors import wrong_threshold
 from sluicegate.schemas.events import Threshold
 
 

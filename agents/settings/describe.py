@@ -83,7 +83,7 @@ def _default(field: FieldInfo) -> str | None:
 
 
 def _written(value: object) -> str | None:
-    """`value` as it stands in the environment; None if it is unset."""
+    """`value` as it is written in the environment; None if it is unset."""
     match value:
         case None:
             return None

@@ -74,7 +74,7 @@ def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def hide_quotes(record: logging.LogRecord) -> bool:
-    """A filter that lets every record of a library through without the errors' messages, which may quote a query."""
+    """A filter that removes the messages of errors from a library's log records: they may quote a query."""
     if record.name.startswith(_OURS):
         return True
     if isinstance(record.args, tuple):

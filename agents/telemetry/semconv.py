@@ -6,7 +6,7 @@ Names come from three vocabularies:
   included), status Development;
 * `gen_ai.*`: OpenTelemetry GenAI conventions, https://github.com/open-telemetry/semantic-conventions-genai, status
   Development;
-* `sluicegate.*`: ours, for what the conventions have no name for.
+* `sluicegate.*`: Sluicegate's own, where the conventions have no name.
 
 They are plain strings, because the Python constants for conventions in development live in a private module that may
 change in any release. A test compares them with the installed one.
@@ -52,7 +52,7 @@ SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 
-# Attributes: ours
+# Attributes: Sluicegate's own
 EVENT_ID: Final = "sluicegate.event_id"
 VERDICT: Final = "sluicegate.verdict"
 CATEGORY: Final = "sluicegate.category"
@@ -80,7 +80,7 @@ SPAN_BATCH: Final = "sluicegate.batch"
 METRIC_PROCESS_DURATION: Final = "messaging.process.duration"
 METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 -- likewise
 
-# Metrics: ours
+# Metrics: Sluicegate's own
 METRIC_STAGE_DURATION: Final = "sluicegate.stage.duration"
 METRIC_BATCH_SIZE: Final = "sluicegate.batch.size"
 METRIC_QUEUE_DEPTH: Final = "sluicegate.queue.depth"

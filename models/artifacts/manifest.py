@@ -17,7 +17,7 @@ import msgspec
 from sluicegate.models.artifacts.files import read_json_bytes, write_atomically
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import SUM_BOUND
-from sluicegate.models.inference.thresholds import wrong_threshold
+from sluicegate.models.inference.threshold_errors import wrong_threshold
 from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Sha256, Threshold
 

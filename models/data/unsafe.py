@@ -1,6 +1,6 @@
 """Short unsafe requests of every category: topics and forms only, no working instructions, no slurs.
 
-They teach the gate what to stop where no permitted source covers it; see the model card.
+They cover what no permitted source of training rows covers; see the model card.
 """
 
 import random
@@ -20,12 +20,12 @@ _REQUESTED: Final = {
     Category.SELF_HARM: ("{selfdo}", 0.5),
     Category.ILLICIT: ("{crimedo}", 0.68),
 }
-"""What the shared forms of a request ask for, and how often; the rest come from the category's own templates."""
+"""The slot that fills the shared forms of a request, and the share of these; the rest use the category's templates."""
 
 _TEMPLATES: Final = {Category(category): forms for category, forms in read_phrases("unsafe_requests").items()}
 
 _EVERYDAY: Final = frozenset(read_phrases("everyday_words")["everyday"])
-"""Words of loaded phrases that are not loaded by themselves."""
+"""Words of unsafe phrases that are harmless alone."""
 
 LOADED_WORDS: Final = frozenset(
     word

@@ -1,10 +1,10 @@
-"""Choosing a policy's thresholds on labelled rows, against stated targets that may be missed.
+"""Chooses the thresholds of a policy on labelled rows. The targets below may be missed.
 
-One threshold sends to review. It is the same for every category that may block: the highest that still catches `CATCH`
-of the rows labelled block. But it is never so low that more than `ESCALATE` of the rows labelled allow or block go to
-review, or more than `ESCALATE_SAFE` of those labelled allow. Each category then blocks from the lowest probability at
-which it blocks no more than `MAY_BLOCK` of the safe rows, or as before if few rows are of that category. A category
-that never blocks keeps both thresholds.
+All categories that may block share one threshold for review: the highest that still catches `CATCH` of the rows
+labelled block. It is never so low that more than `ESCALATE` of the rows labelled allow or block go to review, or more
+than `ESCALATE_SAFE` of those labelled allow. Each category then blocks from the lowest probability at which it blocks
+no more than `MAY_BLOCK` of the safe rows, or as before if few rows are of that category. A category that never blocks
+keeps both thresholds.
 """
 
 from dataclasses import replace
@@ -60,7 +60,7 @@ class TradeOff(msgspec.Struct, frozen=True):
 
 
 def choose_thresholds(probabilities: Floats, labels: NDArray[np.str_], policy: Policy) -> PolicyOutcome:
-    """The choice for (rows, LABELS) `probabilities` of rows labelled allow, review or block. `policy` is in force."""
+    """The choice for `probabilities` of shape (rows, LABELS) and their labels. `policy` is the one in force."""
     block_from = {
         category: _block_from(probabilities, labels, category, limit.block)
         for category, limit in policy.thresholds.items()

@@ -5,7 +5,7 @@ The rows are JSON Lines files in a folder. A row may have any of these fields; o
     text (or query)      what the user typed
     label, category      a row with them teaches the gate
     domain               a row with it teaches intent and rewrite
-    clean, synonyms      the correction, where the text is misspelt, and what finds the same things
+    clean, synonyms      the correction of a misspelt text, and other words that find the same things
     split                "dev" rows are held out, "test" rows are not read; without `split`, a twentieth is held out
 """
 
@@ -33,7 +33,7 @@ _SHARE_CORRUPTED: Final = 0.3
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row; see the module."""
+    """One row; the docstring of the module describes the fields."""
 
     text: str = ""
     query: str = ""
@@ -99,7 +99,7 @@ def is_held_out(row: Row) -> bool:
 def examples_of(
     rows: Sequence[Row], name: PromptStyleName, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
 ) -> list[Example]:
-    """What the prompts of the style called `name` ask about each row, and what should be answered.
+    """The training examples of `rows`: prompts of the style called `name`, and the right answers.
 
     If a row with a domain has no `clean`, its text is correct, and is misspelt by seed in three of ten rows.
     """
@@ -158,7 +158,7 @@ def _letter(row: Row) -> str:
 
 
 def _answer(row: Row, domain: str, rng: random.Random) -> tuple[str, str, str, str]:
-    """The query as typed, perhaps misspelt here; as it should be; its topic; its synonyms."""
+    """The query as typed, which may get a misspelling here; the correct query; its topic; its synonyms."""
     typed = row.typed
     clean = normalise(row.clean or typed).text
     if row.clean is None and rng.random() < _SHARE_CORRUPTED:

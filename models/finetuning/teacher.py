@@ -50,7 +50,7 @@ class TeacherAnswer(msgspec.Struct, frozen=True):
 
 
 class Bill(msgspec.Struct):
-    """What a run has asked for so far. Prices are in any currency per million tokens.
+    """The requests of a run so far, and their cost. Prices are in any currency per million tokens.
 
     `unusable` counts the answers that left no row, by reason.
     """

@@ -1,4 +1,4 @@
-"""The taxonomy: what a query can be judged to be, and what it can want.
+"""The taxonomy: the labels of the gate, and the intents of queries.
 
 `LABELS_VERSION` goes into every compiled model's manifest. Adding, removing or renaming a label is a new version,
 and an `embedded` model of another version is refused at start: its tokens would mean something else.

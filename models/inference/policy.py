@@ -30,8 +30,8 @@ class Verdict(StrEnum):
 class PolicyResult:
     """A verdict with the category and probability that decided it.
 
-    An allowed query has no category, and `probability` is that of `allow`. Nor has one that is reviewed for the sum of
-    all categories; `probability` is that sum.
+    An allowed query has no category; `probability` is that of `allow`. A query that is reviewed for the sum of all
+    categories has none either; `probability` is that sum.
     """
 
     verdict: Verdict

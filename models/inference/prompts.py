@@ -2,7 +2,7 @@
 
     style       model                    asked                                     says
     zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
-    adapted     Qwen3, ours by LoRA      query <|im_end|>                          one letter topic | query | synonyms
+    adapted     Qwen3 tuned by LoRA      query <|im_end|>                          one letter topic | query | synonyms
     embedded    our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
 
 In a style that answers in one generation, the generation ends after the verdict if that is not `allow`.

@@ -38,7 +38,7 @@ _PLAIN_WORDS: Final = 25_000
 
 _SHARE_HIDDEN: Final = 0.12
 _COMMON: Final = 20_000
-"""A word with at least so many uses in a thousand million is in every lexicon."""
+"""A word with at least this many uses in a thousand million is in every lexicon."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which keys are next to each other: how fingers slip, and how to recognise it."""
+"""Which keys are next to each other, to make typing errors and to recognise them."""
 
 from typing import Final
 

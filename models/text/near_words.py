@@ -31,7 +31,7 @@ _KEPT: Final = [
     ]
     for count in range(MAX_EDITS + 1)
 ]
-"""By the number of deletions: the places of a prefix that are left, for each way to delete so many."""
+"""By the number of deletions: for each way to delete that many letters of a prefix, the places that are left."""
 
 
 class NearWords:

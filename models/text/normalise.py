@@ -40,7 +40,7 @@ ROUNDS = 8
 """Rounds after which a text that keeps changing counts as hostile; natural ones need two or three."""
 
 WORK_FACTOR = 16
-"""A text longer than so many times ``max_chars`` is cut before any step, and after one that made it so long."""
+"""A text longer than this many times ``max_chars`` is cut, before the first step and after one that lengthened it."""
 
 # Printable ASCII, single spaces, and none of the characters that markup, entities or control tokens start with.
 _PLAIN = re.compile(r"[!-%'-;=?-Z\\-{}~]++(?: [!-%'-;=?-Z\\-{}~]++)*+")

@@ -1,6 +1,6 @@
 """Forwards raw queries to the ledger topic, in place of ``sluice worker``, to measure the cost of Kafka alone.
 
-``python -m benchmarks.bare faust`` is an agent as in Faust's tutorial, ``confluent`` a loop around two clients.
+``python -m benchmarks.passthrough faust`` is an agent as in Faust's tutorial, ``confluent`` a loop around two clients.
 """
 
 import sys
