@@ -32,7 +32,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
 from importlib.metadata import version
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import faust
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
@@ -44,7 +44,8 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 from mode.utils.futures import notify
 
-from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, FetchedBytes, PartitionRecords
+from sluicegate.agents.kafka.record_batches import FetchedBytes, PartitionRecords
+from sluicegate.agents.kafka.record_fields import record_bytes
 from sluicegate.agents.kafka.security import PasswordCredentials
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -107,7 +108,7 @@ class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(self, *args: Any, **options: Any) -> Any:
-        PartitionRecords.bytes_left = MAX_POLL_BYTES
+        PartitionRecords.begin_poll()
         return await super()._fetch_records(*args, **options)
 
 
@@ -125,8 +126,8 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         self._reported: set[Any] = set()
         """Partitions that were logged to have no committed offset."""
         self._large_bytes_read = 0
-        self._large: WeakSet[Any] = WeakSet()
-        """Messages of more than LARGE_BYTES that somebody still holds."""
+        self._large: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        """Messages of more than LARGE_BYTES that somebody still holds, with their sizes."""
 
     @property
     def commit_late_s(self) -> float:
@@ -174,9 +175,10 @@ class PatchedFaustConsumer(aiokafka.Consumer):
             if seeks != self._seeks or not sought:
                 break
             self._follow(partition, message.offset)
-            if _size(message) > LARGE_BYTES:
-                self._large.add(message)
-                self._large_bytes_read += _size(message)
+            headers: Any = message.headers
+            if (size := record_bytes(message.key, message.value, headers)) > LARGE_BYTES:
+                self._large[message] = size
+                self._large_bytes_read += size
             yield partition, message
         if (seeks != self._seeks or not sought) and self.flow_active:  # otherwise Faust seeks before it resumes
             await self.perform_seek()
@@ -186,7 +188,7 @@ class PatchedFaustConsumer(aiokafka.Consumer):
             gc.collect()  # exceptions and futures keep records alive in cycles, in too few objects for Python to look
             self._large_bytes_read = 0
         while self.flow_active and not self.should_stop:
-            if sum(map(_size, self._large)) <= MAX_LARGE_BYTES:
+            if sum(self._large.values()) <= MAX_LARGE_BYTES:
                 return
             await asyncio.sleep(_WAIT_S)
 
@@ -361,7 +363,3 @@ def _has(owner: Any, name: str) -> bool:
     return any(name in fields.get("__annotations__", {}) for fields in classes) or any(
         name in initialiser.__code__.co_names for initialiser in initialisers
     )
-
-
-def _size(message: Any) -> int:
-    return len(message.value or b"") + len(message.key or b"")

@@ -14,11 +14,13 @@ and aiokafka pass that field along and never look at it.
     more than MAX_RECORD_BYTES in one record    a record without content, at the same offset
 
 Memory: a batch is decompressed into a buffer of MAX_BATCH_BYTES, never beyond. One poll begins no further batch once it
-has read MAX_POLL_BYTES; the rest of the fetched data is dropped and fetched again.
+has read MAX_POLL_BYTES, and no further record once it has read MAX_POLL_HEADERS. The rest of the fetched data is
+dropped and fetched again. aiokafka's parser makes an object of every header before it returns a record, so it never
+gets a batch that could hold a record beyond MAX_RECORD_BYTES.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
@@ -28,12 +30,19 @@ from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 
 from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, Buffer, decompress
 from sluicegate.agents.kafka.record import Headers, Unreadable
-from sluicegate.agents.kafka.record_fields import BrokenRecord, read_fields, read_varint
+from sluicegate.agents.kafka.record_fields import (
+    HEADER_BYTES,
+    BrokenRecord,
+    TooManyHeaders,
+    read_fields,
+    read_varint,
+    record_bytes,
+)
 
 MAX_POLL_BYTES: Final = 2 * MAX_BATCH_BYTES
+MAX_POLL_HEADERS: Final = 100_000
 MAX_RECORD_BYTES: Final = 1024 * 1024
-"""Of key, value and headers: Kafka's default limit of a message, which compression gets around."""
-
+"""Of key, value and headers (`record_bytes`): Kafka's default limit of a message, which compression gets around."""
 
 _FRAME: Final = struct.Struct(">qi")  # base offset, and the length of what follows: the same in every format
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
@@ -45,8 +54,13 @@ _LEGACY_KEY_AT: Final = (18, 26)
 _CODEC_BITS: Final = 0x07
 _APPEND_TIME_BIT: Final = 0x08
 
+_LENGTHS_BYTES: Final = 40
+"""The most that a record's time, offset, and the lengths of its key and value take."""
 
-_TOO_LARGE: Final = f"the record is larger than {MAX_RECORD_BYTES >> 20} MiB: the producer must send smaller records"
+_TOO_LARGE: Final = (
+    f"the record is larger than {MAX_RECORD_BYTES >> 20} MiB, with {HEADER_BYTES} bytes more for each header: "
+    "the producer must send smaller records"
+)
 
 
 class FetchedBytes:
@@ -99,14 +113,20 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
     """Iterates over one partition's fetched records, on the consumer's thread."""
 
     bytes_left: ClassVar[int] = MAX_POLL_BYTES
-    """What the current poll may still read, all partitions together. The consumer sets it before each poll."""
+    headers_left: ClassVar[int] = MAX_POLL_HEADERS
+    """What the current poll may still read, all partitions together."""
 
     next_fetch_offset: int
+
+    @classmethod
+    def begin_poll(cls) -> None:
+        """Let the next poll read as much as one poll may. The consumer calls it before each."""
+        cls.bytes_left, cls.headers_left = MAX_POLL_BYTES, MAX_POLL_HEADERS
 
     def _unpack_records(self) -> Iterator[Any]:
         data, at = self._records.data, 0
         while batch := _whole_batch(data, at):
-            if PartitionRecords.bytes_left <= 0:
+            if PartitionRecords.bytes_left <= 0 or PartitionRecords.headers_left <= 0:
                 return
             PartitionRecords.bytes_left -= len(batch)
             at += len(batch)
@@ -130,8 +150,8 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
                 if next_base is None or next_base > self.next_fetch_offset:
                     yield self._stand_in(header.base, "the record batch ends before it begins")
                 return
-            if self._holds_events(batch):
-                yield from self._read_records(batch, header, data)
+            if self._holds_events(batch) and not (yield from self._read_records(batch, header, data)):
+                return
             self.next_fetch_offset = max(self.next_fetch_offset, header.last + 1)
 
     def _holds_events(self, batch: Any) -> bool:
@@ -142,18 +162,21 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
             return False
         return not (batch.is_transactional and batch.producer_id in self._aborted_producers)
 
-    def _read_records(self, batch: Any, header: _Header, data: bytes) -> Iterator[Any]:
+    def _read_records(self, batch: Any, header: _Header, data: bytes) -> Generator[Any, None, bool]:
+        """Read the records of a batch. Returns whether it was read to its end, not only as far as this poll may."""
         payload: Buffer = memoryview(data)[_HEADER.size :]
         if codec := header.attributes & _CODEC_BITS:
             try:
                 payload = decompress(codec, payload)
             except BrokenBatch as broken:
                 yield self._stand_in(header.last, str(broken))
-                return
+                return True
             PartitionRecords.bytes_left -= len(payload)
             plain = bytearray(data[: _HEADER.size])
             plain[_ATTRIBUTES_AT : _ATTRIBUTES_AT + 2] = (header.attributes & ~_CODEC_BITS).to_bytes(2, "big")
             batch = DefaultRecordBatch(bytes(plain) + payload)
+        if len(payload) > MAX_RECORD_BYTES:
+            return (yield from self._read_one_by_one(header, payload))
         previous = header.base - 1
         try:
             for record in batch:
@@ -161,13 +184,16 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
                     raise BrokenRecord
                 previous = record.offset
                 if previous >= self.next_fetch_offset:
+                    if PartitionRecords.headers_left <= 0:
+                        return False
                     self.next_fetch_offset = previous
                     yield self._delivered(record)
         except Exception:  # noqa: BLE001 - the parser raises whatever it comes upon
-            yield from self._read_one_by_one(header, payload)
+            return (yield from self._read_one_by_one(header, payload))
+        return True
 
-    def _read_one_by_one(self, header: _Header, payload: Buffer) -> Iterator[Any]:
-        """Read what aiokafka's parser refused. Records that it delivered already are left out."""
+    def _read_one_by_one(self, header: _Header, payload: Buffer) -> Generator[Any, None, bool]:
+        """Read what aiokafka's parser refused or must not get. Records that it delivered already are left out."""
         at, count, previous = 0, 0, header.base - 1
         try:
             while at < len(payload) and previous < header.last:
@@ -182,6 +208,8 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
                     raise BrokenRecord
                 previous, count = header.base + offset_delta, count + 1
                 if previous >= self.next_fetch_offset:
+                    if PartitionRecords.headers_left <= 0:
+                        return False
                     self.next_fetch_offset = previous
                     by_broker = header.attributes & _APPEND_TIME_BIT
                     yield self._parsed(
@@ -192,6 +220,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
         else:
             if count < header.records and previous < header.last:
                 yield self._stand_in(header.last, f"the batch announces {header.records} records and has {count}")
+        return True
 
     def _delivered(self, record: Any) -> Any:
         """The record at `next_fetch_offset`, as aiokafka's parser returned it."""
@@ -202,8 +231,12 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
 
     def _parsed(self, record: Buffer, at: int, timestamp: int) -> Any:
         """The record at `next_fetch_offset`, whose key begins at `at`."""
+        if len(record) > MAX_RECORD_BYTES + _LENGTHS_BYTES:
+            return self._stand_in(self.next_fetch_offset, _TOO_LARGE)
         try:
-            key, value, headers, unreadable = read_fields(record, at)
+            key, value, headers, unreadable = read_fields(record, at, MAX_RECORD_BYTES // HEADER_BYTES)
+        except TooManyHeaders:
+            return self._stand_in(self.next_fetch_offset, _TOO_LARGE)
         except (BrokenRecord, IndexError):
             return self._stand_in(self.next_fetch_offset, "the fields of the record do not fit its length")
         if _is_too_large(key, value, headers):
@@ -250,10 +283,9 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aioka
 
 
 def _is_too_large(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-    size = len(key or b"") + len(value or b"")
-    if headers:
-        size += sum(len(name) + len(value_ or b"") for name, value_ in headers)
-    return size > MAX_RECORD_BYTES
+    """Whether a record that was read takes too much memory. Counts its headers."""
+    PartitionRecords.headers_left -= len(headers)
+    return record_bytes(key, value, headers) > MAX_RECORD_BYTES
 
 
 def _whole_batch(data: bytes, at: int) -> bytes | None:

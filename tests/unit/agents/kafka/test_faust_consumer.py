@@ -199,7 +199,7 @@ async def test_polling_waits_while_large_records_fill_the_memory(app: Any, monke
     use_patched_consumer(app)
     Scripted(app.consumer, monkeypatch)
     held = [Message(offset, value=bytes(MAX_LARGE_BYTES // 2 + 1)) for offset in range(2)]
-    app.consumer._large.update(held)
+    app.consumer._large.update({message: len(message.value or b"") for message in held})
     polling = asyncio.ensure_future(anext(app.consumer.getmany(timeout=0)))
     await asyncio.sleep(0.05)
     assert not polling.done()

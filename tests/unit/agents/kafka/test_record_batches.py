@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,13 @@ from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
 from sluicegate.agents.kafka.decompression import MAX_BATCH_BYTES, BrokenBatch, decompress
 from sluicegate.agents.kafka.record import Unreadable
-from sluicegate.agents.kafka.record_batches import MAX_POLL_BYTES, MAX_RECORD_BYTES, FetchedBytes, PartitionRecords
+from sluicegate.agents.kafka.record_batches import (
+    MAX_POLL_HEADERS,
+    MAX_RECORD_BYTES,
+    FetchedBytes,
+    PartitionRecords,
+)
+from sluicegate.agents.kafka.record_fields import HEADER_BYTES
 from tests.support.raw_batches import RawRecord, batch, encoded, field, varint
 
 TOPIC = TopicPartition("queries.raw", 0)
@@ -30,7 +37,7 @@ COMPRESS: dict[int, Callable[[bytes], bytes]] = {
 
 @pytest.fixture(autouse=True)
 def _new_poll() -> None:
-    PartitionRecords.bytes_left = MAX_POLL_BYTES
+    PartitionRecords.begin_poll()
 
 
 def reader(data: bytes, start: int = 0, aborted: list[tuple[int, int]] | None = None) -> Any:
@@ -141,12 +148,54 @@ def test_a_batch_that_unpacks_beyond_the_bound_is_not_unpacked(codec: int) -> No
 @pytest.mark.parametrize("name", [b"name", b"\xff"])
 def test_of_a_batch_only_the_record_beyond_the_bound_is_unreadable(name: bytes) -> None:
     third = MAX_RECORD_BYTES // 3
-    fits = RawRecord(bytes(third), bytes(third), [(name, bytes(third - 10))])
+    fits = RawRecord(bytes(third), bytes(third), [(name, bytes(third - HEADER_BYTES - 10))])
     larger = RawRecord(bytes(third), bytes(third), [(name, bytes(third + 10))])
     records = read(batch([GOOD[0], larger, fits]))
     assert [record.checksum.last_offset if record.checksum else None for record in records[:2]] == [None, 1]
     assert "larger than 1 MiB" in records[1].checksum.reason
     assert len(records[2].value) == third
+
+
+def with_headers(count: int, name: bytes = b"") -> RawRecord:
+    """A record with `count` headers that take two bytes each."""
+    return RawRecord(body=field(None) + field(b"value") + varint(count) + (field(name) + field(None)) * count)
+
+
+@pytest.mark.parametrize("beside", [[], [RawRecord(None, bytes(MAX_RECORD_BYTES - 1000))]], ids=["small", "large"])
+def test_empty_headers_count_for_what_they_take_in_memory(beside: list[RawRecord]) -> None:
+    most = MAX_RECORD_BYTES // HEADER_BYTES
+    read_ = read(batch([with_headers(most - 1), with_headers(most + 1), GOOD[0], *beside]))
+    assert len(read_[0].headers) == most - 1
+    assert "larger than 1 MiB" in read_[1].checksum.reason
+    assert read_[2].value == b"one"
+
+
+def test_a_record_of_millions_of_headers_is_refused_without_making_them() -> None:
+    records = [GOOD[0], with_headers(4_000_000), GOOD[1]]
+    tracemalloc.start()
+    try:
+        read_ = read(batch(records, codec=4, payload=COMPRESS[4](encoded(records))))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [record.value for record in read_] == [b"one", None, b"two"]
+    assert "larger than 1 MiB" in read_[1].checksum.reason
+    assert peak < 4 * MAX_BATCH_BYTES
+
+
+@pytest.mark.parametrize("name", [b"name", b"\xff"])
+def test_a_poll_stops_at_its_bound_of_headers_and_goes_on_where_it_stopped(name: bytes) -> None:
+    raw = batch([with_headers(5000, name)] * 50)
+    offsets: list[int] = []
+    polls = 0
+    while len(offsets) < 50:
+        PartitionRecords.begin_poll()
+        found = list(reader(raw, start=len(offsets)))
+        assert sum(len(record.headers) for record in found) <= MAX_POLL_HEADERS + 5000
+        offsets += [record.offset for record in found]
+        polls += 1
+    assert offsets == list(range(50))
+    assert polls == 3
 
 
 def test_raw_snappy_is_read_and_blocks_of_wrong_lengths_are_refused() -> None:
@@ -260,7 +309,7 @@ def test_a_poll_stops_at_its_bound_and_the_next_one_continues() -> None:
     batches = [batch(value, codec=4, payload=packed, base=base) for base in range(12)]
     read_so_far: list[int] = []
     for _ in range(3):
-        PartitionRecords.bytes_left = MAX_POLL_BYTES
+        PartitionRecords.begin_poll()
         start = len(read_so_far)
         read_so_far += [record.offset for record in reader(b"".join(batches[start:]), start=start)]
         assert len(read_so_far) - start == 4
@@ -284,7 +333,7 @@ def mutations(seed: int, count: int) -> Iterator[bytes]:
 def test_random_damage_never_raises_and_never_stops_or_rewinds_the_reading() -> None:
     behind = batch([GOOD[1]], base=3)
     for raw in mutations(seed=1, count=3_000):
-        PartitionRecords.bytes_left = MAX_POLL_BYTES
+        PartitionRecords.begin_poll()
         records = read(raw + behind)
         assert records[-1].value == b"two"
         covered = {
@@ -301,7 +350,7 @@ def test_random_bytes_never_raise_and_always_move_the_position() -> None:
         data = bytearray(batch(GOOD) + batch(GOOD, base=3))
         for _ in range(rng.randint(1, 20)):
             data[rng.randrange(len(data))] = rng.randrange(256)
-        PartitionRecords.bytes_left = MAX_POLL_BYTES
+        PartitionRecords.begin_poll()
         reading = reader(bytes(data), start=0)
         for record in reading:
             assert record.offset >= 0
