@@ -7,7 +7,7 @@
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
     │   └── UnreadableRecord    bytes of the log that are not a valid Kafka record
-    ├── StreamFailed            standard input, standard output or an input file cannot be read or written
+    ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
@@ -81,7 +81,7 @@ class UnreadableRecord(ContractError):
 
 
 class StreamFailed(SluicegateError):
-    """Standard input, standard output or an input file of a command cannot be read or written."""
+    """Standard input, standard output, or a file that a command reads or writes, fails."""
 
     exit_code = ExitCode.IO
 

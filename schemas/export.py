@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import StreamFailed
 from sluicegate.schemas.headers import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TIMESTAMP
 from sluicegate.schemas.topics import TOPICS
 
@@ -82,13 +82,13 @@ def export(folder: Path) -> list[Path]:
     """Write every document into `folder` and return the files. Equal contracts give equal bytes.
 
     Raises:
-        ConfigurationError: the folder cannot be written.
+        StreamFailed: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _write(folder)
     except OSError as error:
-        raise ConfigurationError(f"cannot write into {folder}: {error.strerror or error}") from None
+        raise StreamFailed(f"cannot write into {folder}: {error.strerror or error}") from None
 
 
 def _write(folder: Path) -> list[Path]:

@@ -10,21 +10,24 @@ from rich.console import Console
 from rich.table import Table
 
 from sluicegate.agents.cli.progress import show_progress
+from sluicegate.agents.cli.streams import require_writable
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.capacity import CapacityReport, measure
 from sluicegate.models.inference.engine import Engine
-from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import StreamFailed
 
 
 def calibrate_model(settings: Settings, out: Path, price: float) -> None:
     """Measure the model of `settings` and write the profile to `out`; `price` is that of a core for an hour.
 
     Raises:
-        ConfigurationError: the model cannot be served, or `out` cannot be written.
+        ConfigurationError: the model cannot be served.
+        StreamFailed: `out` cannot be written.
     """
+    require_writable(out)
     manifest = read_manifest(served_from(settings.model).model)
 
     def start(compute_type: str, threads: int, replicas: int) -> Engine:
@@ -46,7 +49,7 @@ def calibrate_model(settings: Settings, out: Path, price: float) -> None:
     try:
         out.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2, default=msgspec.structs.asdict))
     except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror}") from None
+        raise StreamFailed(f"cannot write {out}: {error.strerror or error}") from None
     console = Console()
     console.print(_table(manifest.model_version, report, price))
     console.print(f"written to {out}: start the worker with SLUICE_PROFILE={out}", highlight=False)

@@ -56,13 +56,14 @@ def eval_moderation(
     Example: `sluice eval moderation dev.jsonl --model qwen3-ours --html report.html`
     """
     from sluicegate.agents.cli.eval_runs import apply_choice, evaluate_moderation, publish
-    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
     from sluicegate.models.data.rows import ModerationRow, read_rows
 
     if apply and len(model or []) > 1:
         raise typer.BadParameter("--apply goes with one --model")
     if not apply and (out or force):
         raise typer.BadParameter("--out and --force go with --apply")
+    require_writable(json, html)
     report = evaluate_moderation(file, model or [], train, with_texts=texts)
     with reader_may_leave():
         publish(report, json, html)
@@ -84,8 +85,9 @@ def eval_intent(
     Example: `sluice eval intent dev.jsonl --split dev`
     """
     from sluicegate.agents.cli.eval_runs import evaluate_intent, publish
-    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
 
+    require_writable(json, html)
     report = evaluate_intent(file, model or [], train, split)
     with reader_may_leave():
         publish(report, json, html)
@@ -101,8 +103,9 @@ def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Js
     Example: `sluice eval rewrite queries.jsonl`
     """
     from sluicegate.agents.cli.eval_runs import evaluate_rewrite, publish
-    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
 
+    require_writable(json, html)
     report = evaluate_rewrite(file, model or [], split)
     with reader_may_leave():
         publish(report, json, html)
@@ -110,7 +113,7 @@ def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Js
 
 @evaluate.command("shadow")
 def eval_shadow(
-    file: Annotated[Path, typer.Argument(help="What `sluice tail ledger --from-beginning` printed.")],
+    file: Annotated[Path, typer.Argument(help="What `sluice tail ledger --until-now` printed.")],
     json: Json = None,
     html: Html = None,
 ) -> None:
@@ -121,8 +124,9 @@ def eval_shadow(
     Example: `sluice eval shadow ledger.jsonl --json shadow.json`
     """
     from sluicegate.agents.cli.eval_runs import evaluate_shadow, publish
-    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
 
+    require_writable(json, html)
     report = evaluate_shadow(file)
     with reader_may_leave():
         publish(report, json, html)

@@ -31,7 +31,7 @@ from sluicegate.models.evaluation.thresholds import reason_to_refuse
 from sluicegate.models.inference.judge import Judge, ModelResult
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
-from sluicegate.schemas.errors import ConfigurationError, ContractError
+from sluicegate.schemas.errors import ConfigurationError, ContractError, StreamFailed
 
 
 def evaluate_moderation(file: Path, folders: Sequence[Path], train: Path | None, *, with_texts: bool) -> Report:
@@ -138,14 +138,14 @@ def publish(report: Report, json: Path | None, html: Path | None) -> None:
     """Write the report where asked, then print it: the reader of the output may leave early.
 
     Raises:
-        ConfigurationError: a file cannot be written.
+        StreamFailed: a file cannot be written.
     """
     for path, write in ((json, write_json), (html, write_html)):
         try:
             if path:
                 write(report, path)
         except OSError as error:
-            raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+            raise StreamFailed(f"cannot write {path}: {error.strerror or error}") from None
     console = Console()
     with console.capture() as shown:  # rich would end the process if the reader had left
         console.print(_plain(f"{report.part} on {report.file}, {report.rows} rows\n"))

@@ -60,8 +60,6 @@ def _one_file(given: list[str]) -> Path | None:
         raise typer.BadParameter("give one file, or none for standard input")
     if not given or given == ["-"]:
         return None
-    if not Path(given[0]).exists():
-        raise typer.BadParameter(f"there is no file {given[0]}")
     return Path(given[0])
 
 

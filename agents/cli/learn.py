@@ -41,7 +41,7 @@ def learn_teacher(
 
 @learn.command("reviewed")
 def learn_reviewed(
-    file: Annotated[Path, typer.Argument(help="What `sluice tail reviewed --from-beginning` printed.")],
+    file: Annotated[Path, typer.Argument(help="What `sluice tail reviewed --until-now` printed.")],
     out: Annotated[Path, typer.Argument(help="File for the rows.")],
 ) -> None:
     """Turn the reviewers' verdicts and corrections into rows.

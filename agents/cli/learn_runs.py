@@ -12,7 +12,7 @@ from sluicegate.agents.cli.progress import show_progress
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.data.rows import QueryRow, read_rows
 from sluicegate.models.finetuning.reviewed import ReviewedLine, rows_of
-from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import StreamFailed
 
 
 def ask_teacher(
@@ -27,7 +27,8 @@ def ask_teacher(
     """Label the queries of `file` into `out`. Prints what it cost and which answers were unusable, however it ends.
 
     Raises:
-        ConfigurationError: `out` cannot be written, or the teacher does not work.
+        ConfigurationError: the teacher does not work.
+        StreamFailed: `out` cannot be written.
         ContractError: no answer was usable.
     """
     from sluicegate.models.finetuning.teacher import Bill, label
@@ -60,7 +61,7 @@ def take_verdicts(file: Path, out: Path) -> None:
     """Write a row per reviewed query of `file` to `out`.
 
     Raises:
-        ConfigurationError: `out` cannot be written.
+        StreamFailed: `out` cannot be written.
     """
     rows = rows_of(line.value for line in read_rows(file, ReviewedLine))
     with _writing(out):
@@ -82,14 +83,14 @@ def train_adapter(
     """Train the adapter `out` for `checkpoint` on `data`.
 
     Raises:
-        ConfigurationError: `text` cannot be read.
+        StreamFailed: `text` cannot be read.
     """
     from sluicegate.models.finetuning.adapter import AdapterPlan, train
 
     try:
         texts = text.read_text("utf-8", errors="replace").splitlines() if text else []
     except OSError as error:
-        raise ConfigurationError(f"cannot read {text}: {error.strerror or error}") from None
+        raise StreamFailed(f"cannot read {text}: {error.strerror or error}") from None
     plan = AdapterPlan(epochs=epochs, learning_rate=learning_rate, rank=rank, alpha=2 * rank, prompt_style=prompt_style)
     result = train(checkpoint, data, out, plan, texts)
     _print(
@@ -109,4 +110,4 @@ def _writing(out: Path) -> Iterator[None]:
         out.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
+        raise StreamFailed(f"cannot write {out}: {error.strerror or error}") from None

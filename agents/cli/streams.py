@@ -72,6 +72,22 @@ def open_input(path: Path | None) -> BinaryIO:
         raise StreamFailed(f"cannot read {path or 'standard input'}: {error.strerror}") from None
 
 
+def require_writable(*paths: Path | None) -> None:
+    """Refuse files that could not be written, before the work whose result they are to hold.
+
+    Raises:
+        StreamFailed: one of them cannot be written.
+    """
+    for path in filter(None, paths):
+        existed = path.exists()
+        try:
+            path.open("ab").close()
+            if not existed:
+                path.unlink()
+        except OSError as error:
+            raise StreamFailed(f"cannot write {path}: {error.strerror or error}") from None
+
+
 async def read_in_thread(items: Iterator[ItemT]) -> AsyncIterator[ItemT]:
     """The items of a blocking iterator, and then the error that it raised, if it did.
 

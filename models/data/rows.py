@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from sluicegate.models.inference.labels import ALLOW, Category
-from sluicegate.schemas.errors import ContractError
+from sluicegate.schemas.errors import ContractError, StreamFailed
 
 NONE: Final = "none"
 """The category of a row that is allowed."""
@@ -78,12 +78,13 @@ def read_rows(path: Path, row_type: type[RowT], *, split: str | None = None) -> 
     """The rows of `path`; with `split`, only the rows of that split.
 
     Raises:
-        ContractError: the file cannot be read or has no such rows, or a line is not such a row; names line and field.
+        StreamFailed: the file cannot be read.
+        ContractError: it has no such rows, or a line is not such a row; names line and field.
     """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise ContractError(f"cannot read {path}: {error.strerror or error}") from None
+        raise StreamFailed(f"cannot read {path}: {error.strerror or error}") from None
     decode = msgspec.json.Decoder(row_type).decode
     rows = []
     for number, line in enumerate(lines, 1):

@@ -26,7 +26,6 @@ from tests.support.worker_process import Stream
     "arguments",
     [
         ["gate"],
-        ["gate", "--jsonl", "no-such-file"],
         ["gate", "--csv"],
         ["gate", "--jsonl", "--lines"],
         ["produce"],
@@ -50,10 +49,12 @@ def test_wrong_usage_is_an_error_with_usage(arguments: list[str]) -> None:
         (["worker"], NOBODY, 69, "127.0.0.1:1"),
         (["gate", "--model", "/nowhere", "query"], {}, 78, "/nowhere"),
         (["models", "info", "/nowhere"], {}, 78, "/nowhere"),
+        (["calibrate", "--model", "/model", "--out", "/nowhere/profile.json"], {}, 74, "/nowhere/profile.json"),
+        (["gate", "--jsonl", "/nowhere.jsonl"], {}, 74, "/nowhere.jsonl"),
         (["models", "compile", "/nowhere", "/tmp/never-made"], {}, 78, "/nowhere"),
         (["tail", "nothing"], {}, 78, "nothing"),
         (["worker"], {"SLUICE_HTTP_PORT": "0"}, 78, "SLUICE_HTTP_PORT"),
-        (["schemas", "export", __file__], {}, 78, __file__),
+        (["schemas", "export", __file__], {}, 74, __file__),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

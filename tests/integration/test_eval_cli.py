@@ -145,7 +145,8 @@ def test_rewrites_are_compared_with_the_speller(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "named"),
     [
-        (["moderation", "/nowhere.jsonl"], 65, "/nowhere.jsonl"),
+        (["moderation", "/nowhere.jsonl"], 74, "/nowhere.jsonl"),
+        (["moderation", "/nowhere.jsonl", "--json", "/nowhere/report.json"], 74, "/nowhere/report.json"),
         (["intent", "{rows}"], 65, "line 1"),
         (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
         (["rewrite", "{none}"], 65, "can be misspelt"),
@@ -164,5 +165,5 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
 
 def test_a_report_that_cannot_be_written_is_a_one_line_error(tmp_path: Path) -> None:
     finished = sluice("eval", "moderation", write(tmp_path / "rows.jsonl", MODERATION), "--json", tmp_path)
-    assert finished.returncode == 78
+    assert finished.returncode == 74
     assert finished.stderr.decode() == f"sluice: cannot write {tmp_path}: Is a directory\n"

@@ -74,7 +74,7 @@ def test_rows_that_cannot_be_written_are_a_one_line_error(tmp_path: Path, comman
     name, *options = command
     out = lines / "rows.jsonl"
     finished = sluice("learn", name, lines, out, *options, environment={"OPENAI_API_KEY": "k"})
-    assert finished.returncode == 78
+    assert finished.returncode == 74
     assert finished.stderr.decode().splitlines() == [f"sluice: cannot write {out}: File exists"]
 
 

@@ -28,7 +28,7 @@ from sluicegate.models.evaluation.thresholds import (
 )
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.inference.policy import Policy
-from sluicegate.schemas.errors import ContractError
+from sluicegate.schemas.errors import ContractError, StreamFailed
 from sluicegate.schemas.events import Threshold
 
 POLICY = Policy.layered()
@@ -70,7 +70,7 @@ def test_only_rows_of_the_split_are_read_and_none_is_an_error(tmp_path: Path) ->
     assert len(read_rows(file, IntentRow)) == 3
     with pytest.raises(ContractError, match='no row of split "other"'):
         read_rows(file, IntentRow, split="other")
-    with pytest.raises(ContractError, match="cannot read"):
+    with pytest.raises(StreamFailed, match="cannot read"):
         read_rows(tmp_path / "nowhere", IntentRow)
 
 
