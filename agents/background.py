@@ -78,7 +78,9 @@ class BackgroundTasks:
                 self._warnings[name] = f"the {name} was cancelled"
                 logger.error("the %s was cancelled", name)
             raise
-        except Exception as error:  # noqa: BLE001 - every error of the work is reported here
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - reported here; a panic of a library in Rust is no Exception
             return describe_error(error)
         return "it returned"
 

@@ -1,14 +1,30 @@
 """Files that are written whole or not at all, and survive a power failure once they are."""
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 from sluicegate.schemas.errors import CompiledModelError
 
 _LARGEST_JSON: Final = 1_000_000
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open the file at `path` to read it. Never waits, as opening a named pipe does.
+
+    Raises:
+        OSError: it cannot be opened, or is a directory, a pipe or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def read_json_bytes(path: Path) -> bytes:
@@ -18,7 +34,7 @@ def read_json_bytes(path: Path) -> bytes:
         OSError: the file cannot be read.
         CompiledModelError: it is far larger than any file that we write.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(_LARGEST_JSON + 1)
     if len(content) > _LARGEST_JSON:
         raise CompiledModelError(f"{path} has more than {_LARGEST_JSON} bytes: it was not written by Sluicegate.")

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from sluicegate.models.artifacts.files import read_json_bytes, write_atomically
+from sluicegate.models.artifacts.files import open_regular, read_json_bytes, write_atomically
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import SUM_BOUND
 from sluicegate.models.inference.threshold_errors import wrong_threshold
@@ -26,7 +26,7 @@ WEIGHTS_FILE: Final = "model.bin"
 _LEXICON: Final = "lexicon.txt"
 MANIFEST_FORMAT: Final = 2
 
-NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}$"
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}\Z"
 """A model's name is part of a folder's name and of the `model_version` in each event."""
 
 PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded"]
@@ -131,7 +131,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

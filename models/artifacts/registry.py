@@ -28,7 +28,7 @@ DEPLOYMENT_FILE: Final = "deployment.json"
 
 _LOCK_FILE: Final = ".lock"
 
-Version: TypeAlias = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN.removesuffix("$") + "@[0-9a-f]{12}$")]
+Version: TypeAlias = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN.removesuffix(r"\Z") + r"@[0-9a-f]{12}\Z")]
 """A `model_version`. The pattern keeps a path, such as ``../other``, out of the registry's folder names."""
 
 CandidateMode: TypeAlias = Literal["canary", "shadow"]

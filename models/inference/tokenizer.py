@@ -3,6 +3,9 @@
 The normaliser removes control tokens from the text; this is the second line of defence. Every added token is marked
 `special`, and encoding treats the names of special tokens as plain text: ``<|im_start|>`` or ``<think>`` in a query
 becomes a few harmless pieces.
+
+The library is written in Rust. Where it panics, it raises a `PanicException`, which is no `Exception`: it would pass
+every handler and end tasks in silence. Here it becomes an error like any other.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from typing import Final
 import orjson
 from tokenizers import Encoding, Tokenizer
 
-from sluicegate.schemas.errors import CompiledModelError
+from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 
 TOKENIZER_FILE: Final = "tokenizer.json"
 
@@ -27,15 +30,27 @@ class QueryTokenizer:
             document = orjson.loads(path.read_bytes())
             for token in document["added_tokens"]:
                 token["special"] = True
+            document["truncation"] = document["padding"] = None  # a query keeps its tokens, and gets no others
             self._tokenizer = Tokenizer.from_str(orjson.dumps(document).decode())
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             raise CompiledModelError(f"cannot read {path}: {error}. Compile the model again.") from error
         self._tokenizer.encode_special_tokens = True
         self._templates = Tokenizer.from_str(orjson.dumps(document).decode())
 
     def encode(self, text: str) -> Encoding:
-        """The tokens of untrusted `text`, with their places in it; none of them is a control token."""
-        return self._tokenizer.encode(text, add_special_tokens=False)
+        """The tokens of untrusted `text`, with their places in it; none of them is a control token.
+
+        Raises:
+            EngineFailed: the library cannot encode it.
+        """
+        try:
+            return self._tokenizer.encode(text, add_special_tokens=False)
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
+            raise EngineFailed(f"the tokenizer failed: {type(error).__name__}") from error
 
     def encode_template(self, template: str) -> list[str]:
         """The tokens of a trusted `template`, control tokens included."""
@@ -51,3 +66,8 @@ class QueryTokenizer:
         if found is None:
             raise CompiledModelError(f"the vocabulary has no {token!r}: compile the model with another prompt style.")
         return found
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether `error` is one of the library's, panics included, and not a request to stop."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

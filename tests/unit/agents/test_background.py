@@ -37,6 +37,14 @@ async def run_out_of_memory() -> None:
     raise MemoryError
 
 
+class Panic(BaseException):
+    """What a library in Rust raises when it panics is no Exception either."""
+
+
+async def panic() -> None:
+    raise Panic("secret")
+
+
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - nothing sets an event
@@ -48,6 +56,7 @@ async def until(condition: Callable[[], object]) -> None:
     [
         (fail, "ValueError at test_background.py:"),
         (run_out_of_memory, "MemoryError at test_background.py:"),
+        (panic, "Panic at test_background.py:"),
         (return_at_once, "it returned"),
         (await_something_cancelled, "CancelledError at test_background.py:"),
     ],

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import os
+import shutil
 import threading
 import weakref
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sluicegate.agents import background
 from sluicegate.agents.deciding import live_models as live_models_module
@@ -17,10 +20,11 @@ from sluicegate.agents.deciding import model_loading
 from sluicegate.agents.deciding.decider import Decision
 from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.artifacts.manifest import WEIGHTS_FILE
+from sluicegate.models.artifacts.manifest import WEIGHTS_FILE, hash_files, read_manifest, write_manifest
 from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry
 from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.artifacts.sampling import falls_within
+from tests.support.tokenizers import PANICKING_BPE, edit_tokenizer
 
 
 @pytest.fixture
@@ -196,6 +200,38 @@ async def test_no_content_of_the_deployment_file_stops_the_follower(
         assert version_of(live_models) == before
         file.write_bytes(good)
         await until(lambda: live_models.problems() == [])
+        after = await asyncio.to_thread(registry.use, str(second))
+        await until(lambda: version_of(live_models) == after)
+
+
+async def test_a_pipe_in_place_of_the_deployment_file_does_not_hold_the_follower(
+    registry: Registry, second: Path
+) -> None:
+    settings = load_settings(model=registry.folder)
+    file = registry.folder / DEPLOYMENT_FILE
+    good = file.read_bytes()
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        file.unlink()
+        os.mkfifo(file)  # to open it would wait for a writer
+        await until(lambda: bool(live_models.problems()))
+        file.unlink()
+        file.write_bytes(good)
+        after = await asyncio.to_thread(registry.use, str(second))
+        await until(lambda: version_of(live_models) == after)
+
+
+async def test_a_model_on_which_the_tokenizer_panics_is_refused_and_the_next_one_served(
+    registry: Registry, first: Path, second: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(model=registry.folder)
+    panics = tmp_path / "panics"
+    shutil.copytree(first, panics)
+    edit_tokenizer(panics, lambda document: document["model"].update(PANICKING_BPE))
+    write_manifest(panics, replace(read_manifest(panics), files=hash_files(panics)))
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        await asyncio.to_thread(registry.use, str(panics))
+        await until(lambda: bool(live_models.problems()))
+        assert "slice index" in live_models.description
         after = await asyncio.to_thread(registry.use, str(second))
         await until(lambda: version_of(live_models) == after)
 

@@ -1,11 +1,12 @@
 """Files that are written whole or not at all."""
 
+import os
 import resource
 from pathlib import Path
 
 import pytest
 
-from sluicegate.models.artifacts.files import copy_folder, write_atomically
+from sluicegate.models.artifacts.files import copy_folder, open_regular, read_json_bytes, write_atomically
 
 
 def test_a_write_that_fails_keeps_the_old_content_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -46,3 +47,19 @@ def test_a_folder_that_exists_is_never_mixed_with_a_copy(tmp_path: Path) -> None
         copy_folder(source, taken)
     assert [path.name for path in taken.iterdir()] == ["taken"]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory", "loop", "nothing"])
+def test_what_is_no_file_is_refused_without_waiting(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path.name)
+    for read in (open_regular, read_json_bytes):
+        with pytest.raises(OSError, match=path.name):
+            read(path)

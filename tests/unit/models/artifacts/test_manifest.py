@@ -119,6 +119,7 @@ def test_what_decides_nothing_keeps_the_version(change: dict[str, object]) -> No
         ("name", "/abs", "$.name"),
         ("name", ".hidden", "$.name"),
         ("name", "nul\0", "$.name"),
+        ("name", "line\n", "$.name"),
         ("name", "", "$.name"),
         ("name", "n" * 181, "$.name"),
     ],

@@ -176,6 +176,7 @@ def test_what_is_not_a_model_is_refused(registry: Registry, first: Path) -> None
         b'{"versions": []}',
         b'{"versions": ["a@000000000000"], "canidate": null}',
         b'{"versions": ["../../etc"]}',
+        b'{"versions": ["a@000000000000\\n"]}',
         b'{"versions": ["a\\u0000@000000000000"]}',
         b'{"versions": ["a@000000000000"], "candidate": {"version": "/abs", "mode": "canary", "share": 1}}',
         b'{"versions": ' + b"[" * 100_000,

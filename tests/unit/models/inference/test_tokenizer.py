@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,10 @@ from tokenizers import Tokenizer
 
 from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from sluicegate.schemas.errors import CompiledModelError
+from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from tests.support.checkpoints import SPECIAL_TOKENS, write_tokenizer
 from tests.support.compiled import embedded_tokenizer
+from tests.support.tokenizers import PANICKING_BPE, edit_tokenizer
 
 CONTROLS = {"qwen": SPECIAL_TOKENS, "embedded": CONTROL_TOKENS}
 
@@ -71,6 +73,44 @@ def test_decoding_any_ids_gives_text(tokenizer: QueryTokenizer, data: st.DataObj
 def test_broken_utf8_decodes_to_the_replacement_character(tokenizer: QueryTokenizer) -> None:
     half_of_é = tokenizer.id_of("Ã")
     assert tokenizer.decode([half_of_é]) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"padding": {"strategy": {"Fixed": 10}, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "x"}},
+        {"truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}},
+        {"truncation": {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 5}},  # panics
+    ],
+    ids=["padding", "truncation", "a stride that does not fit"],
+)
+def test_a_query_has_its_own_tokens_whatever_the_file_pads_or_truncates(part: dict[str, Any], tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    tokens = QueryTokenizer(tmp_path).encode("red shoes").tokens
+    edit_tokenizer(tmp_path, lambda document: document.update(part))
+    assert QueryTokenizer(tmp_path).encode("red shoes").tokens == tokens
+
+
+def test_a_file_on_which_the_library_panics_is_refused(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    edit_tokenizer(tmp_path, lambda document: document["model"].update(PANICKING_BPE))
+    with pytest.raises(CompiledModelError, match="slice index"):
+        QueryTokenizer(tmp_path)
+
+
+def test_a_panic_while_a_query_is_encoded_is_an_error_of_that_query(
+    tokenizer: QueryTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicException(BaseException):
+        """As pyo3 calls it. No text is known on which a tokenizer that could be loaded panics."""
+
+    class Panicking:
+        def encode(self, *_: object, **__: object) -> None:
+            raise PanicException("with the text of a query")
+
+    monkeypatch.setattr(tokenizer, "_tokenizer", Panicking())
+    with pytest.raises(EngineFailed, match="the tokenizer failed: PanicException"):
+        tokenizer.encode("red shoes")
 
 
 def test_an_unknown_token_is_refused_by_name(tokenizer: QueryTokenizer) -> None:
