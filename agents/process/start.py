@@ -117,6 +117,8 @@ class _FaustProcess(faust.Worker):
 class _Probes(Service):
     """The probe port and what is logged about the worker's health. It starts before Faust's app and ends after it."""
 
+    mundane_level = "debug"  # Mode would log each start of it in our name
+
     def __init__(self, health: Health, settings: Settings) -> None:
         super().__init__()
         self._health = health

@@ -94,7 +94,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         problems = "; ".join(
-            f"{_named(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
+            f"{_named(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
         )
         raise ConfigurationError(f"wrong configuration: {problems}") from None
 
@@ -108,8 +108,9 @@ def _readable(profile: Path) -> Path:
     try:
         document = orjson.loads(profile.read_bytes())
     except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigurationError(
-            f"wrong configuration: SLUICE_PROFILE: cannot read {profile}: {error}. Run `sluice calibrate` again."
+            f"wrong configuration: SLUICE_PROFILE: cannot read {profile}: {reason}. Run `sluice calibrate` again."
         ) from None
     if not isinstance(document, dict):
         raise ConfigurationError(
@@ -134,8 +135,11 @@ def _variables() -> list[str]:
 
 
 def _named(location: tuple[int | str, ...]) -> str:
-    """The variable, and the path inside its JSON value, that pydantic's `location` is about."""
+    """The variable that pydantic's `location` is about, and the path inside its JSON value, before what is wrong.
+
+    Nothing if it is about several variables: the message then names them.
+    """
     if not location:
-        return "settings"
+        return ""
     name, *path = map(str, location)
-    return ".".join([name if name.isupper() else variable(name), *path])
+    return f"{'.'.join([name if name.isupper() else variable(name), *path])}: "

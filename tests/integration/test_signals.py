@@ -71,6 +71,7 @@ def worker_with_open_stdin(
 
 def assert_log_is_clean(worker: WorkerProcess, cluster: ApacheKafka) -> None:
     assert_every_line_is_json(worker.log)
+    assert "Starting..." not in worker.log, "Mode logs its own steps"
     assert '"logger": "faust' not in worker.log, "Faust logs a warning in a run without a fault"
     assert_nothing_leaks(worker.log, secrets=[cluster.password], texts=[MARKER])
 

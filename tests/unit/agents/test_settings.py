@@ -155,7 +155,7 @@ def test_topics_must_differ_and_those_that_do_not_are_named(monkeypatch: pytest.
     monkeypatch.setenv("SLUICE_TOPIC_RECALL", "same")
     monkeypatch.setenv("SLUICE_TOPIC_LEDGER", "same")
     message = refusal()
-    assert "SLUICE_TOPIC_RECALL, SLUICE_TOPIC_LEDGER must name different topics" in message
+    assert "wrong configuration: SLUICE_TOPIC_RECALL, SLUICE_TOPIC_LEDGER must name different topics" in message
     assert "SLUICE_TOPIC_RAW" not in message
 
 
@@ -175,7 +175,7 @@ def test_an_unknown_variable_is_named_and_a_misspelt_one_is_refused(monkeypatch:
             "'spam': Object missing required",
         ),
         ('{"spam": {"allow": 0.7, "block": 0.5}}', "'spam': block (0.5) must not be below allow (0.7)"),
-        ('{"rude": {"allow": 0.1, "block": 1}}', "'rude'"),
+        ('{"rude": {"allow": 0.1, "block": 1}}', "there is no category 'rude', only hate, harassment, "),
         ("{", "truncated"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "SLUICE_PROFILE: cannot read"),
+        (None, "profile.json: No such file or directory. Run"),
         ("{", "SLUICE_PROFILE: cannot read"),
         ("[]", "is not a JSON object"),
         ('{"speed": 1}', "sets speed, which is not a setting"),
