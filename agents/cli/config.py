@@ -26,15 +26,17 @@ def config_show(
 ) -> None:
     """Show every setting: its environment variable, its value, its default and its meaning.
 
-    Secrets are masked.
+    Secrets are masked. Variables with our prefix that are not settings are named on standard error.
 
     Example: `sluice config show --changed`
     """
-    from sluicegate.agents.settings import describe_settings, load_settings
+    from sluicegate.agents.settings import describe_settings, load_settings, unknown_variables
 
     if as_json and as_env:
         raise typer.BadParameter("--json and --env exclude each other")
     settings = [setting for setting in describe_settings(load_settings()) if setting.changed or not changed]
+    if unknown := unknown_variables():
+        sys.stderr.write(f"sluice: there is no setting {', '.join(unknown)}: ignored\n")
     if as_json:
         _print_json(settings)
     elif as_env:

@@ -82,3 +82,9 @@ def test_the_lines_for_an_environment_file_give_the_same_settings(
 
 def test_a_secret_is_a_comment_in_the_environment_file() -> None:
     assert "# SLUICE_SASL_PASSWORD is set; its value is not shown" in show("--env", **SECURED).splitlines()
+
+
+def test_a_variable_that_is_not_a_setting_is_named_on_standard_error() -> None:
+    result = CliRunner().invoke(app, ["config", "show", "--changed"], env={"SLUICE_BATCH": "9"})
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "sluice: there is no setting SLUICE_BATCH: ignored\n"
