@@ -8,9 +8,12 @@ def worker(brokers: Brokers = None) -> None:
 
     Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
     """
+    # Before the imports that take a second.
     from sluicegate.agents.process.allocator import restart_with_allocator_settings
+    from sluicegate.agents.process.signals import ignore_other_signals
 
-    restart_with_allocator_settings()  # before the imports that take a second: it may start this process again
+    ignore_other_signals()  # the process that is started next keeps ignoring them
+    restart_with_allocator_settings()
 
     from sluicegate.agents.process.start import run_worker
     from sluicegate.agents.settings import load_settings

@@ -1,14 +1,18 @@
 """What signals do to a process whose event loop cannot answer, or has not started. Real processes, real signals."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
+from tests.support.ports import free_port
 
 HANGING_LOOP = """
 import asyncio, time
@@ -91,3 +95,26 @@ def test_nohup_is_respected() -> None:
         process.send_signal(signal.SIGHUP)
         process.send_signal(REPORT)
         assert said(process) == "report"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_ignores_the_other_signals_before_it_imports_a_kafka_client() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "sluicegate", "worker"],
+        env={**os.environ, "SLUICE_BOOTSTRAP_SERVERS": nobody, "SLUICE_HTTP_PORT": str(free_port())},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        process_files = Path(f"/proc/{process.pid}")
+        try:
+            while True:
+                imported = "confluent_kafka" in (process_files / "maps").read_text()
+                ignored = re.search(r"SigIgn:\s*(\w+)", (process_files / "status").read_text())
+                assert process.poll() is None, "it has ended"
+                if imported:
+                    break
+        finally:
+            process.kill()
+    assert ignored
+    missing = [number.name for number in (REPORT, *IGNORED[:5]) if not int(ignored[1], 16) >> number - 1 & 1]
+    assert not missing
