@@ -46,7 +46,7 @@ def eval_moderation(
         typer.Option(help="With --apply: folder of the new version. Default: in the model's registry, else here."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="With --apply: even if the rows are few, or it is worse.")
+        bool, typer.Option("--force", help="With --apply: apply even if the rows are few or the result is worse.")
     ] = False,
 ) -> None:
     """Precision, recall, F1, AUPRC, calibration, and the thresholds that the rows would choose.
@@ -60,9 +60,9 @@ def eval_moderation(
     from sluicegate.models.data.rows import ModerationRow, read_rows
 
     if apply and len(model or []) > 1:
-        raise typer.BadParameter("--apply goes with one --model")
+        raise typer.BadParameter("--apply needs exactly one --model")
     if not apply and (out or force):
-        raise typer.BadParameter("--out and --force go with --apply")
+        raise typer.BadParameter("--out and --force need --apply")
     require_writable(json, html)
     report = evaluate_moderation(file, model or [], train, with_texts=texts)
     with reader_may_leave():
@@ -97,8 +97,8 @@ def eval_intent(
 def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Json = None, html: Html = None) -> None:
     """Exact match, character error rate and recall, compared with a dictionary speller.
 
-    Fields: `query` or `text`. A row with `clean` is a misspelling of that. A row without is clean, and is misspelt by
-    seed.
+    Fields: `query` or `text`. A row with `clean` is a misspelling of it. Other rows are correct, and get
+    reproducible misspellings.
 
     Example: `sluice eval rewrite queries.jsonl`
     """

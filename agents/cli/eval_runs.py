@@ -119,7 +119,7 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     rows = read_rows(file, QueryRow, split=split)
     pairs = pairs_of(rows)
     if not pairs:
-        raise ContractError(f"{file} has no query that can be misspelt: it takes a word of four letters")
+        raise ContractError(f"{file} has no query that can be misspelt: it needs a word of at least four letters")
     systems = {}
     for name, engine in _engines(folders).items():
         systems[name] = score_rewrites(pairs, _rewriter(engine))

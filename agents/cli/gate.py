@@ -41,7 +41,7 @@ def gate(
     if jsonl + lines + csv > 1:
         raise typer.BadParameter("--jsonl, --lines and --csv exclude each other")
     if csv != (column is not None):
-        raise typer.BadParameter("--csv and --column go together")
+        raise typer.BadParameter("--csv needs --column, and --column needs --csv")
     if jsonl or lines or csv:
         path = _one_file(given)
         rows = rows_of_json_lines(path) if jsonl else rows_of_text(path) if lines else rows_of_csv(path, column or "")

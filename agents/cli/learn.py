@@ -10,20 +10,23 @@ from sluicegate.agents.cli.prompt_style import ProfileAlias, prompt_style_of
 
 learn = typer.Typer(
     no_args_is_help=True,
-    help="Improve Qwen3 with your own rows: data, LoRA, then `models compile`, `eval` and `models use`.",
+    help="Improve Qwen3 with your own rows: get data, train LoRA, then use `models compile`, `eval` and `models use`.",
 )
 
 
 @learn.command("teacher")
 def learn_teacher(
     file: Annotated[Path, typer.Argument(help="JSON Lines of queries: `text` or `query`.")],
-    out: Annotated[Path, typer.Argument(help="Labelled rows are appended here. What is there is not asked again.")],
+    out: Annotated[
+        Path,
+        typer.Argument(help="Labelled rows are appended here. Queries that it has are not asked again."),
+    ],
     model: Annotated[str, typer.Option(help="Name of the teacher's model.")],
     base_url: Annotated[
         str | None,
-        typer.Option(help="OpenAI-compatible API, as http://localhost:8000/v1. Default: OPENAI_BASE_URL."),
+        typer.Option(help="OpenAI-compatible API, such as http://localhost:8000/v1. Default: OPENAI_BASE_URL."),
     ] = None,
-    requests_per_minute: Annotated[float, typer.Option(min=0.1, help="Most requests a minute.")] = 60,
+    requests_per_minute: Annotated[float, typer.Option(min=0.1, help="Maximum number of requests per minute.")] = 60,
     price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens read.")] = 0,
     price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens written.")] = 0,
 ) -> None:
@@ -63,16 +66,16 @@ def learn_lora(
     ] = None,
     prompt_style: Annotated[
         str,
-        typer.Option(metavar="adapted|zero_shot", help="How it will be asked: without or with the stock instruction."),
+        typer.Option(metavar="adapted|zero_shot", help="Prompt style: without or with the stock instruction."),
     ] = "adapted",
     profile: ProfileAlias = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often each row is seen at most.")] = 3,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of AdamW.")] = 2e-4,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the updates.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate of AdamW.")] = 2e-4,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA updates.")] = 16,
 ) -> None:
-    """Train a LoRA adapter for our prompts. Ends when held-out rows improve no more. Needs the extra `train`.
+    """Train a LoRA adapter. It ends when held-out rows no longer improve. Needs the extra `train`.
 
-    The prompt style is `adapted` (no instruction) by default; `zero_shot` asks as the stock model is asked. Then run
+    The prompt style is `adapted` (no instruction) by default; `zero_shot` uses the prompt of the stock model. Then run
     `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL`.
 
     Example: `sluice learn lora qwen3-0.6b-hf adapter --data rows`

@@ -13,17 +13,15 @@ models = typer.Typer(no_args_is_help=True, help="Compiled models: fetch, compile
 Model = Annotated[str, typer.Argument(help="A version in the registry, or the folder of a model to copy into it.")]
 Share = Annotated[float, typer.Option("--share", min=0.0001, max=1.0, help="Share of the events, keyed by event_id.")]
 RegistryFolder = Annotated[
-    Path | None, typer.Option("--registry", help="Folder of the registry; `use` makes it. Else SLUICE_MODEL.")
+    Path | None, typer.Option("--registry", help="Folder of the registry; `use` creates it. Default: SLUICE_MODEL.")
 ]
 QuantizationOption = Annotated[Quantization, typer.Option(help="Type of the compiled weights.")]
 
 
 @models.command("pull")
 def pull_model(
-    model: Annotated[str, typer.Argument(help="A hub id, as Qwen/Qwen3-0.6B, or a short name, as qwen3-0.6b.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the compiled model; else the model's name, here.")
-    ] = None,
+    model: Annotated[str, typer.Argument(help="A hub id such as Qwen/Qwen3-0.6B, or a short name such as qwen3-0.6b.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the compiled model. Default: the model's name.")] = None,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
     quantization: QuantizationOption = DEFAULT_QUANTIZATION,
 ) -> None:
@@ -50,7 +48,7 @@ def compile_model(
     prompt_style: PromptStyleOption = None,
     profile: ProfileAlias = None,
     adapter: Annotated[Path | None, typer.Option(help="Folder of a PEFT LoRA adapter to merge.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the model; else the source folder's.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model. Default: the name of the source folder.")] = None,
 ) -> None:
     """Compile a checkpoint to CTranslate2, without torch. A compiled model at the destination is replaced at the end.
 
@@ -98,7 +96,7 @@ def revise_model(
 def show_model(
     model: Annotated[
         str | None,
-        typer.Argument(help="Folder of a model, or a version in the registry; else the one in use."),
+        typer.Argument(help="Folder of a model, or a version in the registry. Default: the model in use."),
     ] = None,
     registry: RegistryFolder = None,
 ) -> None:

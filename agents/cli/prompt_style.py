@@ -14,7 +14,7 @@ PromptStyleOption: TypeAlias = Annotated[
     typer.Option(
         "--prompt-style",
         metavar="|".join(_STYLES),
-        help="How the model is asked. Default: as its adapter learnt it, else zero_shot.",
+        help="Prompt style of the model. Default: that of its adapter, else zero_shot.",
     ),
 ]
 ProfileAlias: TypeAlias = Annotated[str | None, typer.Option("--profile", hidden=True)]

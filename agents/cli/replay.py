@@ -25,19 +25,23 @@ def _time(text: str) -> datetime:
 
 Since = Annotated[
     datetime | None,
-    typer.Option(parser=_time, metavar="TIME", help="Recorded then or later, as 2026-01-31T12:00:00Z; UTC by default."),
+    typer.Option(
+        parser=_time,
+        metavar="TIME",
+        help="Recorded at or after this time, such as 2026-01-31T12:00:00Z. UTC by default.",
+    ),
 ]
-Until = Annotated[datetime | None, typer.Option(parser=_time, metavar="TIME", help="Recorded before then.")]
+Until = Annotated[datetime | None, typer.Option(parser=_time, metavar="TIME", help="Recorded before this time.")]
 EventIds = Annotated[list[str] | None, typer.Option("--event-id", help="Only this event; repeat for more.")]
 Reasons = Annotated[
     list[str] | None,
     typer.Option("--reason", help="Only with this reason code or class of error; repeat for more."),
 ]
 ModelVersions = Annotated[
-    list[str] | None, typer.Option("--model-version", help="Only what this model decided; repeat for more.")
+    list[str] | None, typer.Option("--model-version", help="Only decisions of this model version; repeat for more.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be published, and publish nothing.")]
-Rate = Annotated[float, typer.Option(min=0, help="Most events per second; 0: no limit.")]
+Rate = Annotated[float, typer.Option(min=0, help="Maximum number of events per second; 0: no limit.")]
 
 
 @replay.command("deadletters")

@@ -30,7 +30,7 @@ class DecidingSettings(BaseModel, title="Decisions", arbitrary_types_allowed=Tru
         10_000,
         ge=10,
         le=45_000,
-        description="Time for the decision on one event, in milliseconds. An event can ask for less.",
+        description="Time limit for the decision on one event, in milliseconds. An event can ask for less.",
     )
     shed_after_ms: int = Field(
         0,
@@ -43,7 +43,7 @@ class DecidingSettings(BaseModel, title="Decisions", arbitrary_types_allowed=Tru
         10_000,
         ge=0,
         le=10_000_000,
-        description="Answers of the model that are kept for equal queries. 0 turns the cache off.",
+        description="Maximum number of answers that are kept for equal queries. 0 turns the cache off.",
     )
     cache_ttl_s: int = Field(3_600, ge=1, le=604_800, description="Time that an answer is kept, in seconds.")
     ledger_text: bool = Field(False, description="Write the normalised query into the ledger.")

@@ -39,11 +39,11 @@ class ModelSettings(BaseModel, title="Model", arbitrary_types_allowed=True):
     replicas: int = Field(
         1, ge=1, le=64, description="Copies of the model that work in parallel, each with its own threads."
     )
-    batch_size: int = Field(32, ge=1, le=1024, description="Most queries in one call of the model.")
-    queue_size: int = Field(256, ge=1, le=65_536, description="Most queries that wait for the model.")
-    max_query_chars: int = Field(512, ge=16, le=2048, description="Characters of a query that are kept.")
-    max_query_tokens: int = Field(128, ge=8, le=2048, description="Tokens of a query that the model reads.")
-    max_answer_tokens: int = Field(64, ge=8, le=512, description="Most tokens that the model writes for one query.")
+    batch_size: int = Field(32, ge=1, le=1024, description="Maximum number of queries in one call of the model.")
+    queue_size: int = Field(256, ge=1, le=65_536, description="Maximum number of queries that wait for the model.")
+    max_query_chars: int = Field(512, ge=16, le=2048, description="Maximum characters of a query; the rest is cut off.")
+    max_query_tokens: int = Field(128, ge=8, le=2048, description="Maximum tokens of a query; the rest is cut off.")
+    max_answer_tokens: int = Field(64, ge=8, le=512, description="Maximum tokens that the model writes for one query.")
     batch_cost: Annotated[BatchCost | None, NoDecode] = Field(
         None, description="Cost of a batch on this machine, as JSON. `sluice calibrate` measures it."
     )

@@ -132,7 +132,7 @@ def _read_config(path: Path) -> _AdapterConfig:
 
 def _merge(path: Path, config: _AdapterConfig, module: str, pair: Mapping[str, Tensor], base: Tensor | None) -> Weight:
     if base is None:
-        raise CheckpointError(f"{path}: the checkpoint has no {module}.weight: give the base the adapter was made for.")
+        raise CheckpointError(f"{path}: the checkpoint has no {module}.weight: give the base model of the adapter.")
     rank = _by_pattern(config.rank_pattern, module, config.r)
     rows, columns = base.shape
     for factor, shape in {"A": (rank, columns), "B": (rows, rank)}.items():
@@ -141,7 +141,7 @@ def _merge(path: Path, config: _AdapterConfig, module: str, pair: Mapping[str, T
         if pair[factor].shape != shape:
             raise CheckpointError(
                 f"{path}: lora_{factor} of {module} has shape {list(pair[factor].shape)}, expected {list(shape)}: "
-                "give the base the adapter was made for, and its own adapter_config.json."
+                "give the base model of the adapter, and its own adapter_config.json."
             )
     alpha = _by_pattern(config.alpha_pattern, module, config.lora_alpha)
     scaling = np.float32(alpha / (math.sqrt(rank) if config.use_rslora else rank))

@@ -178,7 +178,7 @@ def test_an_adapter_that_cannot_be_merged_is_one_clear_line_and_leaves_nothing_b
 
 def test_an_adapter_for_a_wider_model_is_refused(tmp_path: Path) -> None:
     source = write_checkpoint(tmp_path / "source", replace(TINY, hidden_size=128))
-    with pytest.raises(CheckpointError, match=r"has shape .+ expected .+ give the base the adapter was made for"):
+    with pytest.raises(CheckpointError, match=r"has shape .+ expected .+ give the base model of the adapter"):
         compile_to(tmp_path / "model", source, adapter=FIXTURE / "adapter")
 
 
