@@ -11,7 +11,9 @@ def worker(brokers: Brokers = None) -> None:
     # Before the imports that take a second.
     from sluicegate.agents.process.allocator import restart_with_allocator_settings
     from sluicegate.agents.process.signals import ignore_other_signals
+    from sluicegate.agents.process.standard_streams import open_missing_streams
 
+    open_missing_streams()
     ignore_other_signals()  # the process that is started next keeps ignoring them
     restart_with_allocator_settings()
 
