@@ -45,6 +45,7 @@ def decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
 
 async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
     under_way: asyncio.Queue[asyncio.Task[tuple[dict[str, Any], bool]] | Exception | None] = asyncio.Queue(_AT_ONCE)
+    deciding: set[asyncio.Task[tuple[dict[str, Any], bool]]] = set()
     failed = 0
     async with AsyncGate(model) as gate:
 
@@ -52,7 +53,10 @@ async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
             end: Exception | None = None
             try:
                 async for row in read_in_thread(rows):
-                    await under_way.put(asyncio.create_task(_decide_row(gate, row)))
+                    task = asyncio.create_task(_decide_row(gate, row))
+                    deciding.add(task)
+                    task.add_done_callback(deciding.discard)
+                    await under_way.put(task)
             except Exception as error:  # noqa: BLE001 - it is raised below, after what came before it
                 end = error
             await under_way.put(end)
@@ -68,6 +72,9 @@ async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
                 sys.stdout.buffer.flush()
         finally:
             reader.cancel()
+            for left in deciding:  # after an error nobody awaits them, and the gate is about to close
+                left.cancel()
+            await asyncio.gather(*deciding, return_exceptions=True)
     return failed
 
 
