@@ -117,8 +117,6 @@ class _FaustProcess(faust.Worker):
 class _Probes(Service):
     """The probe port and what is logged about the worker's health. It starts before Faust's app and ends after it."""
 
-    mundane_level = "debug"  # Mode would log each start of it in our name
-
     def __init__(self, health: Health, settings: Settings) -> None:
         super().__init__()
         self._health = health
@@ -134,6 +132,9 @@ class _Probes(Service):
         """Close the port."""
         await self._background.stop()
         await self._server.stop()
+
+
+_Probes.logger = logging.getLogger("mode")  # Mode logs each step of a service through the logger of its module
 
 
 def _freeze_long_lived_objects() -> None:
