@@ -11,6 +11,7 @@ import pytest
 
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.support.markdown import Block, anchors_of, blocks_of, links_of
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -56,6 +57,7 @@ def test_the_shell_blocks_of_a_document_run(document: Path, tmp_path: Path) -> N
         environment |= {
             "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
             "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "SLUICE_HTTP_PORT": str(free_port()),  # another worker of this machine may have the default
             "ROOT": str(ROOT),
         }
         finished = subprocess.run(
