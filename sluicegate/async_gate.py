@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from sluicegate.decision import GateDecision
+from sluicegate.decision import GateDecision, Stages
 from sluicegate.schemas.errors import ContractError, GateClosed
-from sluicegate.schemas.events import Threshold
+from sluicegate.schemas.events import Threshold, Tokens
 
 if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
     from types import TracebackType
@@ -169,7 +169,8 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
     result, manifest = decision.model_result, decider.engine.manifest
     policy_result = result.policy_result
     blocked = policy_result.verdict == "block"
-    ended_ns = decision.batched.ended_ns if decision.batched else decision.normalise_ended_ns
+    batched = decision.batched
+    ended_ns = batched.ended_ns if batched else decision.normalise_ended_ns
     return GateDecision(
         verdict=policy_result.verdict.value,
         allow=policy_result.verdict == "allow",
@@ -178,6 +179,7 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
         reason=policy_result.reason,
         reason_codes=tuple(map(str, decision.reason_codes)),
         probabilities=dict(result.probabilities),
+        thresholds={category.value: limit for category, limit in decider.engine.policy.thresholds.items()},
         query=decision.text,
         lexical=None if blocked else result.lexical,
         semantic=None if blocked else result.semantic,
@@ -185,7 +187,21 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
         synonyms=() if blocked else result.synonyms,
         facets=() if blocked else result.facets,
         degraded=decision.degraded is not None,
+        answered_by=decision.answered_by,
         model_version=manifest.model_version,
         prompt_version=manifest.prompt_version,
-        latency_ms=(ended_ns - decision.normalise_started_ns) / 1e6,
+        latency_ms=_milliseconds(decision.normalise_started_ns, ended_ns),
+        stages_ms=Stages(
+            normalise=_milliseconds(decision.normalise_started_ns, decision.normalise_ended_ns),
+            queue=_milliseconds(batched.queued_ns, batched.started_ns) if batched else None,
+            model=_milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
+        ),
+        tokens=Tokens(
+            input=result.input_tokens if batched else 0,
+            output=result.output_tokens if batched else 0,
+        ),
     )
+
+
+def _milliseconds(start_ns: int, end_ns: int) -> float:
+    return (end_ns - start_ns) / 1e6

@@ -4,6 +4,19 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sluicegate.schemas.events import Threshold, Tokens
+
+
+class Stages(Struct, frozen=True, kw_only=True):
+    """Milliseconds of each stage. `queue` and `model` are None unless the model was asked about this very query."""
+
+    normalise: float
+    """Cleaning and tokenising the query."""
+    queue: float | None
+    """Waiting for the model."""
+    model: float | None
+    """The model's call."""
+
 
 class GateDecision(Struct, frozen=True, kw_only=True):
     """The decision about one query. Immutable; `msgspec.structs.asdict` makes a dictionary of it.
@@ -25,6 +38,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     """Everything that happened to the query, in order: cleaning, the rule that decided, the rewrite."""
     probabilities: dict[str, float]
     """Of `allow` and of every category; they add up to 1. Empty when `degraded`."""
+    thresholds: dict[str, Threshold]
+    """Of every category: reviewed from `allow` on, blocked from `block` on, never blocked where that is above 1."""
     query: str
     """The query as the model read it: one clean line."""
     lexical: str | None
@@ -36,7 +51,12 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     facets: tuple[str, ...]
     degraded: bool
     """True when the model failed, and `SLUICE_FAIL` decided."""
+    answered_by: Literal["model", "cache", "in_flight", "policy"]
+    """`cache` and `in_flight`: the model was asked about an equal query. `policy`: the query is `degraded`."""
     model_version: str
     prompt_version: str
     latency_ms: float
     """From the call to the model's answer."""
+    stages_ms: Stages
+    tokens: Tokens
+    """Read and written by the model for this very query."""

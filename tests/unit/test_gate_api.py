@@ -89,6 +89,19 @@ async def test_a_decision_is_that_of_the_workers_decider(model: Path, gate: Gate
             assert found.model_version == decider.engine.manifest.model_version
 
 
+def test_a_decision_has_its_thresholds_its_stages_and_its_tokens(model: Path) -> None:
+    with Gate(model, thresholds=ALWAYS_REVIEW) as gate:
+        first, again = gate.decide("red shoes"), gate.decide("red shoes")
+    assert first.thresholds["hate"] == Threshold(allow=0, block=2)
+    assert list(first.thresholds) == [label for label in LABELS if label != "allow"]
+    assert (first.answered_by, again.answered_by) == ("model", "cache")
+    assert first.stages_ms.queue is not None
+    assert first.stages_ms.model is not None
+    assert first.latency_ms >= first.stages_ms.normalise + first.stages_ms.model
+    assert first.tokens.input > 0
+    assert (again.stages_ms.queue, again.stages_ms.model, again.tokens.input) == (None, None, 0)
+
+
 def test_a_blocked_query_has_nothing_to_search_for(model: Path) -> None:
     with Gate(model, thresholds={"hate": {"allow": 0, "block": 0}}) as gate:
         decision = gate.decide("red shoes")
