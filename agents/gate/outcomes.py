@@ -4,8 +4,6 @@ allow   ─► recall, ranking          review ─► review
 block   ─► blocked                  error  ─► deadletter          always ─► ledger
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final, TypedDict
 
 import msgspec
@@ -13,18 +11,13 @@ from msgspec.structs import replace
 from rapidfuzz.fuzz import ratio
 
 from sluicegate.agents.deciding.decider import Decision
-from sluicegate.agents.gate.origin import Origin
-from sluicegate.agents.kafka.publisher import Delivered
+from sluicegate.agents.deciding.ledger_record import Stamp, outcome_of
 from sluicegate.agents.kafka.record import Record
-from sluicegate.models.inference.labels import LABELS_VERSION
-from sluicegate.models.inference.policy import Policy, Verdict
-from sluicegate.schemas.codec import value_hash
+from sluicegate.models.inference.policy import Verdict
 from sluicegate.schemas.events import (
     Blocked,
     Context,
     DeadLetter,
-    DecisionTrace,
-    LedgerRecord,
     OutcomeName,
     OutputEvent,
     Position,
@@ -34,54 +27,14 @@ from sluicegate.schemas.events import (
     RecordHeader,
     Review,
     Score,
-    StageLatencies,
-    Threshold,
-    Tokens,
 )
 from sluicegate.schemas.vocabulary import ScoreName
 
-_OUTCOMES: Mapping[Verdict, OutcomeName] = {
-    Verdict.ALLOW: "allowed",
-    Verdict.BLOCK: "blocked",
-    Verdict.REVIEW: "review",
-}
 _LONGEST_ERROR = 1000
 MAX_PART_BYTES: Final = 100_000
 """Largest key, and largest headers, in a dead letter that was refused as too large: Kafka's default limit is 1 MB."""
 _SPECIFIC_WORDS = 6
 """A query of so many words is as specific as can be."""
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """What every output of one event repeats."""
-
-    event_id: str
-    event_time: datetime
-    model_version: str
-    prompt_version: str
-
-    def fields(self) -> "_OutputFields":
-        """The fields of `schemas.events.Output`, processed now."""
-        return {
-            "event_id": self.event_id,
-            "event_time": self.event_time,
-            "processing_time": datetime.now(UTC),
-            "model_version": self.model_version,
-            "prompt_version": self.prompt_version,
-        }
-
-
-class _OutputFields(TypedDict):
-    event_id: str
-    event_time: datetime
-    processing_time: datetime
-    model_version: str
-    prompt_version: str
-
-
-def outcome_of(decision: Decision) -> OutcomeName:
-    """The name of a decision's outcome."""
-    return _OUTCOMES[decision.model_result.policy_result.verdict]
 
 
 def make_events(
@@ -218,61 +171,3 @@ def _record_header(name: str, value: bytes | None) -> RecordHeader:
     raw = name.encode(errors="surrogateescape")
     shown = raw.decode(errors="backslashreplace")
     return RecordHeader(name=shown, value=value, name_bytes=None if shown == name else raw)
-
-
-def make_ledger_record(
-    record: Record,
-    origin: Origin,
-    stamp: Stamp,
-    *,
-    outcome: OutcomeName,
-    outputs: Sequence[Delivered],
-    trace_id: str,
-    latency_ms: StageLatencies,
-    decision: Decision | None,
-    policy: Policy,
-    error: Exception | None,
-    with_text: bool,
-    shadow: bool,
-) -> LedgerRecord:
-    """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query."""
-    model_result = decision.model_result if decision else None
-    asked = decision.model_result if decision and decision.batched else None
-    return LedgerRecord(
-        **stamp.fields(),
-        source=record.position,
-        outcome=outcome,
-        outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in outputs],
-        trace_id=trace_id,
-        labels_version=LABELS_VERSION,
-        prompt_hash=model_result.prompt_hash if model_result else None,
-        output_hash=model_result.output_hash if model_result else None,
-        tokens=Tokens(
-            input=asked.input_tokens if asked else 0,
-            output=asked.output_tokens if asked else 0,
-        ),
-        latency_ms=latency_ms,
-        decision=_trace(decision, policy) if decision else None,
-        validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
-        query=decision.text if decision and with_text else None,
-        shadow=shadow,
-        input_hash=value_hash(record.value),
-        replay_of=origin.replay_of,
-    )
-
-
-def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
-    policy_result = decision.model_result.policy_result
-    thresholds: dict[str, Threshold] = {str(category): limit for category, limit in policy.thresholds.items()}
-    return DecisionTrace(
-        verdict=policy_result.verdict.value,
-        category=policy_result.category,
-        reason=policy_result.reason,
-        probabilities=decision.model_result.probabilities,
-        thresholds=thresholds,
-        normalisation=list(decision.normalisation),
-        reason_codes=decision.reason_codes,
-        intent=decision.model_result.intent,
-        degraded=decision.degraded is not None,
-        answered_by=decision.answered_by,
-    )

@@ -17,18 +17,12 @@ import msgspec
 from opentelemetry.context import Context
 
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, Decision
+from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.origin import Origin, origin_of
-from sluicegate.agents.gate.outcomes import (
-    Stamp,
-    make_dead_letter,
-    make_events,
-    make_ledger_record,
-    outcome_of,
-    shorten_dead_letter,
-)
+from sluicegate.agents.gate.outcomes import make_dead_letter, make_events, shorten_dead_letter
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record import Record
@@ -36,9 +30,9 @@ from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
 from sluicegate.models.inference.judge import ModelResult
-from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of
+from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of, value_hash
 from sluicegate.schemas.errors import ContractError, PublishFailed
-from sluicegate.schemas.events import OutcomeName, StageLatencies
+from sluicegate.schemas.events import OutcomeName, Position, StageLatencies
 from sluicegate.schemas.headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
@@ -248,11 +242,10 @@ class Pipeline:
 
     async def _write_ledger(self, event: _Event, delivered: Sequence[Delivered], *, shadow: bool = False) -> None:
         entry = make_ledger_record(
-            event.record,
-            event.origin,
             event.stamp,
+            source=event.record.position,
             outcome=event.outcome,
-            outputs=delivered,
+            outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in delivered],
             trace_id=event.span.trace_id,
             latency_ms=_latencies(event),
             decision=event.decision,
@@ -260,6 +253,8 @@ class Pipeline:
             error=event.error,
             with_text=self._settings.ledger_text,
             shadow=shadow,
+            input_hash=value_hash(event.record.value),
+            replay_of=event.origin.replay_of,
         )
         await self._publisher.publish(
             self._topics["ledger"],

@@ -96,9 +96,9 @@ def read_dead_letters(records: Iterable[Record]) -> Iterator[Recorded]:
 
 
 def read_decisions(records: Iterable[Record]) -> Iterator[Recorded]:
-    """The events of ledger records, without those that a shadow model decided."""
+    """The events of ledger records, without those that a shadow model decided, or that have no record in Kafka."""
     for record, entry in _decode(records, LedgerRecord):
-        if entry.shadow:
+        if entry.shadow or not entry.source.in_kafka:
             continue
         codes = entry.decision.reason_codes if entry.decision else []
         error_type = [entry.validation.partition(":")[0]] if entry.outcome == "deadletter" else []

@@ -65,6 +65,11 @@ class Position(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.topic}-{self.partition}-{self.offset}"
 
+    @property
+    def in_kafka(self) -> bool:
+        """Whether it is a place in Kafka: no topic of Kafka has a colon in its name."""
+        return ":" not in self.topic
+
 
 class Context(Struct, frozen=True, kw_only=True):
     """What the producer said about the query, passed on unchanged."""

@@ -67,7 +67,13 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
 
     schema: Annotated[Literal["sluicegate.ledger"], Meta(description="Name of the contract.")] = "sluicegate.ledger"
     schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
-    source: Annotated[Position, Meta(description="Where the raw record is.")]
+    source: Annotated[
+        Position,
+        Meta(
+            description="Where the raw record is. For a query that was decided without Kafka: the door and the host, "
+            "as `gate:web-1`, the id of the process, and the number of the query in it."
+        ),
+    ]
     outcome: Annotated[OutcomeName, Meta(description="What happened to the event.")]
     outputs: Annotated[list[Position], Meta(description="Where the outputs are.")]
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="W3C trace id of the event.")]

@@ -10,25 +10,21 @@ import orjson
 import pytest
 
 from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.agents.gate.origin import Origin
 from sluicegate.agents.gate.outcomes import (
     MAX_PART_BYTES,
-    Stamp,
     make_dead_letter,
     make_events,
-    make_ledger_record,
-    outcome_of,
     shorten_dead_letter,
 )
-from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
 from sluicegate.models.inference.judge import ModelResult
 from sluicegate.models.inference.labels import Category, Intent
 from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, Policy, PolicyResult, Verdict
 from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.errors import ContractError
-from sluicegate.schemas.events import OutputEvent, RawQuery, StageLatencies
+from sluicegate.schemas.events import OutputEvent, Position, RawQuery, StageLatencies
 from sluicegate.schemas.reason_codes import EncodingCode, NormaliseCode, PolicyCode, RecordCode, RewriteCode
 
 EVENT_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -38,7 +34,6 @@ CONTEXT = {"user_id": "u", "session_id": "s", "locale": "en", "surface": "web"}
 RECORD = Record(
     "queries.raw", 3, 17, EVENT_TIME, b"key", b'{"query": "Chep Red Shoes"}', [("twice", b"\xff"), ("twice", None)]
 )
-ORIGIN = Origin("queries.raw-3-17", EVENT_TIME)
 WHY = PolicyCode.BELOW_EVERY_THRESHOLD
 POLICY = Policy(DEFAULT_THRESHOLDS)
 CODES = ["replay_unproven", "whitespace_folded", "below_every_threshold", "truncated_tokens", "rewritten"]
@@ -214,16 +209,16 @@ def test_a_reference_leaves_out_the_value_and_each_large_part_and_names_them(rec
 def ledger(decision_: Decision | None, error: Exception | None = None, **changes: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "outcome": "allowed" if decision_ else "deadletter",
-        "outputs": [Delivered("queries.recall", 1, 5)],
+        "source": RECORD.position,
+        "outputs": [Position(topic="queries.recall", partition=1, offset=5)],
         "trace_id": "0" * 32,
         "latency_ms": StageLatencies(total=1),
         "policy": POLICY,
         "with_text": False,
-        "shadow": False,
+        "input_hash": value_hash(RECORD.value),
         **changes,
     }
-    origin = options.pop("origin", ORIGIN)
-    record: OutputEvent = make_ledger_record(RECORD, origin, STAMP, decision=decision_, error=error, **options)
+    record: OutputEvent = make_ledger_record(STAMP, decision=decision_, error=error, **options)
     document: dict[str, Any] = orjson.loads(encode(record))
     return document
 
@@ -261,5 +256,5 @@ def test_the_ledger_says_what_stopped_a_dead_letter() -> None:
 
 
 def test_the_ledger_names_the_original_of_a_replay() -> None:
-    proven = Origin("queries.raw-0-7", EVENT_TIME, "queries.raw-0-7")
-    assert ledger(decision(Verdict.ALLOW), origin=proven)["replay_of"] == "queries.raw-0-7"
+    entry = ledger(decision(Verdict.ALLOW), replay_of="queries.raw-0-7")
+    assert entry["replay_of"] == "queries.raw-0-7"

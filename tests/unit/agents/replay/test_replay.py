@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.kafka.record import Record
-from sluicegate.agents.replay.selection import Filter, Recorded, make_plan, read_dead_letters
+from sluicegate.agents.replay.selection import Filter, Recorded, make_plan, read_dead_letters, read_decisions
 from sluicegate.schemas.codec import encode
 from sluicegate.schemas.events import DeadLetter, Position
 from sluicegate.schemas.headers import Headers, is_signed, original_time, replay_headers, replay_of
+from tests.support.replays import entry
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -125,6 +126,18 @@ def test_a_dead_letter_of_bytes_that_nobody_can_read_is_named_and_left_out(caplo
     found = list(read_dead_letters([dead_letter(7, last_offset=9), dead_letter(10, last_offset=None)]))
     assert [event.event_id for event in found] == ["queries.raw-0-10"]
     assert "queries.raw-0-7 cannot be replayed" in caplog.text
+
+
+def test_a_query_that_was_decided_without_kafka_cannot_be_replayed_and_is_left_out() -> None:
+    here, raw = (
+        Position(topic="gate:web-1", partition=9, offset=0),
+        Position(topic="queries.raw", partition=0, offset=5),
+    )
+    records = [
+        Record("queries.ledger", 0, number, START, None, entry(number, source), [])
+        for number, source in enumerate([here, raw])
+    ]
+    assert [event.source for event in read_decisions(records)] == ["queries.raw-0-5"]
 
 
 SECRET = b"correct-horse-battery"

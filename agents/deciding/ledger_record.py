@@ -1,0 +1,123 @@
+"""The audit record of one decision: the same for an event from Kafka and for a query of the Python API.
+
+A query that was decided without Kafka has no raw record. Its `source` then says who decided it: the topic is the door
+and the host, as in `gate:web-1`, which no topic of Kafka can be called; the partition is the process's id; the offset
+is the number of the query in this process.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypedDict
+
+import msgspec
+
+from sluicegate.agents.deciding.decider import Decision
+from sluicegate.models.inference.labels import LABELS_VERSION
+from sluicegate.models.inference.policy import Policy, Verdict
+from sluicegate.schemas.events import (
+    DecisionTrace,
+    LedgerRecord,
+    OutcomeName,
+    Position,
+    StageLatencies,
+    Threshold,
+    Tokens,
+)
+
+_OUTCOMES: Final[Mapping[Verdict, OutcomeName]] = {
+    Verdict.ALLOW: "allowed",
+    Verdict.BLOCK: "blocked",
+    Verdict.REVIEW: "review",
+}
+_LONGEST_ERROR: Final = 1000
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What every output of one event repeats."""
+
+    event_id: str
+    event_time: datetime
+    model_version: str
+    prompt_version: str
+
+    def fields(self) -> "OutputFields":
+        """The fields of `schemas.events.Output`, processed now."""
+        return {
+            "event_id": self.event_id,
+            "event_time": self.event_time,
+            "processing_time": datetime.now(UTC),
+            "model_version": self.model_version,
+            "prompt_version": self.prompt_version,
+        }
+
+
+class OutputFields(TypedDict):
+    event_id: str
+    event_time: datetime
+    processing_time: datetime
+    model_version: str
+    prompt_version: str
+
+
+def outcome_of(decision: Decision) -> OutcomeName:
+    """The name of a decision's outcome."""
+    return _OUTCOMES[decision.model_result.policy_result.verdict]
+
+
+def make_ledger_record(
+    stamp: Stamp,
+    *,
+    source: Position,
+    outcome: OutcomeName,
+    trace_id: str,
+    latency_ms: StageLatencies,
+    decision: Decision | None,
+    policy: Policy,
+    with_text: bool,
+    input_hash: str | None,
+    outputs: Sequence[Position] = (),
+    error: Exception | None = None,
+    shadow: bool = False,
+    replay_of: str | None = None,
+) -> LedgerRecord:
+    """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query."""
+    model_result = decision.model_result if decision else None
+    asked = decision.model_result if decision and decision.batched else None
+    return LedgerRecord(
+        **stamp.fields(),
+        source=source,
+        outcome=outcome,
+        outputs=list(outputs),
+        trace_id=trace_id,
+        labels_version=LABELS_VERSION,
+        prompt_hash=model_result.prompt_hash if model_result else None,
+        output_hash=model_result.output_hash if model_result else None,
+        tokens=Tokens(
+            input=asked.input_tokens if asked else 0,
+            output=asked.output_tokens if asked else 0,
+        ),
+        latency_ms=latency_ms,
+        decision=_trace(decision, policy) if decision else None,
+        validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
+        query=decision.text if decision and with_text else None,
+        shadow=shadow,
+        input_hash=input_hash,
+        replay_of=replay_of,
+    )
+
+
+def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
+    policy_result = decision.model_result.policy_result
+    thresholds: dict[str, Threshold] = {str(category): limit for category, limit in policy.thresholds.items()}
+    return DecisionTrace(
+        verdict=policy_result.verdict.value,
+        category=policy_result.category,
+        reason=policy_result.reason,
+        probabilities=decision.model_result.probabilities,
+        thresholds=thresholds,
+        normalisation=list(decision.normalisation),
+        reason_codes=decision.reason_codes,
+        intent=decision.model_result.intent,
+        degraded=decision.degraded is not None,
+        answered_by=decision.answered_by,
+    )
