@@ -26,7 +26,7 @@ class NullEngine:
         self.manifest = read_manifest(settings.model)
         self.policy = Policy.layered(self.manifest.thresholds)
 
-    def encode(self, text: str) -> EncodedQuery:
+    def encode(self, text: str, _locale: str | None = None) -> EncodedQuery:
         """One token per word."""
         return EncodedQuery(text, tuple(text.split()), truncated=False)
 

@@ -96,8 +96,8 @@ class AsyncGate:
         """
         return self._open_decider().engine.manifest.model_version
 
-    async def decide(self, query: str) -> GateDecision:
-        """The decision about `query`.
+    async def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
+        """The decision about `query`. `locale` is the user's, as `en-GB`: queries of other languages are not corrected.
 
         Raises:
             TypeError: the query is not a str.
@@ -106,10 +106,10 @@ class AsyncGate:
         """
         decider = self._open_decider()
         self._check(query)
-        return _gate_decision(await decider.decide(query, None), decider)
+        return _gate_decision(await decider.decide(query, None, locale=locale), decider)
 
-    async def decide_many(self, queries: Iterable[str]) -> list[GateDecision]:
-        """The decisions about `queries`, in their order; the first error ends the call.
+    async def decide_many(self, queries: Iterable[str], *, locale: str | None = None) -> list[GateDecision]:
+        """The decisions about `queries`, in their order; the first error ends the call. `locale` is that of all.
 
         Raises:
             TypeError: a query is not a str.
@@ -126,7 +126,7 @@ class AsyncGate:
         async def decide_next() -> None:
             for place, query in numbered:
                 try:
-                    decisions[place] = await self.decide(query)
+                    decisions[place] = await self.decide(query, locale=locale)
                 except ContractError as error:
                     raise ContractError(f"query {place}: {error}") from None
 
@@ -186,6 +186,7 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
         intent=None if blocked else result.intent.value,
         synonyms=() if blocked else result.synonyms,
         facets=() if blocked else result.facets,
+        suggestions=decision.suggestions if policy_result.verdict == "allow" else (),
         degraded=decision.degraded is not None,
         answered_by=decision.answered_by,
         model_version=manifest.model_version,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from sluicegate.schemas.events import Threshold, Tokens
+from sluicegate.schemas.events import Suggestion, Threshold, Tokens
 
 
 class Stages(Struct, frozen=True, kw_only=True):
@@ -49,6 +49,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     intent: str | None
     synonyms: tuple[str, ...]
     facets: tuple[str, ...]
+    suggestions: tuple[Suggestion, ...]
+    """Corrections that are likely but not certain, likeliest first, for "did you mean". Empty unless allowed."""
     degraded: bool
     """True when the model failed, and `SLUICE_FAIL` decided."""
     answered_by: Literal["model", "cache", "in_flight", "policy"]

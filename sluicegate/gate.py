@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -69,18 +70,20 @@ class Gate:
             with self._lock:
                 self._close()
 
-    def decide(self, query: str) -> GateDecision:
-        """The decision about `query`.
+    def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
+        """The decision about `query`. `locale` is the user's, as `en-GB`: queries of other languages are not corrected.
 
         Raises:
             TypeError: the query is not a str.
             ContractError: nothing is left of it once it is cleaned, or it is too long.
             GateClosed: the gate is closed, or was made before a fork.
         """
-        return self._wait_for(self._gate.decide, query)
+        return self._wait_for(partial(self._gate.decide, locale=locale), query)
 
-    def decide_many(self, queries: Iterable[str]) -> list[GateDecision]:
+    def decide_many(self, queries: Iterable[str], *, locale: str | None = None) -> list[GateDecision]:
         """The decisions about `queries`, in their order; much faster than one after the other.
+
+        `locale` is that of all.
 
         Raises:
             TypeError: a query is not a str.
@@ -89,7 +92,7 @@ class Gate:
         """
         if not isinstance(queries, str):
             queries = list(queries)  # here, not on the event loop: it may be a slow generator
-        return self._wait_for(self._gate.decide_many, queries)
+        return self._wait_for(partial(self._gate.decide_many, locale=locale), queries)
 
     def _wait_for(self, decide: Callable[[Any], Coroutine[Any, Any, ResultT]], query: str | Iterable[str]) -> ResultT:
         if os.getpid() != self._process:

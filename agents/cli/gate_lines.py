@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from msgspec.structs import asdict
 
 from sluicegate import AsyncGate, GateDecision
 from sluicegate.agents.cli.gate_rows import Row
@@ -26,6 +27,7 @@ _DECIDED: Final = (
     "intent",
     "rewrite",
     "semantic",
+    "suggestions",
     "reason_codes",
     "latency_ms",
 )
@@ -82,7 +84,7 @@ async def _decide_row(gate: AsyncGate, row: Row) -> tuple[dict[str, Any], bool]:
     error = row.error
     if row.query is not None:
         try:
-            return {**_renamed(row.fields), **_answer(await gate.decide(row.query))}, True
+            return {**_renamed(row.fields), **_answer(await gate.decide(row.query, locale=row.locale))}, True
         except ContractError as refusal:
             error = str(refusal)
     return {**_renamed(row.fields), "verdict": None, "error": error, "line": row.number}, False
@@ -107,6 +109,7 @@ def _answer(decision: GateDecision) -> dict[str, Any]:
         "intent": decision.intent,
         "rewrite": decision.lexical,
         "semantic": decision.semantic,
+        "suggestions": [asdict(suggestion) for suggestion in decision.suggestions],
         "reason_codes": decision.reason_codes,
         "latency_ms": decision.latency_ms,
     }

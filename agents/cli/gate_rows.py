@@ -30,6 +30,7 @@ class Row:
 
     number: int
     query: str | None = None
+    locale: str | None = None
     error: str | None = None
     fields: Mapping[str, bytes] = field(default_factory=dict)
     """The row's fields unchanged, each as JSON: they are passed through."""
@@ -109,7 +110,8 @@ def _json_row(number: int, line: bytes) -> Row:
             fields = _passed_through(line, document.content)
             if "text" in document.content:
                 document.content.setdefault("query", document.content["text"])
-        return Row(number, raw_query_of(document).query.query, fields=fields)
+        raw = raw_query_of(document).query
+        return Row(number, raw.query, raw.locale, fields=fields)
     except ContractError as error:
         return Row(number, error=str(error), fields=fields)
 

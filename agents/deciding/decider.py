@@ -30,6 +30,7 @@ from sluicegate.schemas.errors import (
     EventFailed,
     Overloaded,
 )
+from sluicegate.schemas.events import Suggestion
 from sluicegate.schemas.reason_codes import DEGRADED, PolicyCode, ReasonCode
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Decision(msgspec.Struct, frozen=True):
     batched: Batched[ModelResult] | None
     normalise_started_ns: int
     normalise_ended_ns: int
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def reason_codes(self) -> list[str]:
@@ -163,14 +165,16 @@ class Decider(Generic[OwnerT]):
         query: str,
         owner: OwnerT,
         *,
+        locale: str | None = None,
         deadline_ms: int | None = None,
         age_s: float = 0.0,
         input_codes: tuple[ReasonCode, ...] = (),
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
-        `age_s`, how long the query has waited already, counts against `SLUICE_SHED_AFTER_MS`. `input_codes`, from
-        decoding the input, come first among the reason codes.
+        `locale`, as `en-GB`, is that of the user: a query is corrected in its own language only. `age_s`, how long the
+        query has waited already, counts against `SLUICE_SHED_AFTER_MS`. `input_codes`, from decoding the input, come
+        first among the reason codes.
 
         The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. A query that is late only
         because of them goes to review, even with `SLUICE_FAIL=open`: no producer can use them to bypass the gate.
@@ -181,7 +185,7 @@ class Decider(Generic[OwnerT]):
         self._deciding += 1
         self._idle.clear()
         try:
-            return await self._decide(query, owner, self._time_left(deadline_ms, age_s), input_codes)
+            return await self._decide(query, owner, self._time_left(deadline_ms, age_s), input_codes, locale)
         finally:
             self._deciding -= 1
             if not self._deciding:
@@ -196,16 +200,22 @@ class Decider(Generic[OwnerT]):
         return _TimeLeft(min(limits), by_producer=min(limits) < self._deadline_s)
 
     async def _decide(
-        self, query: str, owner: OwnerT, time_left: _TimeLeft, input_codes: tuple[ReasonCode, ...]
+        self,
+        query: str,
+        owner: OwnerT,
+        time_left: _TimeLeft,
+        input_codes: tuple[ReasonCode, ...],
+        locale: str | None,
     ) -> Decision:
         deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
         normalised = normalise(query, max_chars=self._max_chars)
         if not normalised.text:
             raise ContractError("nothing is left after normalisation: send words - at `$.query`")
-        encoded = self.engine.encode(normalised.text)
+        encoded = self.engine.encode(normalised.text, locale)
         ended_ns = time.time_ns()
-        decided = partial(Decision, encoded.text, input_codes, normalised.codes, encoded.codes)
+        suggestions = encoded.correction.suggestions if encoded.correction else ()
+        decided = partial(Decision, encoded.text, input_codes, normalised.codes, encoded.codes, suggestions=suggestions)
         try:
             found = await self._cache.answer(
                 encoded, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline

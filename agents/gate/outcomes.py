@@ -82,7 +82,7 @@ def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
 
 
 def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
-    return Recall(**stamp.fields(), **_understood(decision, context))
+    return Recall(**stamp.fields(), **_understood(decision, context), suggestions=list(decision.suggestions))
 
 
 def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:

@@ -196,6 +196,7 @@ class Pipeline:
         decision = await event.decider.decide(
             decoded.query.query,
             event.span,
+            locale=decoded.query.locale,
             deadline_ms=decoded.query.deadline_ms,
             age_s=time.time() - event.record.timestamp.timestamp(),
             input_codes=(*event.origin.reason_codes, *decoded.codes),
@@ -284,6 +285,7 @@ class Pipeline:
             event.decision = await event.decider.decide(
                 decoded.query.query,
                 event.span,
+                locale=decoded.query.locale,
                 deadline_ms=decoded.query.deadline_ms,
                 input_codes=(*event.origin.reason_codes, *decoded.codes),
             )

@@ -92,10 +92,11 @@ class Engine:
                 "Compile the model again, or choose another device or type."
             ) from None
 
-    def encode(self, text: str) -> EncodedQuery:
+    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
         """The normalised query `text` as tokens, cut after `max_query_tokens`.
 
-        The text of a query that is cut is cut with it: downstream gets no word that the model did not read.
+        The text of a query that is cut is cut with it: downstream gets no word that the model did not read. `locale` is
+        for the speller.
         """
         encoding = self._tokenizer.encode(text)
         limit = self._max_query_tokens

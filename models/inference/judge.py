@@ -12,6 +12,7 @@ from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult
+from sluicegate.models.text.speller import Correction
 from sluicegate.schemas.reason_codes import EncodingCode, ReasonCode
 
 
@@ -19,13 +20,15 @@ from sluicegate.schemas.reason_codes import EncodingCode, ReasonCode
 class EncodedQuery:
     """A normalised query as the model reads it: `tokens` stand for `text` followed by the `hint`, if it has one.
 
-    `truncated`: the query had more tokens than the model may read, and `text` is what is left of it.
+    `truncated`: the query had more tokens than the model may read, and `text` is what is left of it. `correction` is
+    what the speller made of `text`; None where the model writes rewrites by itself.
     """
 
     text: str
     tokens: tuple[str, ...]
     truncated: bool = False
     hint: str | None = None
+    correction: Correction | None = None
 
     @property
     def codes(self) -> tuple[EncodingCode, ...]:
@@ -70,8 +73,11 @@ class Judge(Protocol):
     def cost(self) -> BatchCost:
         """What a batch costs."""
 
-    def encode(self, text: str) -> EncodedQuery:
-        """The normalised query `text` as the model reads it. Fast enough for an event loop."""
+    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+        """The normalised query `text` as the model reads it. Fast enough for an event loop.
+
+        `locale` is the user's, as `en-GB`: it decides in which language the query is corrected.
+        """
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """One result per query of `batch`, in order. Blocks: call it in a thread.

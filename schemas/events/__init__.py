@@ -20,7 +20,7 @@ from sluicegate.schemas.events.fields import (
     Understood,
 )
 from sluicegate.schemas.events.ledger import DecisionTrace, LedgerRecord, OutcomeName, StageLatencies, Tokens
-from sluicegate.schemas.events.outputs import Blocked, Ranking, Recall, Score
+from sluicegate.schemas.events.outputs import Blocked, Ranking, Recall, Score, Suggestion
 from sluicegate.schemas.events.raw import RawQuery
 from sluicegate.schemas.events.review import Review, Reviewed
 
@@ -47,6 +47,7 @@ __all__ = [
     "Score",
     "Sha256",
     "StageLatencies",
+    "Suggestion",
     "Threshold",
     "Timestamp",
     "Tokens",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from sluicegate.schemas.events.fields import (
     CategoryName,
@@ -21,11 +21,22 @@ from sluicegate.schemas.events.fields import (
 from sluicegate.schemas.vocabulary import ScoreName
 
 
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """A query that the user may have meant, for "did you mean"."""
+
+    text: Annotated[Text, Meta(description="The whole query, corrected.")]
+    probability: Annotated[Probability, Meta(description="How likely the user meant it.")]
+
+
 class Recall(Understood, frozen=True, kw_only=True):
     """An allowed query, for the services that find candidates."""
 
     schema: Annotated[Literal["sluicegate.recall"], Meta(description="Name of the contract.")] = "sluicegate.recall"
     schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
+    suggestions: Annotated[
+        list[Suggestion],
+        Meta(description="Corrections that are likely but not certain, likeliest first: offered, not applied."),
+    ] = field(default_factory=list)
 
 
 class Score(Struct, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ class ScriptedEngine:
         self.policy = Policy.layered(self.manifest.thresholds)
         self._fault = fault
 
-    def encode(self, text: str) -> EncodedQuery:
+    def encode(self, text: str, _locale: str | None = None) -> EncodedQuery:
         """One token per word."""
         return EncodedQuery(text, tuple(text.split()))
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from sluicegate.agents.deciding.decider import Decider, load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
+from sluicegate.models.text.speller import Correction
 from sluicegate.schemas.errors import CompiledModelError
+from sluicegate.schemas.events import Suggestion
 from tests.support.compiled import compiled_tiny, edit_manifest
 
 
@@ -110,3 +113,20 @@ async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path
     assert (fresh.answered_by, fresh.degraded) == ("model", None)
     assert (stale.answered_by, stale.degraded) == ("policy", "DeadlineExceeded")
     assert stale.model_result.policy_result.reason == "fail_closed"
+
+
+async def test_the_locale_reaches_the_speller_and_its_suggestions_the_decision(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    class Offering(Engine):
+        def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+            asked.append(locale)
+            offered = Suggestion(text="bike shed", probability=0.6)
+            return replace(super().encode(text, locale), correction=Correction(text, suggestions=(offered,)))
+
+    folder = compiled_tiny(tmp_path / "model", "embedded")
+    settings = load_settings(model=folder)
+    async with Decider[None].running(Offering(folder), settings) as decider:
+        decision = await decider.decide("bike ched", None, locale="en-GB")
+    assert asked == ["en-GB"]
+    assert [suggestion.text for suggestion in decision.suggestions] == ["bike shed"]

@@ -24,7 +24,7 @@ from sluicegate.models.inference.labels import Category, Intent
 from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS, Policy, PolicyResult, Verdict
 from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.errors import ContractError
-from sluicegate.schemas.events import OutputEvent, Position, RawQuery, StageLatencies
+from sluicegate.schemas.events import OutputEvent, Position, RawQuery, StageLatencies, Suggestion
 from sluicegate.schemas.reason_codes import EncodingCode, NormaliseCode, PolicyCode, RecordCode, RewriteCode
 
 EVENT_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -66,6 +66,7 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
         batched=Batched(model_result, 1, 1, 2, 3),
         normalise_started_ns=0,
         normalise_ended_ns=1,
+        suggestions=(Suggestion(text="cheap read shoes", probability=0.4),),
     )
     return msgspec.structs.replace(made, **changes)
 
@@ -74,6 +75,12 @@ def published(verdict: Verdict) -> dict[str, dict[str, Any]]:
     """The events by topic, as they are encoded: each keeps its contract."""
     _, events = make_events(RAW, decision(verdict), STAMP, RECORD.position)
     return {topic: orjson.loads(encode(event)) for topic, event in events}
+
+
+def test_what_is_likely_but_not_certain_is_offered_to_recall_alone() -> None:
+    assert published(Verdict.ALLOW)["recall"]["suggestions"] == [{"text": "cheap read shoes", "probability": 0.4}]
+    assert "suggestions" not in published(Verdict.ALLOW)["ranking"]
+    assert "suggestions" not in published(Verdict.REVIEW)["review"]
 
 
 @pytest.mark.parametrize(
