@@ -45,6 +45,16 @@ class NormaliseCode(Word):
     EMPTY = "empty", "Nothing was left of the text."
 
 
+class DisguiseCode(Word):
+    """What the gate found when it undid disguises. The published text keeps what the user typed."""
+
+    DISGUISED = (
+        "disguised",
+        "Words were hidden by look-alike or styled letters, signs, digits for letters, or an encoding.",
+    )
+    MIXED_SCRIPT = "mixed_script", "A word mixes letters of several scripts that look alike."
+
+
 class EncodingCode(Word):
     """What happened while the query was turned into the model's tokens."""
 
@@ -87,6 +97,8 @@ class RewriteCode(Word):
     NUMBER = "rewrite_number", "The rewrite changed a number."
     INVENTED = "rewrite_invented", "The rewrite contained a word that the query does not explain."
     DROPPED = "rewrite_dropped", "The rewrite lost a word of the query."
+    UNSAFE = "rewrite_unsafe", "The model judged the rewrite more strictly than the query; that verdict counts."
+    UNJUDGED = "rewrite_unjudged", "The model had no time to judge its rewrite."
 
 
 ParametrisedCode = NewType("ParametrisedCode", str)
@@ -134,14 +146,23 @@ DROPPED: Final = CodeFamily(
     ("event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms"),
 )
 
-ReasonCode: TypeAlias = (
-    RecordCode | NormaliseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+READING: Final = CodeFamily(
+    "reading",
+    "NAME",
+    "The verdict is not that of the query as it was typed but that of another reading, which was judged more strictly: "
+    "its skeleton (disguise undone), a window of a long text, its correction, or the model's rewrite.",
+    ("skeleton", "window", "correction", "rewrite"),
 )
 
-FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, DEGRADED)
+ReasonCode: TypeAlias = (
+    RecordCode | NormaliseCode | DisguiseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+)
+
+FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, DEGRADED)
 VOCABULARIES: Final[tuple[type[Word], ...]] = (
     RecordCode,
     NormaliseCode,
+    DisguiseCode,
     EncodingCode,
     PolicyCode,
     AnswerCode,

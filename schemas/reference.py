@@ -8,6 +8,7 @@ from sluicegate.schemas.export import json_schema
 from sluicegate.schemas.reason_codes import (
     FAMILIES,
     AnswerCode,
+    DisguiseCode,
     EncodingCode,
     NormaliseCode,
     PolicyCode,
@@ -37,6 +38,7 @@ _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
     ("The record around the query", RecordCode),
     ("Cleaning the text", NormaliseCode),
     ("Reading it into the model", EncodingCode),
+    ("Disguise", DisguiseCode),
     ("The verdict", PolicyCode),
     ("The model's answer", AnswerCode),
     ("The rewrite", RewriteCode),

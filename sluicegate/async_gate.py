@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from sluicegate.decision import GateDecision, Stages
 from sluicegate.schemas.errors import ContractError, GateClosed
-from sluicegate.schemas.events import Threshold, Tokens
+from sluicegate.schemas.events import Threshold
 
 if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
     from types import TracebackType
@@ -170,7 +170,6 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
     policy_result = result.policy_result
     blocked = policy_result.verdict == "block"
     batched = decision.batched
-    ended_ns = batched.ended_ns if batched else decision.normalise_ended_ns
     return GateDecision(
         verdict=policy_result.verdict.value,
         allow=policy_result.verdict == "allow",
@@ -191,16 +190,13 @@ def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecisi
         answered_by=decision.answered_by,
         model_version=manifest.model_version,
         prompt_version=manifest.prompt_version,
-        latency_ms=_milliseconds(decision.normalise_started_ns, ended_ns),
+        latency_ms=_milliseconds(decision.normalise_started_ns, decision.answered_ns),
         stages_ms=Stages(
             normalise=_milliseconds(decision.normalise_started_ns, decision.normalise_ended_ns),
             queue=_milliseconds(batched.queued_ns, batched.started_ns) if batched else None,
             model=_milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
         ),
-        tokens=Tokens(
-            input=result.input_tokens if batched else 0,
-            output=result.output_tokens if batched else 0,
-        ),
+        tokens=decision.tokens,
     )
 
 

@@ -4,9 +4,10 @@
               in flight? ──► wait for that answer ("in_flight")
               neither ──► ask the model ("model"), give the answer to those who joined, keep it
 
-A result is a pure function of the query's text and tokens, the model, its prompts and its policy. There is one cache
-per engine, which has one of each, so text and tokens are the key. The tokens matter because a query that was cut gets
-no hint: its text may equal that of a query that has one. Failures are never kept. Lives on one event loop.
+A result is a pure function of the query's text, tokens and correction, the model, its prompts and its policy. There is
+one cache per engine, which has one of each, so the other three are the key. The tokens matter because a query that was
+cut gets no hint: its text may equal that of a query that has one. The correction depends on the user's locale. Failures
+are never kept. Lives on one event loop.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
 Source = Literal["model", "cache", "in_flight"]
 
-_Key = tuple[str, tuple[str, ...]]
+_Key = tuple[str, tuple[str, ...], str | None]
 
 
 class AnsweredQuery(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class AnswerCache:
         if not self._kept.maxsize:
             batched = await ask()
             return AnsweredQuery(batched.result, "model", batched)
-        key = (query.text, query.tokens)
+        key = (query.text, query.tokens, query.correction.text if query.correction else None)
         while True:
             kept = self._kept.get(key)
             if kept is not None:

@@ -1,12 +1,19 @@
-"""One query's decision: normalise, encode, wait for the engine, or degrade by policy. No Kafka here.
+"""One query's decision: normalise, encode its readings, wait for the engine, or degrade by policy. No Kafka here.
 
 The gate agent, the Python API and ``sluice gate`` decide through the same object, so they cannot differ.
+
+    query ──► normalise ──► its readings ──► cache, micro-batcher ──► the strictest verdict
+                                                    ▲                        │
+                                                    └── a rewrite that no reading contains
+
+All readings of a query are submitted at once, with one deadline. Which there are: `models.text.readings`. Which counts:
+`models.inference.strictest`.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,13 +21,16 @@ from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from sluicegate.agents.deciding.answer_cache import AnswerCache, Source
+from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery, Source
+from sluicegate.agents.deciding.asking import ask_all
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.inference.encoded_readings import encode_readings, unread_rewrites
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from sluicegate.models.inference.policy import PolicyResult, Verdict
+from sluicegate.models.inference.strictest import JudgedReading, merge, merge_rewrites, strictest, without_rewrite
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import (
     CompiledModelError,
@@ -30,8 +40,8 @@ from sluicegate.schemas.errors import (
     EventFailed,
     Overloaded,
 )
-from sluicegate.schemas.events import Suggestion
-from sluicegate.schemas.reason_codes import DEGRADED, PolicyCode, ReasonCode
+from sluicegate.schemas.events import Suggestion, Tokens
+from sluicegate.schemas.reason_codes import DEGRADED, DisguiseCode, PolicyCode, ReasonCode, RewriteCode
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +64,8 @@ class Decision(msgspec.Struct, frozen=True):
     """What was decided about a query, why, and when each stage was (`time.time_ns`).
 
     `degraded` names the error that kept the model from answering; the policy decided in its place. `batched` is None
-    unless the model was asked about this very query.
+    unless the model was asked about this very query; `batches` are those of all its readings that it was asked about.
+    `disguise` says what undoing disguises found, `readings` has each reading's verdict, the query's first.
     """
 
     text: str
@@ -68,13 +79,30 @@ class Decision(msgspec.Struct, frozen=True):
     normalise_started_ns: int
     normalise_ended_ns: int
     suggestions: tuple[Suggestion, ...] = ()
+    disguise: tuple[DisguiseCode, ...] = ()
+    readings: tuple[JudgedReading, ...] = ()
+    batches: tuple[Batched[ModelResult], ...] = ()
+
+    @property
+    def answered_ns(self) -> int:
+        """When the model's last answer was there; without one, when the query was normalised."""
+        return max((batched.ended_ns for batched in self.batches), default=self.normalise_ended_ns)
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the model read and wrote for this event, in all readings."""
+        asked = [batched.result for batched in self.batches]
+        return Tokens(
+            input=sum(result.input_tokens for result in asked),
+            output=sum(result.output_tokens for result in asked),
+        )
 
     @property
     def reason_codes(self) -> list[str]:
         """Every code, in the order of the stages."""
         degraded = [DEGRADED.code(self.degraded)] if self.degraded else []
         reason = self.model_result.policy_result.reason
-        codes: list[ReasonCode] = [*self.input_codes, *self.normalisation, *degraded, reason]
+        codes: list[ReasonCode] = [*self.input_codes, *self.normalisation, *self.disguise, *degraded, reason]
         codes += self.encoding
         codes += self.model_result.codes
         return list(codes)
@@ -212,20 +240,58 @@ class Decider(Generic[OwnerT]):
         normalised = normalise(query, max_chars=self._max_chars)
         if not normalised.text:
             raise ContractError("nothing is left after normalisation: send words - at `$.query`")
-        encoded = self.engine.encode(normalised.text, locale)
+        readings = encode_readings(self.engine, normalised.text, locale)
+        encoded = readings.query
         ended_ns = time.time_ns()
-        suggestions = encoded.correction.suggestions if encoded.correction else ()
-        decided = partial(Decision, encoded.text, input_codes, normalised.codes, encoded.codes, suggestions=suggestions)
-        try:
-            found = await self._cache.answer(
-                encoded, lambda: self._batcher.submit((encoded, owner), deadline=deadline), deadline=deadline
+        decided = partial(
+            Decision,
+            text=encoded.text,
+            input_codes=input_codes,
+            normalisation=normalised.codes,
+            encoding=encoded.codes,
+            normalise_started_ns=started_ns,
+            normalise_ended_ns=ended_ns,
+            disguise=readings.codes,
+            suggestions=encoded.correction.suggestions if encoded.correction else (),
+        )
+
+        def ask(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
+            return self._cache.answer(
+                query, lambda: self._batcher.submit((query, owner), deadline=deadline), deadline=deadline
             )
-        except EventFailed as error:
+
+        def unanswered(error: EventFailed) -> ModelResult:
             late = isinstance(error, DeadlineExceeded | Overloaded)
             fail = "closed" if late and time_left.by_producer else self._fail
             self._log(error, fail)
-            return decided(_degraded(encoded, fail), "policy", type(error).__name__, None, started_ns, ended_ns)
-        return decided(found.model_result, found.source, None, found.batched, started_ns, ended_ns)
+            return _degraded(encoded, fail)
+
+        answers = await ask_all(readings.readings, ask, unanswered)
+        worst = strictest(answers.judged, self.engine.policy).result
+        if answers.error and not worst.probabilities:
+            return decided(
+                model_result=worst,
+                answered_by="policy",
+                degraded=type(answers.error).__name__,
+                batched=None,
+                readings=answers.judged,
+                batches=answers.batches,
+            )
+        result = merge(answers.judged, self.engine.policy)
+        again = await ask_all(unread_rewrites(self.engine, readings, result), ask, unanswered)
+        if again.error:
+            result = without_rewrite(encoded, result, RewriteCode.UNJUDGED)
+        else:
+            result = merge_rewrites(encoded, result, again.judged, self.engine.policy)
+        of_query = answers.answered[0]
+        return decided(
+            model_result=result,
+            answered_by=of_query.source if of_query else "policy",
+            degraded=None,
+            batched=of_query.batched if of_query else None,
+            readings=(*answers.judged, *again.judged),
+            batches=(*answers.batches, *again.batches),
+        )
 
     def _log(self, error: EventFailed, fail: Fail) -> None:
         """Log at most one line a minute for each kind of failure: a broken model fails on every event."""

@@ -14,11 +14,13 @@ import msgspec
 from sluicegate.agents.deciding.decider import Decision
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import Policy, Verdict
+from sluicegate.models.inference.strictest import JudgedReading
 from sluicegate.schemas.events import (
     DecisionTrace,
     LedgerRecord,
     OutcomeName,
     Position,
+    ReadingTrace,
     StageLatencies,
     Threshold,
     Tokens,
@@ -82,7 +84,6 @@ def make_ledger_record(
 ) -> LedgerRecord:
     """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query."""
     model_result = decision.model_result if decision else None
-    asked = decision.model_result if decision and decision.batched else None
     return LedgerRecord(
         **stamp.fields(),
         source=source,
@@ -92,10 +93,7 @@ def make_ledger_record(
         labels_version=LABELS_VERSION,
         prompt_hash=model_result.prompt_hash if model_result else None,
         output_hash=model_result.output_hash if model_result else None,
-        tokens=Tokens(
-            input=asked.input_tokens if asked else 0,
-            output=asked.output_tokens if asked else 0,
-        ),
+        tokens=decision.tokens if decision else Tokens(input=0, output=0),
         latency_ms=latency_ms,
         decision=_trace(decision, policy) if decision else None,
         validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
@@ -120,4 +118,10 @@ def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
         intent=decision.model_result.intent,
         degraded=decision.degraded is not None,
         answered_by=decision.answered_by,
+        readings=[_reading(reading) for reading in decision.readings],
     )
+
+
+def _reading(reading: JudgedReading) -> ReadingTrace:
+    policy_result = reading.result.policy_result
+    return ReadingTrace(name=reading.name, verdict=policy_result.verdict.value, reason=policy_result.reason)

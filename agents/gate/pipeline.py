@@ -297,7 +297,7 @@ class Pipeline:
     def _record_stages(self, event: _Event, decision: Decision) -> None:
         record_stage = self._telemetry.record_stage
         record_stage(event.span, "normalise", decision.normalise_started_ns, decision.normalise_ended_ns)
-        if batched := decision.batched:
+        for batched in decision.batches:
             record_stage(event.span, "queue", batched.queued_ns, batched.started_ns)
             self._telemetry.record_model(
                 event.span,

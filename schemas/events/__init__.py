@@ -19,7 +19,14 @@ from sluicegate.schemas.events.fields import (
     Timestamp,
     Understood,
 )
-from sluicegate.schemas.events.ledger import DecisionTrace, LedgerRecord, OutcomeName, StageLatencies, Tokens
+from sluicegate.schemas.events.ledger import (
+    DecisionTrace,
+    LedgerRecord,
+    OutcomeName,
+    ReadingTrace,
+    StageLatencies,
+    Tokens,
+)
 from sluicegate.schemas.events.outputs import Blocked, Ranking, Recall, Score, Suggestion
 from sluicegate.schemas.events.raw import RawQuery
 from sluicegate.schemas.events.review import Review, Reviewed
@@ -40,6 +47,7 @@ __all__ = [
     "Position",
     "Ranking",
     "RawQuery",
+    "ReadingTrace",
     "Recall",
     "RecordHeader",
     "Review",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from sluicegate.schemas.events.fields import (
     CategoryName,
@@ -21,6 +21,20 @@ from sluicegate.schemas.events.fields import (
 )
 
 OutcomeName = Literal["allowed", "blocked", "review", "deadletter"]
+
+
+class ReadingTrace(Struct, frozen=True, kw_only=True):
+    """The verdict of one reading of the query."""
+
+    name: Annotated[
+        Label,
+        Meta(
+            description="`query`: as it was typed. `skeleton`: with disguise undone. `window`: a part of a long query. "
+            "`correction` and `rewrite`: what would be published. Accept names that you do not know."
+        ),
+    ]
+    verdict: Annotated[Literal["allow", "block", "review"], Meta(description="What the model's answer means for it.")]
+    reason: Reason
 
 
 class DecisionTrace(Struct, frozen=True, kw_only=True):
@@ -42,6 +56,10 @@ class DecisionTrace(Struct, frozen=True, kw_only=True):
             "equal query was being answered. `policy`: no answer."
         ),
     ] = "model"
+    readings: Annotated[
+        list[ReadingTrace],
+        Meta(description="The verdict of each reading; the strictest counts."),
+    ] = field(default_factory=list)
 
 
 class StageLatencies(Struct, frozen=True, kw_only=True):
@@ -80,7 +98,10 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     labels_version: Annotated[Label, Meta(description="Version of the categories and intents.")]
     prompt_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what the model read. Null if not asked.")]
     output_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what the model wrote. Null if not asked.")]
-    tokens: Annotated[Tokens, Meta(description="Tokens read and written. Zero for an answer from the cache.")]
+    tokens: Annotated[
+        Tokens,
+        Meta(description="Tokens of all readings of the query. Zero for answers from the cache."),
+    ]
     latency_ms: Annotated[StageLatencies, Meta(description="Time in each stage, in milliseconds.")]
     decision: Annotated[DecisionTrace | None, Meta(description="How it was decided. Null for a dead letter.")]
     validation: Annotated[

@@ -1,0 +1,61 @@
+"""The readings of a query as the model reads them: which texts to judge, before and after the model has answered."""
+
+from dataclasses import dataclass
+
+from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
+from sluicegate.models.inference.policy import Verdict
+from sluicegate.models.text.readings import ReadingName, further_readings, same_words
+from sluicegate.schemas.reason_codes import DisguiseCode
+
+
+@dataclass(frozen=True)
+class EncodedReading:
+    """One reading as the model reads it."""
+
+    name: ReadingName
+    query: EncodedQuery
+
+
+@dataclass(frozen=True)
+class EncodedReadings:
+    """Every reading to judge. The first is the query itself, whose result supplies the answer."""
+
+    readings: tuple[EncodedReading, ...]
+    codes: tuple[DisguiseCode, ...]
+
+    @property
+    def query(self) -> EncodedQuery:
+        """The query itself."""
+        return self.readings[0].query
+
+
+def encode_readings(judge: Judge, text: str, locale: str | None = None) -> EncodedReadings:
+    """The normalised query `text` in all its readings. Of readings with equal tokens only the first is kept.
+
+    `locale` is the user's: it decides how the query is corrected.
+    """
+    query = judge.encode(text, locale)
+    further = further_readings(query.text, query.correction.text if query.correction else None)
+    encoded = {query.tokens: EncodedReading(ReadingName.QUERY, query)}
+    for reading in further.readings:
+        also = judge.encode(reading.text, locale)
+        encoded.setdefault(also.tokens, EncodedReading(reading.name, also))
+    return EncodedReadings(tuple(encoded.values()), further.codes)
+
+
+def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult) -> tuple[EncodedReading, ...]:
+    """What `result` would publish that no reading contains: it must be judged too. Nothing of a blocked query.
+
+    The hint was part of what the model read. The `embedded` style chooses facets from a closed list; other styles write
+    their expansions freely, so these are read as well.
+    """
+    if result.policy_result.verdict is Verdict.BLOCK:
+        return ()
+    written = [result.lexical]
+    if judge.manifest.prompt_style != "embedded" and (result.synonyms or result.facets):
+        written.append(result.semantic)
+    read = [reading.query.text for reading in readings.readings]
+    if readings.query.hint:
+        read.append(readings.query.hint)
+    unread = {text: None for text in written if not any(same_words(text, each) for each in read)}
+    return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text)) for text in unread)

@@ -1,0 +1,69 @@
+"""What the model reads of one query besides its normalised text: the skeleton, and windows of a long text.
+
+Padding dilutes: a model that reads one bad sentence among many plain words may find the whole harmless. So a long text
+is also read in overlapping windows. Their number is bounded, and with it the cost: of a very long text they are wider.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sluicegate.models.text.skeleton import skeleton
+from sluicegate.schemas.reason_codes import DisguiseCode
+
+LONG: Final = 24
+"""Words from which on a text is also read in windows."""
+WINDOW: Final = 16
+OVERLAP: Final = 6
+"""Words of a window, and words that it shares with the next."""
+MOST_WINDOWS: Final = 10
+
+
+class ReadingName(StrEnum):
+    """Which text of a query the model read."""
+
+    QUERY = "query"
+    SKELETON = "skeleton"
+    WINDOW = "window"
+    CORRECTION = "correction"
+    REWRITE = "rewrite"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One text to judge."""
+
+    name: ReadingName
+    text: str
+
+
+@dataclass(frozen=True)
+class FurtherReadings:
+    """What to judge besides the query itself, and whether something was hidden in it."""
+
+    readings: tuple[Reading, ...] = ()
+    codes: tuple[DisguiseCode, ...] = ()
+
+
+def further_readings(text: str, correction: str | None = None) -> FurtherReadings:
+    """The readings of a normalised query, without the query itself; `correction` is what will be published for it."""
+    plain = skeleton(text)
+    readings = [Reading(ReadingName.SKELETON, plain.text)] if plain else []
+    readings += [Reading(ReadingName.WINDOW, window) for window in windows(plain.text if plain else text)]
+    if correction is not None and not same_words(correction, text):
+        readings.append(Reading(ReadingName.CORRECTION, correction))
+    return FurtherReadings(tuple(readings), plain.codes if plain else ())
+
+
+def windows(text: str) -> list[str]:
+    """Overlapping parts of a text of at least `LONG` words, at most `MOST_WINDOWS`; none of a shorter one."""
+    words = text.split(" ")
+    if len(words) < LONG:
+        return []
+    step = max(WINDOW - OVERLAP, -(-(len(words) - OVERLAP) // MOST_WINDOWS))
+    return [" ".join(words[start : start + step + OVERLAP]) for start in range(0, len(words) - OVERLAP, step)]
+
+
+def same_words(text: str, other: str) -> bool:
+    """Whether two texts differ in case and spacing only."""
+    return text == other or text.lower().split() == other.lower().split()
