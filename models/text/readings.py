@@ -14,7 +14,7 @@ from sluicegate.schemas.reason_codes import DisguiseCode
 LONG: Final = 24
 """Words from which on a text is also read in windows."""
 WINDOW: Final = 16
-OVERLAP: Final = 6
+OVERLAP: Final = 7
 """Words of a window, and words that it shares with the next."""
 MOST_WINDOWS: Final = 10
 

@@ -55,6 +55,7 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
         input_tokens=11,
         output_tokens=3,
     )
+    batched = Batched(model_result, 1, 1, 2, 3)
     made = Decision(
         text="chep red shoes",
         input_codes=(RecordCode.REPLAY_UNPROVEN,),
@@ -63,9 +64,10 @@ def decision(verdict: Verdict, **changes: Any) -> Decision:
         model_result=model_result,
         answered_by="model",
         degraded=None,
-        batched=Batched(model_result, 1, 1, 2, 3),
+        batched=batched,
         normalise_started_ns=0,
         normalise_ended_ns=1,
+        batches=(batched,),
         suggestions=(Suggestion(text="cheap read shoes", probability=0.4),),
     )
     return msgspec.structs.replace(made, **changes)
@@ -146,7 +148,13 @@ def test_without_the_model_an_event_is_marked_and_its_ranking_has_no_probability
         PolicyResult(Verdict.ALLOW, None, 0, PolicyCode.FAIL_OPEN), "chep red shoes", "chep red shoes"
     )
     degraded = decision(
-        Verdict.ALLOW, model_result=unasked, degraded="EngineFailed", batched=None, answered_by="policy", encoding=()
+        Verdict.ALLOW,
+        model_result=unasked,
+        degraded="EngineFailed",
+        batched=None,
+        batches=(),
+        answered_by="policy",
+        encoding=(),
     )
     _, events = make_events(RAW, degraded, STAMP, RECORD.position)
     recall, ranking = (orjson.loads(encode(event)) for _, event in events)
@@ -251,7 +259,7 @@ def test_the_ledger_has_no_text_unless_it_is_allowed() -> None:
 
 
 def test_an_answer_from_the_cache_costs_no_tokens() -> None:
-    entry = ledger(decision(Verdict.ALLOW, batched=None, answered_by="cache"))
+    entry = ledger(decision(Verdict.ALLOW, batched=None, batches=(), answered_by="cache"))
     assert entry["tokens"] == {"input": 0, "output": 0}
     assert entry["prompt_hash"] == "a" * 64
 
