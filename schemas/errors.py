@@ -9,6 +9,7 @@
     │   └── UnreadableRecord    bytes of the log that are not a valid Kafka record
     ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
+    ├── RequestRefused          a request that is not answered: it breaks its contract, or it comes at a bad time
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
@@ -88,6 +89,23 @@ class StreamFailed(SluicegateError):
 
 class GateClosed(SluicegateError):
     """A gate of the Python API that was closed, was never opened, or was made before a fork."""
+
+
+class RequestRefused(SluicegateError):
+    """A request that is not answered. `code` says why, as in ``too_large``; `field` is the one that is wrong.
+
+    `retry_after_s` is when the same request may succeed, where that is known.
+    """
+
+    exit_code = ExitCode.DATA
+
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.retry_after_s = retry_after_s
 
 
 class EventFailed(SluicegateError):

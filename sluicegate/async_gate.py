@@ -14,7 +14,7 @@ from sluicegate.schemas.events import Threshold
 if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
     from types import TracebackType
 
-    from sluicegate.agents.deciding.decider import Decider, Decision
+    from sluicegate.agents.deciding.decider import Decider, Decision, OwnerT
     from sluicegate.agents.settings import Settings
 
 EMBEDDED: Final = "embedded"
@@ -106,7 +106,7 @@ class AsyncGate:
         """
         decider = self._open_decider()
         self._check(query)
-        return _gate_decision(await decider.decide(query, None, locale=locale), decider)
+        return gate_decision(await decider.decide(query, None, locale=locale), decider)
 
     async def decide_many(self, queries: Iterable[str], *, locale: str | None = None) -> list[GateDecision]:
         """The decisions about `queries`, in their order; the first error ends the call. `locale` is that of all.
@@ -165,7 +165,8 @@ def _settings(model: str | PathLike[str] | None, thresholds: Thresholds | None) 
     return settings.model_copy(update={"deadline_ms": _DEADLINE_MS, "shed_after_ms": 0})
 
 
-def _gate_decision(decision: "Decision", decider: "Decider[None]") -> GateDecision:
+def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecision:
+    """The public form of `decision`, which `decider` made."""
     result, manifest = decision.model_result, decider.engine.manifest
     policy_result = result.policy_result
     blocked = policy_result.verdict == "block"

@@ -12,11 +12,13 @@ from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
 from sluicegate.agents.cli.gate import gate
+from sluicegate.agents.cli.keys import keys
 from sluicegate.agents.cli.learn import learn
 from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay import replay
 from sluicegate.agents.cli.schemas import schemas
+from sluicegate.agents.cli.serve import serve
 from sluicegate.agents.cli.tail import tail
 from sluicegate.agents.cli.topics import topics
 from sluicegate.agents.cli.up import up
@@ -34,11 +36,13 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("gate")(gate)
 app.command("worker")(worker)
+app.command("serve")(serve)
 app.command("produce")(produce)
 app.command("tail")(tail)
 app.command("calibrate")(calibrate)
 app.command("tune", hidden=True)(calibrate)
 app.add_typer(topics, name="topics")
+app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")

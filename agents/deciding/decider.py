@@ -197,6 +197,8 @@ class Decider(Generic[OwnerT]):
         deadline_ms: int | None = None,
         age_s: float = 0.0,
         input_codes: tuple[ReasonCode, ...] = (),
+        fail: Fail | None = None,
+        wait_for_place: bool = True,
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
@@ -207,13 +209,17 @@ class Decider(Generic[OwnerT]):
         The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. A query that is late only
         because of them goes to review, even with `SLUICE_FAIL=open`: no producer can use them to bypass the gate.
 
+        `fail`, where a caller that is trusted gives it, replaces the setting and that rule. Without `wait_for_place` a
+        query that finds the queue full is not decided by the model: `degraded` is then `Overloaded`, at once.
+
         Raises:
             ContractError: nothing is left of the query once it is normalised.
         """
         self._deciding += 1
         self._idle.clear()
         try:
-            return await self._decide(query, owner, self._time_left(deadline_ms, age_s), input_codes, locale)
+            time_left = self._time_left(deadline_ms, age_s)
+            return await self._decide(query, owner, time_left, input_codes, locale, fail, wait_for_place)
         finally:
             self._deciding -= 1
             if not self._deciding:
@@ -234,6 +240,8 @@ class Decider(Generic[OwnerT]):
         time_left: _TimeLeft,
         input_codes: tuple[ReasonCode, ...],
         locale: str | None,
+        asked_fail: Fail | None,
+        wait_for_place: bool,
     ) -> Decision:
         deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
@@ -257,12 +265,14 @@ class Decider(Generic[OwnerT]):
 
         def ask(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
             return self._cache.answer(
-                query, lambda: self._batcher.submit((query, owner), deadline=deadline), deadline=deadline
+                query,
+                lambda: self._batcher.submit((query, owner), deadline=deadline, wait=wait_for_place),
+                deadline=deadline,
             )
 
         def unanswered(error: EventFailed) -> ModelResult:
             late = isinstance(error, DeadlineExceeded | Overloaded)
-            fail = "closed" if late and time_left.by_producer else self._fail
+            fail = asked_fail or ("closed" if late and time_left.by_producer else self._fail)
             self._log(error, fail)
             return _degraded(encoded, fail)
 

@@ -32,7 +32,7 @@ from sluicegate.agents.deciding.admission import Admission
 from sluicegate.agents.deciding.lanes import Lanes
 from sluicegate.agents.error_text import describe_error
 from sluicegate.models.inference.batch_cost import BatchCost
-from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
+from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed, Overloaded
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -106,19 +106,22 @@ class MicroBatcher(Generic[ItemT, ResultT]):
             entry.answer.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def submit(self, item: ItemT, *, deadline: float) -> Batched[ResultT]:
+    async def submit(self, item: ItemT, *, deadline: float, wait: bool = True) -> Batched[ResultT]:
         """The engine's result for `item`.
 
-        `deadline` is a time of the event loop's clock. Cancelling the caller frees the item's place.
+        `deadline` is a time of the event loop's clock. Cancelling the caller frees the item's place. Unless `wait`, a
+        full queue refuses the item at once.
 
         Raises:
-            Overloaded: the deadline cannot be met, with what waits already.
+            Overloaded: the deadline cannot be met, with what waits already; or the queue is full.
             DeadlineExceeded: it passed before the result was there.
             EngineFailed: `run_batch` raised on the item's batch.
         """
         loop = asyncio.get_running_loop()
         length = self._length(item)
         self._admission.check(length, deadline, loop.time(), len(self._lanes))
+        if not wait and self._free_places.locked():
+            raise Overloaded("the queue of the model is full (SLUICE_QUEUE_SIZE)")
         try:
             async with asyncio.timeout_at(deadline), self._free_places:
                 entry = _Entry[ItemT, ResultT](item, length, deadline, time.time_ns(), loop.create_future())

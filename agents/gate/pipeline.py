@@ -16,7 +16,8 @@ from typing import Self
 import msgspec
 from opentelemetry.context import Context
 
-from sluicegate.agents.deciding.decider import BatchObserver, Decider, Decision
+from sluicegate.agents.deciding.batch_observer import batch_observers
+from sluicegate.agents.deciding.decider import Decider, Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.error_text import describe_error
@@ -29,7 +30,6 @@ from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
-from sluicegate.models.inference.judge import ModelResult
 from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of, value_hash
 from sluicegate.schemas.errors import ContractError, PublishFailed
 from sluicegate.schemas.events import OutcomeName, Position, StageLatencies
@@ -78,28 +78,13 @@ class Pipeline:
     async def running(cls, settings: Settings, models: LoadedModels, telemetry: Telemetry) -> AsyncIterator[Self]:
         """A pipeline with its models and publisher running; at the end of the block the publisher is flushed."""
 
-        def observer_of(model: str) -> BatchObserver[EventSpan]:
-            def observe_batch(
-                owners: Sequence[EventSpan], model_results: Sequence[ModelResult], started_ns: int, ended_ns: int
-            ) -> None:
-                telemetry.record_batch(
-                    owners,
-                    started_ns,
-                    ended_ns,
-                    model=model,
-                    input_tokens=sum(model_result.input_tokens for model_result in model_results),
-                    output_tokens=sum(model_result.output_tokens for model_result in model_results),
-                )
-
-            return observe_batch
-
         async with (
             Publisher(
                 Connection.of(settings),
                 delivery_timeout_s=settings.publish_timeout_ms / 1000,
                 flush_timeout_s=CLOSE_PUBLISHER_S,
             ) as publisher,
-            LiveModels.running(models, settings, observer_of) as live_models,
+            LiveModels.running(models, settings, batch_observers(telemetry)) as live_models,
         ):
             pipeline = cls(settings, live_models, publisher, telemetry)
             try:

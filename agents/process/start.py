@@ -1,12 +1,10 @@
 """Starting the worker: check everything, join the group, work until a signal."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
 from collections.abc import Callable
-from typing import Final
 
 import faust
 import uvloop
@@ -17,6 +15,7 @@ from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
+from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.health import Health
 from sluicegate.agents.process.probe_server import ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
@@ -30,9 +29,6 @@ from sluicegate.schemas.topics import SENT
 from sluicegate.schemas.version import VERSION
 
 logger = logging.getLogger(__name__)
-
-_COLLECT_EVERY: Final = 10_000
-"""New objects before the collector looks for cycles among the youngest; Python's default is 700."""
 
 
 def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> None:
@@ -82,7 +78,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
             flush=flush,
             exit_code=lambda: 1 if worker.app.crashed else 0,
         ).start()
-        _freeze_long_lived_objects()
+        freeze_long_lived_objects()
         process.execute_from_commandline()
     finally:
         logger.info("stopped")
@@ -135,16 +131,6 @@ class _Probes(Service):
 
 
 _Probes.logger = logging.getLogger("mode")  # Mode logs each step of a service through the logger of its module
-
-
-def _freeze_long_lived_objects() -> None:
-    """Keep Python's garbage collector from walking what lives as long as the process: it costs a fifth of each event.
-
-    What an event allocates is freed by its reference counts. The collector finds the few cycles in it later.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY)
 
 
 def _require_free_port(settings: Settings) -> None:

@@ -1,6 +1,7 @@
-"""Settings of the HTTP server that answers the probes."""
+"""Settings of HTTP: where the worker and `sluice serve` listen, and the limits of the API."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -8,9 +9,40 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class HttpSettings(BaseModel, title="HTTP"):
-    """Where the probes are served."""
+    """Where the probes and the API are served, and what a request may cost."""
 
     http_host: str = Field(
-        "127.0.0.1", description="Address that /healthz and /readyz listen on. In a container use 0.0.0.0."
+        "127.0.0.1",
+        description="Address that the probes and the API listen on. In a container use 0.0.0.0. The API is served on "
+        "another address than a loopback address only with SLUICE_HTTP_KEYS.",
     )
-    http_port: Port = Field(6066, description="Port that /healthz and /readyz listen on.")
+    http_port: Port = Field(6066, description="Port that the probes and the API listen on.")
+    http_api: bool = Field(False, description="Serve the HTTP API of `sluice serve` on the worker's port too.")
+    http_keys: Path | None = Field(
+        None,
+        description="File of the API keys that are accepted, see `sluice keys add`. Changes apply within seconds. "
+        "Unset: no key is asked for, and only loopback addresses are served.",
+    )
+    http_overload: Literal["refuse", "degrade"] = Field(
+        "refuse",
+        description="Answer to a request when too many queries wait for the model: `refuse` answers 429 at once, "
+        "`degrade` lets SLUICE_FAIL decide at once, and the answer says `degraded`.",
+    )
+    http_rate: str | None = Field(
+        None,
+        description="Maximum rate of requests of one API key, or of one address where no keys are used, for example "
+        "`100/second` or `5000/minute`. Unset: no limit.",
+    )
+    http_max_requests: int = Field(
+        512, ge=1, le=65_536, description="Maximum number of open requests. More are answered with 429."
+    )
+    http_max_batch: int = Field(64, ge=1, le=1024, description="Maximum number of texts in one batch request.")
+    http_max_body_bytes: int = Field(
+        1_048_576, ge=1024, le=67_108_864, description="Maximum size of a request's body, in bytes."
+    )
+    http_read_timeout_ms: int = Field(
+        10_000,
+        ge=100,
+        le=120_000,
+        description="Time that a client has to send a request, head and body, in milliseconds.",
+    )

@@ -1,5 +1,6 @@
 """Traces, metrics and logs of a worker."""
 
-from sluicegate.agents.telemetry.telemetry import EventSpan, Outcome, Telemetry
+from sluicegate.agents.telemetry.event_span import EventSpan
+from sluicegate.agents.telemetry.telemetry import Outcome, Telemetry
 
 __all__ = ["EventSpan", "Outcome", "Telemetry"]

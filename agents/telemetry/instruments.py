@@ -41,6 +41,12 @@ class Instruments:
             "Time from taking an event from its topic to the acknowledgement of its last output.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
+        self.request_duration = meter.create_histogram(
+            semconv.METRIC_REQUEST_DURATION,
+            "s",
+            "Time from the head of an HTTP request to its answer.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
         self.stage_duration = meter.create_histogram(
             semconv.METRIC_STAGE_DURATION,
             "s",

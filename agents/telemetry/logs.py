@@ -29,6 +29,7 @@ _LEVELS: Final = {
     "faust": logging.WARNING,
     "mode": logging.WARNING,
     "aiokafka": logging.WARNING,
+    "uvicorn": logging.ERROR,  # warns about each malformed request: a client could fill our disk
     # Their warnings list every event in flight.
     "faust.transport.consumer": logging.ERROR,
     "faust.transport.drivers.aiokafka": logging.ERROR,

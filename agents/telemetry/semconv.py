@@ -1,11 +1,12 @@
 """The names of all attributes, spans and metrics that Sluicegate reports.
 
-Names come from three vocabularies:
+Names come from four vocabularies:
 
 * `messaging.*`: OpenTelemetry messaging conventions, https://opentelemetry.io/docs/specs/semconv/messaging/ (Kafka page
   included), status Development;
 * `gen_ai.*`: OpenTelemetry GenAI conventions, https://github.com/open-telemetry/semantic-conventions-genai, status
   Development;
+* `http.*`: OpenTelemetry HTTP conventions, https://opentelemetry.io/docs/specs/semconv/http/, status Stable;
 * `sluicegate.*`: Sluicegate's own, where the conventions have no name.
 
 They are plain strings, because the Python constants for conventions in development live in a private module that may
@@ -46,6 +47,11 @@ GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 -- a token of text,
 GEN_AI_TOKEN_TYPE_INPUT: Final = "input"  # noqa: S105 -- likewise
 GEN_AI_TOKEN_TYPE_OUTPUT: Final = "output"  # noqa: S105 -- likewise
 
+# Attributes: HTTP
+HTTP_REQUEST_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+
 # Attributes: general, https://opentelemetry.io/docs/specs/semconv/registry/attributes/
 ERROR_TYPE: Final = "error.type"
 SERVICE_NAME: Final = "service.name"
@@ -78,6 +84,7 @@ SPAN_BATCH: Final = "sluicegate.batch"
 
 # Metrics: from the conventions
 METRIC_PROCESS_DURATION: Final = "messaging.process.duration"
+METRIC_REQUEST_DURATION: Final = "http.server.request.duration"
 METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 -- likewise
 
 # Metrics: Sluicegate's own

@@ -31,14 +31,15 @@ from opentelemetry.trace import (
     SpanKind,
     StatusCode,
     Tracer,
-    format_trace_id,
     set_span_in_context,
 )
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv, trace_context
+from sluicegate.agents.telemetry.event_span import EventSpan
 from sluicegate.agents.telemetry.instruments import Instruments
 from sluicegate.agents.telemetry.otlp_export import OtlpExport
+from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.trace_context import Headers
 
 Stage = Literal["normalise", "queue", "model", "validate", "publish"]
@@ -48,24 +49,6 @@ _SCOPE = "sluicegate"
 
 _MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {name: {semconv.STAGE: name} for name in ("queue", "publish")}
 """Attributes of the stages of one event that have a metric. The others take microseconds: see the ledger and spans."""
-
-
-class EventSpan(msgspec.Struct, frozen=True):
-    """An event's place in its trace. `context` is the parent of its children and goes into its outputs' headers."""
-
-    span: Span
-    context: Context
-    topic: str
-
-    @property
-    def recording(self) -> bool:
-        """Whether the event is sampled. If it is not, it needs no attributes."""
-        return self.span.is_recording()
-
-    @property
-    def trace_id(self) -> str:
-        """32 hexadecimal digits, by which the ledger refers to the trace. Set whether or not telemetry is on."""
-        return format_trace_id(self.span.get_span_context().trace_id)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +80,7 @@ class Telemetry:
         self._batch_tracer = batch_tracer
         self._export = export
         self._instruments = Instruments(meter)
+        self.requests = RequestTelemetry(tracer, self._instruments)
 
     @classmethod
     def start(cls, *, otlp_endpoint: str | None, sample_ratio: float, service_version: str, instance_id: str) -> Self:
@@ -106,7 +90,7 @@ class Telemetry:
         yet: a collector that is down, or starts later, is not an error.
         """
         if otlp_endpoint is None:
-            return cls(NoOpTracer(), NoOpTracer(), NoOpMeter(_SCOPE), None)
+            return cls.off()
         export = OtlpExport(
             otlp_endpoint, sample_ratio=sample_ratio, service_version=service_version, instance_id=instance_id
         )
@@ -117,6 +101,11 @@ class Telemetry:
             export.metrics.get_meter(*scope),
             export,
         )
+
+    @classmethod
+    def off(cls) -> Self:
+        """Telemetry that exports nothing."""
+        return cls(NoOpTracer(), NoOpTracer(), NoOpMeter(_SCOPE), None)
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels from now on. Both callbacks run on the exporter's thread, so they must only read."""

@@ -369,7 +369,9 @@ def test_every_name_that_is_not_ours_is_in_the_installed_conventions() -> None:
             "_incubating.metrics.messaging_metrics",
             "_incubating.metrics.gen_ai_metrics",
             "attributes.error_attributes",
+            "attributes.http_attributes",
             "attributes.service_attributes",
+            "metrics.http_metrics",
             "schemas",
         )
         for value in vars(importlib.import_module(f"opentelemetry.semconv.{module}")).values()

@@ -1,0 +1,51 @@
+"""Builds the application: every door's routes, the probes, and errors that no route caused."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sluicegate.agents.http import gate_routes
+from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.endpoint import Endpoint
+from sluicegate.agents.http.errors import refusal_of_status, response_to
+from sluicegate.agents.http.route import JsonRoute
+from sluicegate.agents.http.service import HttpService
+
+Page = Callable[[], tuple[int, bytes]]
+"""Returns a status code and a JSON document: a probe. It asks for no key."""
+
+DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (gate_routes.ROUTES,)
+"""The routes of every door."""
+
+
+def build_app(service: HttpService, access: Access, pages: Mapping[str, Page]) -> Starlette:
+    """The ASGI application of `service`, with `pages` by their paths."""
+    routes: list[BaseRoute] = [
+        Route(route.path, Endpoint(route, service, access), methods=[route.method], name=route.name)
+        for door in DOORS
+        for route in door
+    ]
+    routes += [Route(path, _endpoint_of(page), name=path) for path, page in pages.items()]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _endpoint_of(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        status, body = page()
+        return Response(body, status, {"cache-control": "no-store"}, "application/json")
+
+    return answer
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    response = response_to(refusal_of_status(status))
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return Response(response.body, response.status, headers, "application/json")

@@ -1,0 +1,139 @@
+"""Our own door: may a query pass, what should be searched instead, or both; for one query or for many."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct, structs
+
+from sluicegate.agents.http.deciding import Decided, Options, decide
+from sluicegate.agents.http.errors import detail_of, refusal_of
+from sluicegate.agents.http.gate_types import (
+    BatchAnswer,
+    BatchItem,
+    GateAnswer,
+    Moderation,
+    Query,
+    QueryBatch,
+    Rewrite,
+)
+from sluicegate.agents.http.route import Call, JsonRoute
+from sluicegate.agents.http.service import HttpService
+from sluicegate.schemas.errors import RequestRefused
+
+AnswerT = TypeVar("AnswerT", bound=Struct)
+
+
+def _gate_of(decided: Decided) -> Literal["model", "policy"]:
+    return "policy" if decided.decision.degraded else "model"
+
+
+def _moderation(decided: Decided) -> Moderation:
+    decision = decided.decision
+    return Moderation(
+        event_id=decided.event_id,
+        allow=decision.allow,
+        verdict=decision.verdict,
+        gate=_gate_of(decided),
+        category=decision.category,
+        probability=decision.probability,
+        reason=decision.reason,
+        reason_codes=decision.reason_codes,
+        probabilities=decision.probabilities,
+        degraded=decision.degraded,
+        truncated=decided.truncated,
+        model_version=decision.model_version,
+    )
+
+
+def _rewrite(decided: Decided) -> Rewrite:
+    decision = decided.decision
+    return Rewrite(
+        event_id=decided.event_id,
+        allow=decision.allow,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        reason_codes=decision.reason_codes,
+        query=decision.query,
+        lexical=decision.lexical,
+        semantic=decision.semantic,
+        intent=decision.intent,
+        synonyms=decision.synonyms,
+        facets=decision.facets,
+        suggestions=decision.suggestions,
+        degraded=decision.degraded,
+        truncated=decided.truncated,
+        model_version=decision.model_version,
+    )
+
+
+def _gate(decided: Decided) -> GateAnswer:
+    return GateAnswer(
+        event_id=decided.event_id,
+        gate=_gate_of(decided),
+        truncated=decided.truncated,
+        **structs.asdict(decided.decision),
+    )
+
+
+def _one(
+    answer: Callable[[Decided], AnswerT],
+) -> Callable[[HttpService, Call[Query]], Coroutine[Any, Any, AnswerT]]:
+    async def handle(service: HttpService, call: Call[Query]) -> AnswerT:
+        asked = call.body
+        options = Options(asked.event_id, asked.locale, asked.fail, asked.deadline_ms)
+        return answer(await decide(service, call, asked.text, options))
+
+    return handle
+
+
+def _many(
+    answer: Callable[[Decided], AnswerT],
+) -> Callable[[HttpService, Call[QueryBatch]], Coroutine[Any, Any, BatchAnswer[AnswerT]]]:
+    async def handle(service: HttpService, call: Call[QueryBatch]) -> BatchAnswer[AnswerT]:
+        asked, most = call.body, service.settings.http_max_batch
+        if len(asked.texts) > most:
+            raise RequestRefused(
+                "too_large", f"{len(asked.texts)} texts, at most {most} are allowed: send several", field="$.texts"
+            )
+
+        async def item(place: int, text: str) -> BatchItem[AnswerT]:
+            event_id = f"{asked.event_id}-{place}" if asked.event_id else None
+            options = Options(event_id, asked.locale, asked.fail, asked.deadline_ms)
+            try:
+                return BatchItem(answer=answer(await decide(service, call, text, options)))
+            except Exception as error:  # noqa: BLE001 - the item's boundary: the others are answered
+                detail = detail_of(refusal_of(error))
+                return BatchItem(error=structs.replace(detail, param=f"$.texts[{place}]" if detail.param else None))
+
+        return BatchAnswer(results=await asyncio.gather(*(item(place, text) for place, text in enumerate(asked.texts))))
+
+    return handle
+
+
+ROUTES: Final[Sequence[JsonRoute[Any]]] = (
+    JsonRoute(
+        "/v1/gate", "gate", "Decide one query: verdict, category, rewrite, intent.", Query, GateAnswer, _one(_gate)
+    ),
+    JsonRoute("/v1/moderate", "moderate", "Decide whether one query may pass.", Query, Moderation, _one(_moderation)),
+    JsonRoute("/v1/rewrite", "rewrite", "Correct and expand one query.", Query, Rewrite, _one(_rewrite)),
+    JsonRoute(
+        "/v1/gate/batch", "gate_batch", "Decide several queries.", QueryBatch, BatchAnswer[GateAnswer], _many(_gate)
+    ),
+    JsonRoute(
+        "/v1/moderate/batch",
+        "moderate_batch",
+        "Decide which of several queries may pass.",
+        QueryBatch,
+        BatchAnswer[Moderation],
+        _many(_moderation),
+    ),
+    JsonRoute(
+        "/v1/rewrite/batch",
+        "rewrite_batch",
+        "Correct and expand several queries.",
+        QueryBatch,
+        BatchAnswer[Rewrite],
+        _many(_rewrite),
+    ),
+)

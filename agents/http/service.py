@@ -1,0 +1,77 @@
+"""What every route works with: the models in service, the settings, telemetry, and how many requests are open."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.schemas.errors import RequestRefused
+
+
+class HttpService:
+    """One application's resources. Used on one event loop."""
+
+    def __init__(
+        self, settings: Settings, telemetry: Telemetry, models: Callable[[], LiveModels[EventSpan] | None]
+    ) -> None:
+        """`models` are those in service; None until they are loaded."""
+        self.settings = settings
+        self.telemetry = telemetry
+        self._models = models
+        self._open_requests = 0
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def models(self) -> LiveModels[EventSpan]:
+        """The models in service.
+
+        Raises:
+            RequestRefused: they are not loaded yet.
+        """
+        models = self._models()
+        if models is None:
+            raise RequestRefused("unavailable", "the model is not loaded yet: try again later")
+        return models
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that were begun and are not answered yet."""
+        return self._open_requests
+
+    @property
+    def stopping(self) -> bool:
+        """Whether new requests are refused, because the process is about to end."""
+        return self._stopping
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """One request, from its head to its answer.
+
+        Raises:
+            RequestRefused: the service stops, or too many requests are open.
+        """
+        if self._stopping:
+            raise RequestRefused("unavailable", "the service is stopping: try again, it reaches another process")
+        if self._open_requests >= self.settings.http_max_requests:
+            raise RequestRefused("overloaded", "too many requests are open (SLUICE_HTTP_MAX_REQUESTS): try again later")
+        self._open_requests += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._open_requests -= 1
+            if not self._open_requests:
+                self._idle.set()
+
+    async def drain(self, limit_s: float) -> None:
+        """Refuse new requests, and wait until the open ones are answered, for at most `limit_s`."""
+        self._stopping = True
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._idle.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,132 @@
+"""Starting `sluice serve`: load the model, judge a first query, open the port, work until a signal.
+
+    SIGTERM, SIGINT, SIGHUP, SIGQUIT   answer what is in flight, refuse new requests with 503, exit with 0
+    SIGUSR1                            log one line of state
+
+Everything is checked before the model is loaded, because that takes longest.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Mapping
+
+import orjson
+import uvloop
+
+from sluicegate.agents.background import BackgroundTasks
+from sluicegate.agents.deciding.batch_observer import batch_observers
+from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.app import Page, build_app
+from sluicegate.agents.http.server import HttpServer, listen
+from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
+from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
+from sluicegate.agents.settings import Settings, unknown_variables
+from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.agents.telemetry.logs import configure_logging
+from sluicegate.agents.time_budget import TELEMETRY_S
+from sluicegate.schemas.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+
+def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> None:
+    """Serve the HTTP API until a signal.
+
+    Raises:
+        ConfigurationError: the port is taken, the API keys cannot be read, or the model cannot be served.
+    """
+    configure_logging(settings.log_level)
+    ignore_other_signals()
+    access = Access(settings)
+    listen(settings.http_host, settings.http_port).close()
+    loaded = load(settings)
+    if unknown := unknown_variables():
+        logger.warning("there is no setting %s: ignored", ", ".join(unknown))
+    telemetry = Telemetry.start(
+        otlp_endpoint=settings.otlp_endpoint,
+        sample_ratio=settings.trace_sample_ratio,
+        service_version=VERSION,
+        instance_id=socket.gethostname(),
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, access, loaded, telemetry))
+    finally:
+        logger.info("stopped")
+        telemetry.shutdown(TELEMETRY_S)
+        logging.shutdown()
+
+
+async def _serve(settings: Settings, access: Access, loaded: LoadedModels, telemetry: Telemetry) -> None:
+    async with LiveModels.running(loaded, settings, batch_observers(telemetry)) as models:
+        service = HttpService(settings, telemetry, lambda: models)
+        telemetry.observe(queue_depth=lambda: models.queue_depth, events_in_flight=lambda: service.open_requests)
+        await _judge_first_query(models)
+        freeze_long_lived_objects()
+        bound = listen(settings.http_host, settings.http_port)
+        server = HttpServer(build_app(service, access, _pages(service)), bound, settings.http_read_timeout_ms / 1000)
+        background = BackgroundTasks()
+        if access.key_file:
+            background.start("reader of the API keys", access.key_file.follow)
+        stop_asked = asyncio.Event()
+
+        def stop(received: signal.Signals) -> None:
+            logger.info("%s received: %d requests are open", received.name, service.open_requests)
+            stop_asked.set()
+
+        install_handlers(asyncio.get_running_loop(), stop, lambda: _log_state(service))
+        logger.info(
+            "serving %s on http://%s:%d; API keys: %s",
+            models.description,
+            settings.http_host,
+            settings.http_port,
+            ", ".join(access.key_file.keys.names) if access.key_file else "not asked for",
+        )
+        serving = asyncio.create_task(server.run_until_stopped(), name="HTTP server")
+        stopping = asyncio.create_task(stop_asked.wait(), name="signal")
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
+        server.stop()
+        await serving
+        await background.stop()
+
+
+async def _judge_first_query(models: LiveModels[EventSpan]) -> None:
+    """Decide one query from end to end, so that no client waits for what is only done once."""
+    silent = Telemetry.off()
+    with silent.requests.span(silent.extract(()), method="POST", route="warm-up") as span:
+        await models.in_use.decide("chep ruñing \u200bshoes", span)
+
+
+def _pages(service: HttpService) -> Mapping[str, Page]:
+    def alive() -> tuple[int, bytes]:
+        return 200, _document(service, [])
+
+    def ready() -> tuple[int, bytes]:
+        reasons = ["stopping"] if service.stopping else []
+        return (503 if reasons else 200), _document(service, reasons)
+
+    return {"/livez": alive, "/healthz": alive, "/readyz": ready}
+
+
+def _document(service: HttpService, problems: list[str]) -> bytes:
+    models = service.models
+    warnings = [*models.warnings(), *models.problems()]
+    return orjson.dumps(
+        {
+            "status": "; ".join(problems) or "ok",
+            "in_flight": service.open_requests,
+            "models": models.description,
+            "version": VERSION,
+            **({"warnings": warnings} if warnings else {}),
+        }
+    )
+
+
+def _log_state(service: HttpService) -> None:
+    logger.info("state: %d requests open; models: %s", service.open_requests, service.models.description)

@@ -1,0 +1,68 @@
+"""Traces and metrics of HTTP requests. `Telemetry` has one `RequestTelemetry`.
+
+    client's span
+    └── POST /v1/gate                  SERVER, from the request's traceparent
+        └── normalise, queue, model    as for an event from Kafka: `Telemetry.record_stage`, `record_model`
+
+Names: OpenTelemetry's HTTP conventions, https://opentelemetry.io/docs/specs/semconv/http/
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.util.types import AttributeValue
+
+from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.event_span import EventSpan
+from sluicegate.agents.telemetry.instruments import Instruments
+
+_SERVER_ERROR = 500
+
+
+class RequestTelemetry:
+    """Spans and metrics of requests."""
+
+    def __init__(self, tracer: Tracer, instruments: Instruments) -> None:
+        self._tracer = tracer
+        self._instruments = instruments
+
+    @contextmanager
+    def span(self, parent: Context, *, method: str, route: str) -> Iterator[EventSpan]:
+        """One request, from its head to its answer. `parent` is from `Telemetry.extract`."""
+        span = self._tracer.start_span(f"{method} {route}", parent, SpanKind.SERVER)
+        if span.is_recording():
+            span.set_attributes({semconv.HTTP_REQUEST_METHOD: method, semconv.HTTP_ROUTE: route})
+        context = set_span_in_context(span, parent)
+        token = context_api.attach(context)
+        try:
+            yield EventSpan(span, context, route)
+        finally:
+            context_api.detach(token)
+            span.end()
+
+    def record(self, request: EventSpan, *, method: str, status: int, duration_s: float, error: str | None) -> None:
+        """Report that the request was answered with `status`; `error` is the code of the answer, if it is an error."""
+        measured: dict[str, AttributeValue] = {
+            semconv.HTTP_REQUEST_METHOD: method,
+            semconv.HTTP_ROUTE: request.topic,
+            semconv.HTTP_RESPONSE_STATUS_CODE: status,
+        }
+        if error is not None:
+            measured[semconv.ERROR_TYPE] = error
+        self._instruments.request_duration.record(duration_s, measured)
+        if request.recording:
+            request.span.set_attribute(semconv.HTTP_RESPONSE_STATUS_CODE, status)
+            if error is not None:
+                request.span.set_attribute(semconv.ERROR_TYPE, error)
+            if status >= _SERVER_ERROR:
+                request.span.set_status(StatusCode.ERROR)
+
+    def record_decision(self, *, verdict: str, category: str | None, answered_by: str, degraded: str | None) -> None:
+        """Count one decision, as those about events are counted. A batch makes several in one request."""
+        self._instruments.verdicts.add(verdict, category or "none")
+        self._instruments.answers.add(answered_by)
+        if degraded is not None:
+            self._instruments.degraded.add(degraded)

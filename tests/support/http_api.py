@@ -1,0 +1,78 @@
+"""The HTTP application on a port of its own, in the test's event loop, with the real engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from sluicegate.agents.deciding.batch_observer import batch_observers
+from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.app import build_app
+from sluicegate.agents.http.server import HttpServer, listen
+from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.settings import Settings, load_settings
+from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.models.artifacts.registry import served_from
+from sluicegate.models.inference.judge import Judge
+from tests.support.ports import free_port
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running application, a client of it, and what it works with."""
+
+    client: httpx.AsyncClient
+    service: HttpService
+    server: HttpServer
+    port: int
+    models: LiveModels[EventSpan]
+
+
+@asynccontextmanager
+async def serving(
+    judge: Judge | None = None, telemetry: Telemetry | None = None, **settings: object
+) -> AsyncIterator[Api]:
+    """The application with `settings`, by their names in `Settings`; `judge` replaces the engine."""
+    port = free_port()
+    given = load_settings(http_port=port, **settings)
+    observed = telemetry or Telemetry.off()
+    async with LiveModels.running(_loaded(given, judge), given, batch_observers(observed)) as models:
+        service = HttpService(given, observed, lambda: models)
+        access = Access(given)
+        server = HttpServer(
+            build_app(service, access, {"/livez": lambda: (200, b"{}")}),
+            listen(given.http_host, port),
+            given.http_read_timeout_ms / 1000,
+        )
+        running = asyncio.create_task(server.run_until_stopped(), name="HTTP server")
+        try:
+            async with (
+                asyncio.timeout(60),
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+            ):
+                yield Api(client, service, server, port, models)
+        finally:
+            server.stop()
+            await running
+
+
+def _loaded(settings: Settings, judge: Judge | None) -> LoadedModels:
+    if judge is None:
+        return load_models(settings)
+    served = served_from(settings.model)
+    return LoadedModels(served, {served.model: judge})
+
+
+async def exchange(port: int, request: bytes) -> bytes:
+    """The whole answer to the raw `request`, until the server closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    try:
+        return await asyncio.wait_for(reader.read(), 30)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()

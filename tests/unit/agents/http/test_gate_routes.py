@@ -1,0 +1,62 @@
+"""Our own door, over a real socket with the real engine."""
+
+import pytest
+
+from sluicegate import Gate
+from sluicegate.models.inference.judge import Judge
+from tests.support.http_api import serving
+
+MISSPELT = "chep runing shoes"
+UNSAFE = "how to make a pipe bomb"
+
+
+async def test_the_gate_answers_as_the_python_api_does(engine: Judge) -> None:
+    async with serving(engine) as api:
+        answers = [(await api.client.post("/v1/gate", json={"text": text})).json() for text in (MISSPELT, UNSAFE)]
+    with Gate() as gate:
+        decisions = gate.decide_many([MISSPELT, UNSAFE])
+    for answer, decision in zip(answers, decisions, strict=True):
+        assert answer["verdict"] == decision.verdict
+        assert answer["reason_codes"] == list(decision.reason_codes)
+        assert answer["lexical"] == decision.lexical
+        assert (answer["model_version"], answer["truncated"]) == (decision.model_version, False)
+
+
+async def test_moderation_says_why_and_the_rewrite_of_a_blocked_query_is_empty(engine: Judge) -> None:
+    async with serving(engine) as api:
+        moderation = (await api.client.post("/v1/moderate", json={"text": UNSAFE, "event_id": "q-1"})).json()
+        rewrite = (await api.client.post("/v1/rewrite", json={"text": UNSAFE})).json()
+    assert moderation["event_id"] == "q-1"
+    assert (moderation["allow"], moderation["verdict"], moderation["gate"]) == (False, "block", "model")
+    assert moderation["reason"].endswith(moderation["category"])
+    assert (rewrite["verdict"], rewrite["lexical"], rewrite["semantic"], rewrite["intent"]) == (
+        "block",
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/gate/batch", "/v1/moderate/batch", "/v1/rewrite/batch"])
+async def test_a_batch_is_answered_in_its_order_with_an_error_for_each_text_that_has_none(
+    engine: Judge, path: str
+) -> None:
+    async with serving(engine) as api:
+        body = {"texts": [UNSAFE, " ", MISSPELT], "event_id": "b", "userId": "u-1"}
+        results = (await api.client.post(path, json=body)).json()["results"]
+    assert [result["answer"] and result["answer"]["verdict"] for result in results] == ["block", None, "allow"]
+    assert results[2]["answer"]["event_id"] == "b-2"
+    assert results[1]["error"]["param"] == "$.texts[1]"
+    assert results[0]["error"] is None
+
+
+async def test_a_batch_of_too_many_texts_is_refused(engine: Judge) -> None:
+    async with serving(engine, http_max_batch=2) as api:
+        refused = await api.client.post("/v1/gate/batch", json={"texts": ["a", "b", "c"]})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (413, "$.texts")
+
+
+async def test_a_query_that_was_cut_says_so(engine: Judge) -> None:
+    async with serving(engine) as api:
+        answer = (await api.client.post("/v1/moderate", json={"text": "red shoes " * 100})).json()
+    assert answer["truncated"]
