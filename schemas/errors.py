@@ -4,9 +4,11 @@
     ├── ConfigurationError      a setting, a model folder or a topic is wrong: refuse to start
     │   ├── CheckpointError     a Hugging Face checkpoint or adapter that cannot be compiled
     │   └── CompiledModelError  a compiled model folder that cannot be served
+    │       └── CannotChat      a compiled model that judges queries and cannot write answers
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
-    │   └── UnreadableRecord    bytes of the log that are not a valid Kafka record
+    │   ├── UnreadableRecord    bytes of the log that are not a valid Kafka record
+    │   └── PromptTooLong       a conversation with more tokens than the model may read
     ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
     ├── RequestRefused          a request that is not answered: it breaks its contract, or it comes at a bad time
@@ -65,6 +67,10 @@ class CompiledModelError(ConfigurationError):
     """A compiled model folder that is incomplete, damaged or of an unknown format."""
 
 
+class CannotChat(CompiledModelError):
+    """A compiled model that judges queries and cannot write answers."""
+
+
 class BrokerUnavailable(SluicegateError):
     """The Kafka cluster cannot be reached."""
 
@@ -79,6 +85,10 @@ class ContractError(SluicegateError):
 
 class UnreadableRecord(ContractError):
     """Bytes of the log that are not a valid Kafka record."""
+
+
+class PromptTooLong(ContractError):
+    """A conversation with more tokens than the model may read."""
 
 
 class StreamFailed(SluicegateError):

@@ -60,6 +60,11 @@ class QueryTokenizer:
         """The text of `ids`; bytes that are not UTF-8 become U+FFFD."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
+    def text_tokens(self) -> frozenset[str]:
+        """Every token that can stand for text: the vocabulary without the control tokens."""
+        controls = {token.content for token in self._tokenizer.get_added_tokens_decoder().values()}
+        return frozenset(self._tokenizer.get_vocab(with_added_tokens=False)) - controls
+
     def id_of(self, token: str) -> int:
         """The id of `token`; raises CompiledModelError if the vocabulary lacks it."""
         found = self._tokenizer.token_to_id(token)
