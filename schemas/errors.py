@@ -3,8 +3,9 @@
     SluicegateError
     ├── ConfigurationError      a setting, a model folder or a topic is wrong: refuse to start
     │   ├── CheckpointError     a Hugging Face checkpoint or adapter that cannot be compiled
-    │   └── CompiledModelError  a compiled model folder that cannot be served
-    │       └── CannotChat      a compiled model that judges queries and cannot write answers
+    │   ├── CompiledModelError  a compiled model folder that cannot be served
+    │   │   └── CannotChat      a compiled model that judges queries and cannot write answers
+    │   └── PolicyFileError     a policy file or one of its lists is broken; names the key or the line
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
     │   ├── UnreadableRecord    bytes of the log that are not a valid Kafka record
@@ -69,6 +70,10 @@ class CompiledModelError(ConfigurationError):
 
 class CannotChat(CompiledModelError):
     """A compiled model that judges queries and cannot write answers."""
+
+
+class PolicyFileError(ConfigurationError):
+    """A policy file, one of its lists, or a registry of policies that is broken."""
 
 
 class BrokerUnavailable(SluicegateError):

@@ -70,7 +70,7 @@ class PolicyCode(Word):
     BELOW_EVERY_THRESHOLD = "below_every_threshold", "Allowed: no category reached its threshold."
     REVIEW_SUM = (
         "review_threshold:sum",
-        "Sent to review: no category reached its threshold, but the sum of all reached 0.4.",
+        "Sent to review: no category reached its threshold, but the sum of all reached its bound, by default 0.4.",
     )
     FAIL_CLOSED = "fail_closed", "The model gave no answer in time; the query went to review."
     FAIL_OPEN = "fail_open", "The model gave no answer in time; the query was allowed (SLUICE_FAIL=open)."
@@ -133,6 +133,12 @@ REVIEW_THRESHOLD: Final = CodeFamily(
     "Sent to review: the probability of the category reached its `allow` threshold.",
     tuple(Category),
 )
+LIST: Final = CodeFamily(
+    "list",
+    "NAME",
+    "A list of the policy file matched: its terms block the query, send it to review, or do not count.",
+    ("slurs",),
+)
 DEGRADED: Final = CodeFamily(
     "degraded",
     "ERROR",
@@ -158,7 +164,7 @@ ReasonCode: TypeAlias = (
     RecordCode | NormaliseCode | DisguiseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
 )
 
-FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, DEGRADED)
+FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, LIST, DEGRADED)
 VOCABULARIES: Final[tuple[type[Word], ...]] = (
     RecordCode,
     NormaliseCode,

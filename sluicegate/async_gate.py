@@ -46,7 +46,13 @@ class AsyncGate:
     used on the event loop that opened it.
     """
 
-    def __init__(self, model: str | PathLike[str] | None = None, *, thresholds: Thresholds | None = None) -> None:
+    def __init__(
+        self,
+        model: str | PathLike[str] | None = None,
+        *,
+        thresholds: Thresholds | None = None,
+        policy: str | PathLike[str] | None = None,
+    ) -> None:
         """Choose a model; it is loaded when the gate opens.
 
         `model`: the folder of a compiled model or of a registry, or "embedded" for the model of the package. The
@@ -54,24 +60,32 @@ class AsyncGate:
 
         `thresholds` override those of the model, as in ``{"hate": {"allow": 0.2, "block": 0.6}}``: review from `allow`
         on, block from `block` on, never block where that is above 1.
+
+        `policy`: a policy file or the folder of a registry of policies, in place of `thresholds`. The default is
+        `SLUICE_POLICY`. The gate follows it: a changed file decides within seconds.
         """
         self._model = model
+        self._policy = policy
         self._thresholds = thresholds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._decider: Decider[None] | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Load the model.
+        """Load the model and the policy.
 
         Raises:
-            ConfigurationError: the model or a setting is wrong.
+            ConfigurationError: the model, the policy or a setting is wrong.
         """
         from sluicegate.agents.deciding.decider import Decider, load_engine
+        from sluicegate.agents.deciding.live_policies import LivePolicies
 
-        self._settings = _settings(self._model, self._thresholds)
+        self._settings = _settings(self._model, self._thresholds, self._policy)
+        policies = await asyncio.to_thread(LivePolicies.load, self._settings)
         engine = await asyncio.to_thread(load_engine, self._settings)
-        self._decider = await self._stack.enter_async_context(Decider[None].running(engine, self._settings))
+        await self._stack.enter_async_context(policies.following())
+        running = Decider[None].running(engine, self._settings, policies=policies)
+        self._decider = await self._stack.enter_async_context(running)
         self._loop = asyncio.get_running_loop()
         return self
 
@@ -96,8 +110,19 @@ class AsyncGate:
         """
         return self._open_decider().engine.manifest.model_version
 
-    async def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
+    @property
+    def policy_version(self) -> str:
+        """The version of the policy in use, as in every event.
+
+        Raises:
+            GateClosed: the gate is not open.
+        """
+        return self._open_decider().policy_version
+
+    async def decide(self, query: str, *, locale: str | None = None, surface: str | None = None) -> GateDecision:
         """The decision about `query`. `locale` is the user's, as `en-GB`: queries of other languages are not corrected.
+
+        `surface` is where the query was typed: it chooses the thresholds and lists of the policy.
 
         Raises:
             TypeError: the query is not a str.
@@ -106,10 +131,14 @@ class AsyncGate:
         """
         decider = self._open_decider()
         self._check(query)
-        return gate_decision(await decider.decide(query, None, locale=locale), decider)
+        return gate_decision(await decider.decide(query, None, locale=locale, surface=surface), decider)
 
-    async def decide_many(self, queries: Iterable[str], *, locale: str | None = None) -> list[GateDecision]:
-        """The decisions about `queries`, in their order; the first error ends the call. `locale` is that of all.
+    async def decide_many(
+        self, queries: Iterable[str], *, locale: str | None = None, surface: str | None = None
+    ) -> list[GateDecision]:
+        """The decisions about `queries`, in their order; the first error ends the call.
+
+        `locale` and `surface` are those of all.
 
         Raises:
             TypeError: a query is not a str.
@@ -126,7 +155,7 @@ class AsyncGate:
         async def decide_next() -> None:
             for place, query in numbered:
                 try:
-                    decisions[place] = await self.decide(query, locale=locale)
+                    decisions[place] = await self.decide(query, locale=locale, surface=surface)
                 except ContractError as error:
                     raise ContractError(f"query {place}: {error}") from None
 
@@ -157,11 +186,17 @@ class AsyncGate:
             raise ContractError(f"the query has {len(query)} characters, at most {longest} are allowed")
 
 
-def _settings(model: str | PathLike[str] | None, thresholds: Thresholds | None) -> "Settings":
+def _settings(
+    model: str | PathLike[str] | None, thresholds: Thresholds | None, policy: str | PathLike[str] | None
+) -> "Settings":
     from sluicegate.agents.settings import EMBEDDED_MODEL, load_settings
 
     folder = None if model is None else EMBEDDED_MODEL if model == EMBEDDED else Path(model)
-    settings = load_settings(model=folder, thresholds=None if thresholds is None else dict(thresholds))
+    settings = load_settings(
+        model=folder,
+        thresholds=None if thresholds is None else dict(thresholds),
+        policy=None if policy is None else Path(policy),
+    )
     return settings.model_copy(update={"deadline_ms": _DEADLINE_MS, "shed_after_ms": 0})
 
 
@@ -169,6 +204,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecis
     """The public form of `decision`, which `decider` made."""
     result, manifest = decision.model_result, decider.engine.manifest
     policy_result = result.policy_result
+    thresholds = (decision.thresholds or decider.engine.policy).thresholds
     blocked = policy_result.verdict == "block"
     batched = decision.batched
     return GateDecision(
@@ -179,7 +215,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecis
         reason=policy_result.reason,
         reason_codes=tuple(map(str, decision.reason_codes)),
         probabilities=dict(result.probabilities),
-        thresholds={category.value: limit for category, limit in decider.engine.policy.thresholds.items()},
+        thresholds={category.value: limit for category, limit in thresholds.items()},
         query=decision.text,
         lexical=None if blocked else result.lexical,
         semantic=None if blocked else result.semantic,
@@ -191,6 +227,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecis
         answered_by=decision.answered_by,
         model_version=manifest.model_version,
         prompt_version=manifest.prompt_version,
+        policy_version=decision.policy_version or decider.policy_version,
         latency_ms=_milliseconds(decision.normalise_started_ns, decision.answered_ns),
         stages_ms=Stages(
             normalise=_milliseconds(decision.normalise_started_ns, decision.normalise_ended_ns),

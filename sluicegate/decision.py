@@ -31,7 +31,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     category: str | None
     """Why the query may be unsafe, as in `self_harm`; None when it is allowed, or when no single category decided."""
     probability: float
-    """Of `category`; of `allow` for an allowed query; of all categories for the reason `review_threshold:sum`."""
+    """Of `category`; of `allow` for an allowed query; of all categories for the reason `review_threshold:sum`. 1 where
+    a list decided."""
     reason: str
     """The rule that decided, as in `block_threshold:illicit`."""
     reason_codes: tuple[str, ...]
@@ -57,6 +58,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     """`cache` and `in_flight`: the model was asked about an equal query. `policy`: the query is `degraded`."""
     model_version: str
     prompt_version: str
+    policy_version: str
+    """The name and hash of the policy file, or of the model's own thresholds."""
     latency_ms: float
     """From the call to the model's answer."""
     stages_ms: Stages

@@ -38,13 +38,19 @@ class Gate:
     make one in each process. In a coroutine use `AsyncGate`, which does not block the event loop.
     """
 
-    def __init__(self, model: str | PathLike[str] | None = None, *, thresholds: Thresholds | None = None) -> None:
+    def __init__(
+        self,
+        model: str | PathLike[str] | None = None,
+        *,
+        thresholds: Thresholds | None = None,
+        policy: str | PathLike[str] | None = None,
+    ) -> None:
         """Load a model; the arguments are those of `AsyncGate`.
 
         Raises:
-            ConfigurationError: the model or a setting is wrong.
+            ConfigurationError: the model, the policy or a setting is wrong.
         """
-        self._gate = AsyncGate(model, thresholds=thresholds)
+        self._gate = AsyncGate(model, thresholds=thresholds, policy=policy)
         opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         thread = threading.Thread(target=_serve, args=(self._gate, opened), name="sluicegate", daemon=True)
         thread.start()
@@ -70,20 +76,24 @@ class Gate:
             with self._lock:
                 self._close()
 
-    def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
+    def decide(self, query: str, *, locale: str | None = None, surface: str | None = None) -> GateDecision:
         """The decision about `query`. `locale` is the user's, as `en-GB`: queries of other languages are not corrected.
+
+        `surface` is where the query was typed: it chooses the thresholds and lists of the policy.
 
         Raises:
             TypeError: the query is not a str.
             ContractError: nothing is left of it once it is cleaned, or it is too long.
             GateClosed: the gate is closed, or was made before a fork.
         """
-        return self._wait_for(partial(self._gate.decide, locale=locale), query)
+        return self._wait_for(partial(self._gate.decide, locale=locale, surface=surface), query)
 
-    def decide_many(self, queries: Iterable[str], *, locale: str | None = None) -> list[GateDecision]:
+    def decide_many(
+        self, queries: Iterable[str], *, locale: str | None = None, surface: str | None = None
+    ) -> list[GateDecision]:
         """The decisions about `queries`, in their order; much faster than one after the other.
 
-        `locale` is that of all.
+        `locale` and `surface` are those of all.
 
         Raises:
             TypeError: a query is not a str.
@@ -92,7 +102,7 @@ class Gate:
         """
         if not isinstance(queries, str):
             queries = list(queries)  # here, not on the event loop: it may be a slow generator
-        return self._wait_for(partial(self._gate.decide_many, locale=locale), queries)
+        return self._wait_for(partial(self._gate.decide_many, locale=locale, surface=surface), queries)
 
     def _wait_for(self, decide: Callable[[Any], Coroutine[Any, Any, ResultT]], query: str | Iterable[str]) -> ResultT:
         if os.getpid() != self._process:

@@ -84,7 +84,10 @@ async def _decide_row(gate: AsyncGate, row: Row) -> tuple[dict[str, Any], bool]:
     error = row.error
     if row.query is not None:
         try:
-            return {**_renamed(row.fields), **_answer(await gate.decide(row.query, locale=row.locale))}, True
+            return {
+                **_renamed(row.fields),
+                **_answer(await gate.decide(row.query, locale=row.locale, surface=row.surface)),
+            }, True
         except ContractError as refusal:
             error = str(refusal)
     return {**_renamed(row.fields), "verdict": None, "error": error, "line": row.number}, False

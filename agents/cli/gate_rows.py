@@ -31,6 +31,7 @@ class Row:
     number: int
     query: str | None = None
     locale: str | None = None
+    surface: str | None = None
     error: str | None = None
     fields: Mapping[str, bytes] = field(default_factory=dict)
     """The row's fields unchanged, each as JSON: they are passed through."""
@@ -111,7 +112,7 @@ def _json_row(number: int, line: bytes) -> Row:
             if "text" in document.content:
                 document.content.setdefault("query", document.content["text"])
         raw = raw_query_of(document).query
-        return Row(number, raw.query, raw.locale, fields=fields)
+        return Row(number, raw.query, raw.locale, raw.surface, fields=fields)
     except ContractError as error:
         return Row(number, error=str(error), fields=fields)
 

@@ -23,14 +23,17 @@ import msgspec
 
 from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery, Source
 from sluicegate.agents.deciding.asking import ask_all
+from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
+from sluicegate.agents.deciding.policy_answers import PolicyAnswers
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.encoded_readings import encode_readings, unread_rewrites
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
-from sluicegate.models.inference.policy import PolicyResult, Verdict
+from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 from sluicegate.models.inference.strictest import JudgedReading, merge, merge_rewrites, strictest, without_rewrite
+from sluicegate.models.policy.compiled import CompiledPolicy, EventPolicy
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import (
     CompiledModelError,
@@ -82,6 +85,9 @@ class Decision(msgspec.Struct, frozen=True):
     disguise: tuple[DisguiseCode, ...] = ()
     readings: tuple[JudgedReading, ...] = ()
     batches: tuple[Batched[ModelResult], ...] = ()
+    policy_version: str | None = None
+    thresholds: Policy | None = None
+    """By which this event was decided."""
 
     @property
     def answered_ns(self) -> int:
@@ -137,9 +143,14 @@ class Decider(Generic[OwnerT]):
     """Decides queries, each on behalf of an owner (an event's span) that the batch observer gets."""
 
     def __init__(
-        self, engine: Judge, batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]", settings: Settings
+        self,
+        engine: Judge,
+        batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]",
+        settings: Settings,
+        policies: LivePolicies,
     ) -> None:
         self.engine = engine
+        self._policies = policies
         self._batcher = batcher
         self._max_chars = settings.max_query_chars
         self._deadline_s = settings.deadline_ms / 1000
@@ -154,9 +165,16 @@ class Decider(Generic[OwnerT]):
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, engine: Judge, settings: Settings, observe_batch: BatchObserver[OwnerT] | None = None
+        cls,
+        engine: Judge,
+        settings: Settings,
+        observe_batch: BatchObserver[OwnerT] | None = None,
+        policies: LivePolicies | None = None,
     ) -> AsyncIterator["Decider[OwnerT]"]:
-        """A decider with a running micro-batcher, in whose threads `observe_batch` runs."""
+        """A decider with a running micro-batcher, in whose threads `observe_batch` runs.
+
+        Without `policies` it decides by those that `settings` name, as they are now.
+        """
 
         def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[ModelResult]:
             started_ns = time.time_ns()
@@ -173,12 +191,17 @@ class Decider(Generic[OwnerT]):
             capacity=settings.queue_size,
             replicas=settings.replicas,
         ) as batcher:
-            yield cls(engine, batcher, settings)
+            yield cls(engine, batcher, settings, policies or LivePolicies.load(settings))
 
     @property
     def queue_depth(self) -> int:
         """Queries that wait for the engine."""
         return self._batcher.depth
+
+    @property
+    def policy_version(self) -> str:
+        """The version of the policy that decides now."""
+        return self._policies.in_use.version(self.engine.policy)
 
     def warnings(self) -> list[str]:
         """What has failed and will be restarted, one sentence each: until then the policy decides."""
@@ -199,12 +222,14 @@ class Decider(Generic[OwnerT]):
         input_codes: tuple[ReasonCode, ...] = (),
         fail: Fail | None = None,
         wait_for_place: bool = True,
+        surface: str | None = None,
+        policy: CompiledPolicy | None = None,
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
         `locale`, as `en-GB`, is that of the user: a query is corrected in its own language only. `age_s`, how long the
         query has waited already, counts against `SLUICE_SHED_AFTER_MS`. `input_codes`, from decoding the input, come
-        first among the reason codes.
+        first among the reason codes. `surface` chooses the thresholds and lists of `policy`, by default the one in use.
 
         The producer chooses `deadline_ms` and the timestamp that `age_s` is counted from. A query that is late only
         because of them goes to review, even with `SLUICE_FAIL=open`: no producer can use them to bypass the gate.
@@ -215,11 +240,12 @@ class Decider(Generic[OwnerT]):
         Raises:
             ContractError: nothing is left of the query once it is normalised.
         """
+        event_policy = (policy or self._policies.in_use).for_event(surface, self.engine.policy)
         self._deciding += 1
         self._idle.clear()
         try:
             time_left = self._time_left(deadline_ms, age_s)
-            return await self._decide(query, owner, time_left, input_codes, locale, fail, wait_for_place)
+            return await self._decide(query, owner, time_left, input_codes, locale, fail, wait_for_place, event_policy)
         finally:
             self._deciding -= 1
             if not self._deciding:
@@ -242,6 +268,7 @@ class Decider(Generic[OwnerT]):
         locale: str | None,
         asked_fail: Fail | None,
         wait_for_place: bool,
+        policy: EventPolicy,
     ) -> Decision:
         deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
@@ -259,11 +286,13 @@ class Decider(Generic[OwnerT]):
             encoding=encoded.codes,
             normalise_started_ns=started_ns,
             normalise_ended_ns=ended_ns,
+            policy_version=policy.version,
+            thresholds=policy.thresholds,
             disguise=readings.codes,
             suggestions=encoded.correction.suggestions if encoded.correction else (),
         )
 
-        def ask(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
+        def ask_model(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
             return self._cache.answer(
                 query,
                 lambda: self._batcher.submit((query, owner), deadline=deadline, wait=wait_for_place),
@@ -276,26 +305,28 @@ class Decider(Generic[OwnerT]):
             self._log(error, fail)
             return _degraded(encoded, fail)
 
+        ask = PolicyAnswers(self.engine, policy, locale, ask_model).answer
         answers = await ask_all(readings.readings, ask, unanswered)
-        worst = strictest(answers.judged, self.engine.policy).result
+        read = [normalised.text, *(reading.query.text for reading in readings.readings)]
+        worst = strictest(answers.judged, policy.thresholds).result
         if answers.error and not worst.probabilities:
             return decided(
-                model_result=worst,
+                model_result=policy.apply_lists(worst, read),
                 answered_by="policy",
                 degraded=type(answers.error).__name__,
                 batched=None,
                 readings=answers.judged,
                 batches=answers.batches,
             )
-        result = merge(answers.judged, self.engine.policy)
+        result = merge(answers.judged, policy.thresholds)
         again = await ask_all(unread_rewrites(self.engine, readings, result), ask, unanswered)
         if again.error:
             result = without_rewrite(encoded, result, RewriteCode.UNJUDGED)
         else:
-            result = merge_rewrites(encoded, result, again.judged, self.engine.policy)
+            result = merge_rewrites(encoded, result, again.judged, policy.thresholds)
         of_query = answers.answered[0]
         return decided(
-            model_result=result,
+            model_result=policy.apply_lists(result, [*read, result.lexical, result.semantic]),
             answered_by=of_query.source if of_query else "policy",
             degraded=None,
             batched=of_query.batched if of_query else None,

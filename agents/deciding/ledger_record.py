@@ -41,6 +41,7 @@ class Stamp(msgspec.Struct, frozen=True):
     event_time: datetime
     model_version: str
     prompt_version: str
+    policy_version: str | None = None
 
     def fields(self) -> "OutputFields":
         """The fields of `schemas.events.Output`, processed now."""
@@ -50,6 +51,7 @@ class Stamp(msgspec.Struct, frozen=True):
             "processing_time": datetime.now(UTC),
             "model_version": self.model_version,
             "prompt_version": self.prompt_version,
+            "policy_version": self.policy_version,
         }
 
 
@@ -59,6 +61,7 @@ class OutputFields(TypedDict):
     processing_time: datetime
     model_version: str
     prompt_version: str
+    policy_version: str | None
 
 
 def outcome_of(decision: Decision) -> OutcomeName:
@@ -82,7 +85,12 @@ def make_ledger_record(
     shadow: bool = False,
     replay_of: str | None = None,
 ) -> LedgerRecord:
-    """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query."""
+    """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query.
+
+    `policy` has the thresholds where `decision` does not say which it was held against.
+    """
+    if decision and decision.policy_version:
+        stamp = msgspec.structs.replace(stamp, policy_version=decision.policy_version)
     model_result = decision.model_result if decision else None
     return LedgerRecord(
         **stamp.fields(),
@@ -95,7 +103,7 @@ def make_ledger_record(
         output_hash=model_result.output_hash if model_result else None,
         tokens=decision.tokens if decision else Tokens(input=0, output=0),
         latency_ms=latency_ms,
-        decision=_trace(decision, policy) if decision else None,
+        decision=_trace(decision, decision.thresholds or policy) if decision else None,
         validation="valid" if error is None else f"{type(error).__name__}: {error}"[:_LONGEST_ERROR],
         query=decision.text if decision and with_text else None,
         shadow=shadow,

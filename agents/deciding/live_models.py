@@ -17,10 +17,10 @@ from typing import Final, Generic, Self
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, OwnerT
+from sluicegate.agents.deciding.fingerprint import Fingerprint, fingerprint
+from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.deciding.model_loading import (
-    Fingerprint,
     ModelLoader,
-    fingerprint,
     load_checked,
     release_memory,
     try_load,
@@ -39,20 +39,26 @@ _FREED_WITHIN_S: Final = 60
 
 @dataclass(frozen=True)
 class LoadedModels:
-    """What is to be served, and the engine of each folder that could be loaded: of the model in use at least."""
+    """What is to be served, and the engine of each folder that could be loaded: of the model in use at least.
+
+    `policies` are what the settings name, where that is None.
+    """
 
     served: ServedModels
     engines: dict[Path, Judge]
+    policies: LivePolicies | None = None
 
 
 def load_models(settings: Settings) -> LoadedModels:
     """Load what is served from `settings.model`, a compiled model or a registry.
 
-    A candidate that cannot be loaded is logged and left out.
+    A candidate that cannot be loaded is logged and left out. The policies are loaded first: that is quick.
 
     Raises:
+        PolicyFileError: the policy file is missing or wrong.
         CompiledModelError: the model in use cannot be served.
     """
+    policies = LivePolicies.load(settings)
     served = served_from(settings.model)
     engines = {served.model: load_checked(settings, served.model)}
     if served.candidate:
@@ -61,7 +67,7 @@ def load_models(settings: Settings) -> LoadedModels:
             logger.error("cannot load the candidate %s, serving without it: %s", served.candidate.name, candidate)
         else:
             engines[served.candidate] = candidate
-    return LoadedModels(served, engines)
+    return LoadedModels(served, engines, policies)
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,13 @@ class LiveModels(Generic[OwnerT]):
     """Chooses the decider of each event. Used on one event loop."""
 
     def __init__(
-        self, settings: Settings, served: ServedModels, observe_batch: Callable[[str], BatchObserver[OwnerT]] | None
+        self,
+        settings: Settings,
+        served: ServedModels,
+        policies: LivePolicies,
+        observe_batch: Callable[[str], BatchObserver[OwnerT]] | None,
     ) -> None:
+        self.policies = policies
         self._registry = Registry(settings.model)
         self._settings = settings
         self._wanted = served
@@ -100,14 +111,16 @@ class LiveModels(Generic[OwnerT]):
 
         Takes the engines out of `loaded`, so that nothing else keeps a model in memory that is no longer served.
         """
-        live_models = cls(settings, loaded.served, observe_batch)
+        policies = loaded.policies or LivePolicies.load(settings)
+        live_models = cls(settings, loaded.served, policies, observe_batch)
         while loaded.engines:
             await live_models._start(*loaded.engines.popitem())
         live_models._swap()
         if is_registry(settings.model):
             live_models._background.start("model follower", live_models._follow)
         try:
-            yield live_models
+            async with policies.following():
+                yield live_models
         finally:
             await live_models._background.stop()
             for task in live_models._retiring:
@@ -216,7 +229,7 @@ class LiveModels(Generic[OwnerT]):
     async def _start(self, folder: Path, engine: Judge) -> None:
         stack = AsyncExitStack()
         observe = self._observe_batch(engine.manifest.model_version) if self._observe_batch else None
-        decider = await stack.enter_async_context(Decider.running(engine, self._settings, observe))
+        decider = await stack.enter_async_context(Decider.running(engine, self._settings, observe, self.policies))
         self._running[folder] = _Running(decider, stack)
 
     def _retire(self, running: _Running[OwnerT]) -> None:

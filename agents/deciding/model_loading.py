@@ -11,9 +11,10 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from sluicegate.agents.deciding.decider import load_engine
+from sluicegate.agents.deciding.fingerprint import Fingerprint, fingerprint
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import check_folder_name, is_registry
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 30.0
 _LONGEST_PAUSE_S: Final = 1800.0
-
-Fingerprint: TypeAlias = frozenset[tuple[str, int, int, int]]
 
 
 @dataclass
@@ -92,16 +91,6 @@ def try_load(settings: Settings, folder: Path) -> Judge | str:
         reason = f"{type(error).__name__}: {error}"
     release_memory()
     return reason
-
-
-def fingerprint(path: Path) -> Fingerprint:
-    """Identifies the state of the file at `path`, or of the files in that folder. Empty if it is missing."""
-    try:
-        found = list(path.iterdir()) if path.is_dir() else [path]
-        states = [(each.name, each.stat()) for each in found]
-    except OSError:
-        return frozenset()
-    return frozenset((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states)
 
 
 def release_memory() -> None:

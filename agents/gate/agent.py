@@ -51,6 +51,8 @@ class Worker:
             commit_late_s=source.commit_late_s,
             silent_s=source.silent_s,
             models=pipeline.models if pipeline else None,
+            policy=pipeline.policies.description if pipeline else None,
+            policy_warnings=tuple(pipeline.policies.warnings()) if pipeline else (),
             joined=source.joined,
             rebalancing=source.rebalancing,
             can_publish=pipeline is None or pipeline.can_publish,

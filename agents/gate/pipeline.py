@@ -20,6 +20,7 @@ from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.decider import Decider, Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
+from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.origin import Origin, origin_of
@@ -30,6 +31,7 @@ from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
+from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of, value_hash
 from sluicegate.schemas.errors import ContractError, PublishFailed
 from sluicegate.schemas.events import OutcomeName, Position, StageLatencies
@@ -51,6 +53,8 @@ class _Event:
     decider: Decider[EventSpan]
     stamp: Stamp
     started_ns: int
+    policy: CompiledPolicy | None = None
+    """A policy that is tried on the event; else the one in use decides."""
     decision: Decision | None = None
     outcome: OutcomeName = "deadletter"
     error: Exception | None = None
@@ -117,6 +121,11 @@ class Pipeline:
         """The versions in service, in a few words."""
         return self._live_models.description
 
+    @property
+    def policies(self) -> LivePolicies:
+        """The policies in service."""
+        return self._live_models.policies
+
     async def process(self, record: Record) -> None:
         """Bring `record` to a named outcome that the broker has acknowledged.
 
@@ -153,7 +162,7 @@ class Pipeline:
         event = _Event(record, origin, span, decider, stamp, time.time_ns())
         try:
             decoded = self._decode(event)
-            self._start_shadow(event, decoded)
+            self._start_shadows(event, decoded)
             decision = await self._decide(event, decoded)
             outputs = self._make_outputs(event, decoded, decision)
             delivered = await self._publish(event, outputs)
@@ -185,8 +194,10 @@ class Pipeline:
             deadline_ms=decoded.query.deadline_ms,
             age_s=time.time() - event.record.timestamp.timestamp(),
             input_codes=(*event.origin.reason_codes, *decoded.codes),
+            surface=decoded.query.surface,
         )
         event.decision = decision
+        event.stamp = msgspec.structs.replace(event.stamp, policy_version=decision.policy_version)
         self._record_stages(event, decision)
         return decision
 
@@ -255,17 +266,26 @@ class Pipeline:
             headers.append((REPLAY_OF, event.origin.replay_of.encode()))
         return headers
 
-    def _start_shadow(self, event: _Event, decoded: DecodedQuery) -> None:
-        decider = self._live_models.shadow(event.stamp.event_id)
-        if decider and len(self._shadows) < self._settings.window:
+    def _start_shadows(self, event: _Event, decoded: DecodedQuery) -> None:
+        """Let a model in shadow decide the event too, by the policy in use, and the event's model by one in shadow."""
+        event_id = event.stamp.event_id
+        if decider := self._live_models.shadow(event_id):
+            self._start_shadow(event, decoded, decider, None)
+        if policy := self._live_models.policies.shadow(event_id):
+            self._start_shadow(event, decoded, event.decider, policy)
+
+    def _start_shadow(
+        self, event: _Event, decoded: DecodedQuery, decider: Decider[EventSpan], policy: CompiledPolicy | None
+    ) -> None:
+        if len(self._shadows) < self._settings.window:
             stamp = _stamp(event.stamp.event_id, event.stamp.event_time, decider)
-            shadow = _Event(event.record, event.origin, event.span, decider, stamp, time.time_ns())
+            shadow = _Event(event.record, event.origin, event.span, decider, stamp, time.time_ns(), policy)
             task = asyncio.create_task(self._decide_shadow(shadow, decoded), name="shadow")
             self._shadows.add(task)
             task.add_done_callback(self._shadows.discard)
 
     async def _decide_shadow(self, event: _Event, decoded: DecodedQuery) -> None:
-        """Let the candidate decide the event too, for the ledger only. If that fails, there is no ledger record."""
+        """Decide the event once more, for the ledger only. If that fails, there is no ledger record."""
         try:
             event.decision = await event.decider.decide(
                 decoded.query.query,
@@ -273,6 +293,8 @@ class Pipeline:
                 locale=decoded.query.locale,
                 deadline_ms=decoded.query.deadline_ms,
                 input_codes=(*event.origin.reason_codes, *decoded.codes),
+                surface=decoded.query.surface,
+                policy=event.policy,
             )
             event.outcome = outcome_of(event.decision)
             await self._write_ledger(event, [], shadow=True)
@@ -303,6 +325,7 @@ class Pipeline:
                 duration_s=(time.time_ns() - event.started_ns) / 1e9,
                 verdict=policy_result.verdict if policy_result else None,
                 category=policy_result.category if policy_result else None,
+                policy_version=event.stamp.policy_version,
                 intent=decision.model_result.intent if decision else None,
                 reason_codes=decision.reason_codes if decision else (),
                 answered_by=decision.answered_by if decision else None,
@@ -314,7 +337,7 @@ class Pipeline:
 
 def _stamp(event_id: str, event_time: datetime, decider: Decider[EventSpan]) -> Stamp:
     manifest = decider.engine.manifest
-    return Stamp(event_id, event_time, manifest.model_version, manifest.prompt_version)
+    return Stamp(event_id, event_time, manifest.model_version, manifest.prompt_version, decider.policy_version)
 
 
 def _ms(started_ns: int, ended_ns: int) -> float:

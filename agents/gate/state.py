@@ -4,7 +4,9 @@ import msgspec
 
 
 class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
-    """Safe to log: it holds numbers and versions, and no text from outside."""
+    """Safe to log: it holds numbers and versions, and of text from outside only
+    what is wrong with the owner's own policy file.
+    """
 
     in_flight: int
     """Events taken from Kafka and not yet acknowledged."""
@@ -16,6 +18,10 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """For how long the group's coordinator has confirmed no heartbeat."""
     models: str | None
     """The versions in service; None until they are loaded."""
+    policy: str | None = None
+    """The policies in service; None without a policy file."""
+    policy_warnings: tuple[str, ...] = ()
+    """Why the policy file is not in use as it is, one sentence each. Events are decided all the same."""
     joined: bool
     rebalancing: bool
     can_publish: bool

@@ -60,10 +60,11 @@ class Health:
         """Log one line that says how the worker is."""
         state = self._state()
         logger.info(
-            "state: %s; %d events in flight; models: %s",
+            "state: %s; %d events in flight; models: %s; policy: %s",
             "; ".join(self.reasons_not_ready()) or "ready",
             state.in_flight,
             state.models or "none",
+            "; ".join([state.policy or "the model's thresholds", *state.policy_warnings]),
         )
 
     async def log_when_not_ready(self) -> None:
@@ -75,12 +76,14 @@ class Health:
 
     def _page(self, problems: list[str]) -> tuple[int, bytes]:
         state = self._state()
+        warnings = [*state.failing_tasks, *state.policy_warnings]
         body = {
             "status": "; ".join(problems) or "ok",
             "in_flight": state.in_flight,
             "models": state.models,
+            "policy": state.policy,
             "version": VERSION,
-            **({"warnings": state.failing_tasks} if state.failing_tasks else {}),
+            **({"warnings": warnings} if warnings else {}),
         }
         return 503 if problems else 200, orjson.dumps(body)
 

@@ -35,7 +35,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
     Raises:
-        ConfigurationError: a topic is missing, the port is taken, or the model cannot be served.
+        ConfigurationError: a topic is missing, the port is taken, or the model or the policy cannot be served.
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
@@ -61,7 +61,8 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
     if unknown := unknown_variables():
         logger.warning("there is no setting %s: ignored", ", ".join(unknown))
-    logger.info("model %s loaded; joining group %s", versions, settings.group_id)
+    policy = (models.policies.description if models.policies else None) or "of the model's own thresholds"
+    logger.info("model %s loaded, policy %s; joining group %s", versions, policy, settings.group_id)
     budget = settings.time_budget
 
     def flush() -> None:

@@ -1,5 +1,6 @@
 """Settings of the decision about one event: its time, its thresholds, and what happens without an answer."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, field_validator
@@ -14,11 +15,17 @@ from sluicegate.schemas.events import Threshold
 class DecidingSettings(BaseModel, title="Decisions", arbitrary_types_allowed=True):
     """How an event is decided, and within what time."""
 
+    policy: Path | None = Field(
+        None,
+        description="Policy file: thresholds, also by surface, and lists of terms that block, review or do not count. "
+        "Or the folder of a registry of policies. A changed file is in use within seconds. `sluice policy check` "
+        "checks one.",
+    )
     thresholds: Annotated[dict[Category, Threshold], NoDecode] = Field(
         default_factory=dict,
         description='Thresholds that replace those of the model, as JSON: {"hate": {"allow": 0.2, "block": 0.6}}. A '
         "query is reviewed from `allow` on and blocked from `block` on; a `block` above 1 never blocks. "
-        "`sluice models info` shows the model's own.",
+        "`sluice models info` shows the model's own. Not together with SLUICE_POLICY, which has thresholds of its own.",
     )
     fail: Literal["closed", "open"] = Field(
         "closed",

@@ -66,6 +66,15 @@ class Settings(
             )
         return self
 
+    @model_validator(mode="after")
+    def _thresholds_have_one_source(self) -> Self:
+        if self.policy and self.thresholds:
+            raise ValueError(
+                "SLUICE_THRESHOLDS and SLUICE_POLICY exclude each other: write the thresholds into the policy file, "
+                "under [thresholds.CATEGORY], and unset SLUICE_THRESHOLDS"
+            )
+        return self
+
     @property
     def time_budget(self) -> TimeBudget:
         """How long one event, and the worker's stop, can take."""

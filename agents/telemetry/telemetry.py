@@ -62,6 +62,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str | None = None
     category: str | None = None
     intent: str | None = None
+    policy_version: str | None = None
     reason_codes: Sequence[str] = ()
     answered_by: str | None = None
     degraded: str | None = None
@@ -320,6 +321,7 @@ def _span_attributes(outcome: Outcome) -> dict[str, AttributeValue]:
         semconv.VERDICT: outcome.verdict,
         semconv.CATEGORY: outcome.category,
         semconv.INTENT: outcome.intent,
+        semconv.POLICY_VERSION: outcome.policy_version,
         semconv.ANSWERED_BY: outcome.answered_by,
         semconv.DEGRADED: outcome.degraded,
     }

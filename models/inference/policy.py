@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.events import Threshold
@@ -31,7 +34,8 @@ class PolicyResult:
     """A verdict with the category and probability that decided it.
 
     An allowed query has no category; `probability` is that of `allow`. A query that is reviewed for the sum of all
-    categories has none either; `probability` is that sum.
+    categories has none either; `probability` is that sum. Where a list decided, the category is the list's, and
+    `probability` is 1.
     """
 
     verdict: Verdict
@@ -74,6 +78,12 @@ class Policy:
     def summed(self) -> list[Category]:
         """The categories that count towards `sum_bound`."""
         return [category for category, threshold in self.thresholds.items() if threshold.allow <= self.sum_bound]
+
+    @cached_property
+    def version(self) -> str:
+        """`policy_version` in events where there is no policy file: a hash of the thresholds and of the bound."""
+        content = msgspec.json.encode([self.thresholds, self.sum_bound], order="deterministic")
+        return f"model-thresholds@{sha256(content).hexdigest()[:12]}"
 
     @classmethod
     def layered(cls, *layers: Mapping[Category, Threshold], sum_bound: float = SUM_BOUND) -> "Policy":

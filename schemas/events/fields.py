@@ -88,6 +88,13 @@ class Output(Struct, frozen=True, kw_only=True):
     processing_time: Annotated[Timestamp, Meta(description="When the event was made.")]
     model_version: Annotated[Label, Meta(description="Version of the model that was in use.")]
     prompt_version: Annotated[Label, Meta(description="Version of the prompt that was in use.")]
+    policy_version: Annotated[
+        Label | None,
+        Meta(
+            description="Version of the policy that decided: the name of the policy file and a hash of it and its "
+            "lists. Without a file `model-thresholds` and a hash of the model's thresholds. Null in older events."
+        ),
+    ] = None
 
 
 class Understood(Output, frozen=True, kw_only=True):

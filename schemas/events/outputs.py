@@ -89,7 +89,9 @@ class Blocked(Output, frozen=True, kw_only=True):
     allow: Annotated[Literal[False], Meta(description="Always false.")] = False
     gate: Annotated[Literal["model", "reviewer"], Meta(description="Who blocked the query.")] = "model"
     category: Annotated[CategoryName, Meta(description="Why the query is unsafe. Accept values that you do not know.")]
-    probability: Annotated[Probability, Meta(description="The model's probability of the category.")]
+    probability: Annotated[
+        Probability, Meta(description="The model's probability of the category. 1 where a list blocked it.")
+    ]
     reason: Reason
     reason_codes: Codes
     context: Context

@@ -45,7 +45,7 @@ def test_a_worker_that_decides_is_alive_and_ready() -> None:
         status, body = page(health_of(READY), path)
         assert status == 200
         assert body.pop("version")
-        assert body == {"status": "ok", "in_flight": 3, "models": "tiny@1"}
+        assert body == {"status": "ok", "in_flight": 3, "models": "tiny@1", "policy": None}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,14 @@ def test_the_state_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
     health_of(READY).log_state()
     changed(models=None).log_state()
     assert caplog.messages == [
-        "state: ready; 3 events in flight; models: tiny@1",
-        "state: the model is not loaded yet; 3 events in flight; models: none",
+        "state: ready; 3 events in flight; models: tiny@1; policy: the model's thresholds",
+        "state: the model is not loaded yet; 3 events in flight; models: none; policy: the model's thresholds",
     ]
+
+
+def test_a_policy_file_that_is_refused_is_a_warning_and_the_worker_stays_ready() -> None:
+    refused = changed(policy="shop@1", policy_warnings=("refused the policy: broken",))
+    for path in ("/healthz", "/readyz"):
+        status, body = page(refused, path)
+        assert (status, body["status"], body["policy"]) == (200, "ok", "shop@1")
+        assert body["warnings"] == ["refused the policy: broken"]
