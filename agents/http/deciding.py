@@ -24,6 +24,7 @@ class Options:
     locale: str | None = None
     fail: Fail | None = None
     deadline_ms: int | None = None
+    surface: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,13 @@ async def decide(service: HttpService, call: Call[Any], text: str, options: Opti
     event_id = options.event_id or uuid.uuid4().hex
     decider = service.models.choose(event_id)
     decision = await decider.decide(
-        text, call.span, locale=options.locale, deadline_ms=options.deadline_ms, fail=options.fail, wait_for_place=False
+        text,
+        call.span,
+        locale=options.locale,
+        deadline_ms=options.deadline_ms,
+        fail=options.fail,
+        surface=options.surface,
+        wait_for_place=False,
     )
     if decision.degraded == Overloaded.__name__ and service.settings.http_overload == "refuse":
         raise RequestRefused("overloaded", "too many queries are waiting for the model: try again later")

@@ -81,7 +81,7 @@ def _one(
 ) -> Callable[[HttpService, Call[Query]], Coroutine[Any, Any, AnswerT]]:
     async def handle(service: HttpService, call: Call[Query]) -> AnswerT:
         asked = call.body
-        options = Options(asked.event_id, asked.locale, asked.fail, asked.deadline_ms)
+        options = Options(asked.event_id, asked.locale, asked.fail, asked.deadline_ms, asked.surface)
         return answer(await decide(service, call, asked.text, options))
 
     return handle
@@ -99,7 +99,7 @@ def _many(
 
         async def item(place: int, text: str) -> BatchItem[AnswerT]:
             event_id = f"{asked.event_id}-{place}" if asked.event_id else None
-            options = Options(event_id, asked.locale, asked.fail, asked.deadline_ms)
+            options = Options(event_id, asked.locale, asked.fail, asked.deadline_ms, asked.surface)
             try:
                 return BatchItem(answer=answer(await decide(service, call, text, options)))
             except Exception as error:  # noqa: BLE001 - the item's boundary: the others are answered

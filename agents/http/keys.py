@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
-from sluicegate.agents.deciding.model_loading import fingerprint
+from sluicegate.agents.deciding.fingerprint import fingerprint
 from sluicegate.schemas.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)

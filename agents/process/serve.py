@@ -116,12 +116,13 @@ def _pages(service: HttpService) -> Mapping[str, Page]:
 
 def _document(service: HttpService, problems: list[str]) -> bytes:
     models = service.models
-    warnings = [*models.warnings(), *models.problems()]
+    warnings = [*models.warnings(), *models.problems(), *models.policies.warnings()]
     return orjson.dumps(
         {
             "status": "; ".join(problems) or "ok",
             "in_flight": service.open_requests,
             "models": models.description,
+            "policy": models.policies.description,
             "version": VERSION,
             **({"warnings": warnings} if warnings else {}),
         }
