@@ -4,7 +4,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 UV      := uv==0.13.9
-EXTRAS  := --extra local --extra eval --extra teacher --extra dev
+EXTRAS  := --extra local --extra eval --extra mcp --extra teacher --extra dev
 SYNC    := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet --compile-bytecode $(EXTRAS)
 WORKERS ?= 4
 # The tests start hundreds of processes: without bytecode on disk, each would compile every module again.

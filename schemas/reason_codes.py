@@ -180,3 +180,13 @@ KNOWN_CODES: Final[tuple[str, ...]] = (
     *(family.code(parameter) for family in FAMILIES for parameter in family.examples),
 )
 """Every code of this version, as examples for the schemas."""
+
+
+def meaning_of(code: str) -> str | None:
+    """What `code` means, in one sentence; None for a code of another version."""
+    for vocabulary in VOCABULARIES:
+        for word in vocabulary:
+            if word == code:
+                return word.meaning
+    prefix = code.partition(":")[0]
+    return next((family.meaning for family in FAMILIES if family.prefix == prefix != code), None)

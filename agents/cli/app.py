@@ -14,6 +14,7 @@ from sluicegate.agents.cli.eval import evaluate
 from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.keys import keys
 from sluicegate.agents.cli.learn import learn
+from sluicegate.agents.cli.mcp import mcp
 from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay import replay
@@ -37,6 +38,7 @@ app.command("up")(up)
 app.command("gate")(gate)
 app.command("worker")(worker)
 app.command("serve")(serve)
+app.command("mcp")(mcp)
 app.command("produce")(produce)
 app.command("tail")(tail)
 app.command("calibrate")(calibrate)

@@ -1,0 +1,113 @@
+"""What ``sluice mcp`` does: it opens a gate and serves the tools until the client or a signal ends it."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from sluicegate import AsyncGate
+from sluicegate.agents.cli.protocol_streams import ProtocolStreams
+from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic
+from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, mcp_server
+from sluicegate.agents.mcp.stdio import serve_lines
+from sluicegate.agents.mcp.tools import GateTools, Ledger
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.telemetry.logs import configure_logging
+from sluicegate.schemas.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+_KAFKA: Final = "kafka"
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+_STOP_WITHIN_S: Final = 10
+
+
+def serve_streams(settings: Settings, model: Path | None, ledger: str | None, streams: ProtocolStreams) -> None:
+    """Serve one client over `streams`, until its input ends or a signal comes. What is under way is answered.
+
+    Raises:
+        ConfigurationError: the model or a setting is wrong.
+        StreamFailed: the ledger cannot be read.
+    """
+    _configure_logging(settings)
+    asyncio.run(_serve_streams(model, _ledger(settings, ledger), streams))
+
+
+async def _serve_streams(model: Path | None, ledger: Ledger | None, streams: ProtocolStreams) -> None:
+    stopping = asyncio.Event()
+    for number in _STOPS:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncGate(model) as gate:
+        try:
+            await serve_lines(mcp_server(GateTools(gate, ledger)), streams.lines(), streams.write, stopping)
+        except* OSError:
+            logger.warning("the client has gone")
+
+
+def serve_http(settings: Settings, model: Path | None, ledger: str | None, address: str) -> None:
+    """Serve streamable HTTP at `address`, until a signal. What is under way is answered.
+
+    Raises:
+        ConfigurationError: the model, a setting or the address is wrong, or the port is taken.
+        StreamFailed: the ledger cannot be read.
+    """
+    _configure_logging(settings)
+    with _listen(address) as listener:
+        asyncio.run(_serve_http(model, _ledger(settings, ledger), listener))
+
+
+async def _serve_http(model: Path | None, ledger: Ledger | None, listener: socket.socket) -> None:
+    for number in _STOPS:  # uvicorn raises the signal again when it has stopped
+        signal.signal(number, lambda *_: None)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    async with AsyncGate(model) as gate:
+        application = mcp_application(GateTools(gate, ledger), hosts=[*LOOPBACK, shown])
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_STOP_WITHIN_S,
+            )
+        )
+        logger.info("serving http://%s:%d/mcp", shown, port)
+        await server.serve(sockets=[listener])
+
+
+def _configure_logging(settings: Settings) -> None:
+    configure_logging(settings.log_level)
+    for library in ("mcp", "uvicorn"):  # at lower levels they quote what clients send
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def _ledger(settings: Settings, ledger: str | None) -> Ledger | None:
+    if ledger is None:
+        return None
+    return LedgerTopic(settings) if ledger == _KAFKA else LedgerFile(Path(ledger))
+
+
+def _listen(address: str) -> socket.socket:
+    """A socket that listens on `address`, which must be of the loopback interface: there are no keys."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ConfigurationError(f"--http {address} is not HOST:PORT: write 127.0.0.1:8765")
+    try:
+        family, *_, place = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}") from None
+    if not ipaddress.ip_address(place[0]).is_loopback:
+        raise ConfigurationError(
+            f"--http {address} is not a loopback address: without keys only this machine is served"
+        )
+    try:
+        return socket.create_server(place[:2], family=family)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}") from None

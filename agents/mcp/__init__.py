@@ -1,0 +1,1 @@
+"""The gate as tools for assistants, over the Model Context Protocol (https://modelcontextprotocol.io)."""
