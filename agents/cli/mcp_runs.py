@@ -1,17 +1,15 @@
 """What ``sluice mcp`` does: it opens a gate and serves the tools until the client or a signal ends it."""
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from sluicegate import AsyncGate
 from sluicegate.agents.cli.protocol_streams import ProtocolStreams
+from sluicegate.agents.http.server import HttpServer
 from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic
 from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, mcp_server
 from sluicegate.agents.mcp.stdio import serve_lines
@@ -24,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _KAFKA: Final = "kafka"
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
-_STOP_WITHIN_S: Final = 10
+_HIGHEST_PORT: Final = 65_535
 
 
 def serve_streams(settings: Settings, model: Path | None, ledger: str | None, streams: ProtocolStreams) -> None:
@@ -57,28 +55,19 @@ def serve_http(settings: Settings, model: Path | None, ledger: str | None, addre
         StreamFailed: the ledger cannot be read.
     """
     _configure_logging(settings)
-    with _listen(address) as listener:
-        asyncio.run(_serve_http(model, _ledger(settings, ledger), listener))
+    asyncio.run(_serve_http(settings, model, _ledger(settings, ledger), _listen(address)))
 
 
-async def _serve_http(model: Path | None, ledger: Ledger | None, listener: socket.socket) -> None:
-    for number in _STOPS:  # uvicorn raises the signal again when it has stopped
-        signal.signal(number, lambda *_: None)
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+async def _serve_http(settings: Settings, model: Path | None, ledger: Ledger | None, bound: socket.socket) -> None:
     async with AsyncGate(model) as gate:
-        application = mcp_application(GateTools(gate, ledger), hosts=[*LOOPBACK, shown])
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_STOP_WITHIN_S,
-            )
-        )
-        logger.info("serving http://%s:%d/mcp", shown, port)
-        await server.serve(sockets=[listener])
+        application = mcp_application(GateTools(gate, ledger))
+        server = HttpServer(application, bound, settings.http_read_timeout_ms / 1000)
+        for number in _STOPS:
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        async with application.router.lifespan_context(application):
+            host, port = bound.getsockname()[:2]
+            logger.info("serving http://%s:%d/mcp", f"[{host}]" if ":" in host else host, port)
+            await server.run_until_stopped()
 
 
 def _configure_logging(settings: Settings) -> None:
@@ -94,20 +83,14 @@ def _ledger(settings: Settings, ledger: str | None) -> Ledger | None:
 
 
 def _listen(address: str) -> socket.socket:
-    """A socket that listens on `address`, which must be of the loopback interface: there are no keys."""
+    """A socket that listens on `address`, which must be of the loopback interface: no keys are asked for."""
     host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > 65_535:
+    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
         raise ConfigurationError(f"--http {address} is not HOST:PORT: write 127.0.0.1:8765")
+    if host not in LOOPBACK:
+        raise ConfigurationError(f"--http {address} would serve other machines without a key: use 127.0.0.1")
     try:
-        family, *_, place = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}") from None
-    if not ipaddress.ip_address(place[0]).is_loopback:
-        raise ConfigurationError(
-            f"--http {address} is not a loopback address: without keys only this machine is served"
-        )
-    try:
-        return socket.create_server(place[:2], family=family)
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on {address}: {error.strerror or error}") from None
+        raise ConfigurationError(f"cannot listen on --http {address}: {error.strerror or error}") from None

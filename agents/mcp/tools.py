@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from sluicegate.agents.explanation import explain_verdict
 from sluicegate.decision import GateDecision
 from sluicegate.schemas.errors import ConfigurationError, ContractError, SluicegateError
-from sluicegate.schemas.events import LedgerRecord
+from sluicegate.schemas.events import Label, LedgerRecord, Suggestion
 from sluicegate.schemas.reason_codes import meaning_of
 
 ArgumentsT = TypeVar("ArgumentsT")
@@ -29,8 +29,8 @@ INSTRUCTIONS: Final = (
 class Decides(Protocol):
     """What decides queries, as `AsyncGate` does."""
 
-    async def decide(self, query: str) -> GateDecision:
-        """The decision about `query`; raises ContractError when it cannot be decided."""
+    async def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
+        """The decision about `query` of a user with `locale`; raises SluicegateError when there can be none."""
 
 
 class Ledger(Protocol):
@@ -42,6 +42,7 @@ class Ledger(Protocol):
 
 class _Query(Struct, forbid_unknown_fields=True):
     query: Annotated[str, Meta(min_length=1, description="The query, unchanged, as the user typed it.")]
+    locale: Annotated[Label, Meta(description="Language and region of the user, for example en-US.")] | None = None
 
 
 class _Event(Struct, forbid_unknown_fields=True):
@@ -60,6 +61,7 @@ class Rewrite(Struct, frozen=True, kw_only=True):
     intent: str | None
     synonyms: tuple[str, ...]
     facets: tuple[str, ...]
+    suggestions: Annotated[tuple[Suggestion, ...], Meta(description="Corrections that are likely but not certain.")]
     reason_codes: tuple[str, ...]
     degraded: bool
     model_version: str
@@ -120,22 +122,22 @@ class GateTools:
         try:
             match name:
                 case "gate":
-                    return await self._call_gate(_arguments(arguments, _Query).query)
+                    return await self._call_gate(_arguments(arguments, _Query))
                 case "rewrite":
-                    return await self._call_rewrite(_arguments(arguments, _Query).query)
+                    return await self._call_rewrite(_arguments(arguments, _Query))
                 case "explain":
                     return await self._call_explain(_arguments(arguments, _Event).event_id)
         except SluicegateError as error:
             return CallToolResult(content=[TextContent(text=str(error))], is_error=True)
         return None
 
-    async def _call_gate(self, query: str) -> CallToolResult:
-        decision = await self._gate.decide(query)
+    async def _call_gate(self, asked: _Query) -> CallToolResult:
+        decision = await self._gate.decide(asked.query, locale=asked.locale)
         sentence = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
         return _result(sentence, decision)
 
-    async def _call_rewrite(self, query: str) -> CallToolResult:
-        decision = await self._gate.decide(query)
+    async def _call_rewrite(self, asked: _Query) -> CallToolResult:
+        decision = await self._gate.decide(asked.query, locale=asked.locale)
         fields = msgspec.structs.asdict(decision)
         rewrite = Rewrite(**{name: fields[name] for name in Rewrite.__struct_fields__})
         if decision.lexical is None:

@@ -182,9 +182,7 @@ def test_over_http_a_page_of_another_site_is_refused(address: str, header: str) 
     assert post(address, orjson.dumps(INITIALIZE), **{header: theirs}).status_code in (403, 421)
 
 
-@pytest.mark.parametrize(
-    "given", ["0.0.0.0:1", "192.0.2.1:80", "8765", "localhost:x", "localhost:99999"]
-)
+@pytest.mark.parametrize("given", ["0.0.0.0:1", "192.0.2.1:80", "8765", "localhost:x", "localhost:99999"])
 def test_an_address_that_is_not_of_this_machine_is_refused_in_one_line(given: str) -> None:
     finished = sluice("mcp", "--http", given)
     assert finished.returncode == 78
