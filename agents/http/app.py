@@ -13,13 +13,19 @@ from sluicegate.agents.http import gate_routes
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.endpoint import Endpoint
 from sluicegate.agents.http.errors import refusal_of_status, response_to
+from sluicegate.agents.http.openai import chat_completions, moderations, served_models
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.service import HttpService
 
 Page = Callable[[], tuple[int, bytes]]
 """Returns a status code and a JSON document: a probe. It asks for no key."""
 
-DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (gate_routes.ROUTES,)
+DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
+    gate_routes.ROUTES,
+    moderations.ROUTES,
+    chat_completions.ROUTES,
+    served_models.ROUTES,
+)
 """The routes of every door."""
 
 

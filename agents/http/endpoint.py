@@ -85,7 +85,12 @@ class Endpoint(Generic[BodyT]):
             body = decode_body(
                 await read_body(scope, receive, self._service.settings.http_max_body_bytes), self._decode
             )
-        return await self._route.handle(self._service, Call(body, span, client, timings_ms))
+
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        return await self._route.handle(self._service, Call(body, span, client, timings_ms, scope["path_params"], gone))
 
 
 async def _refuse(send: Send, refusal: RequestRefused, span: EventSpan) -> tuple[int, str]:

@@ -17,11 +17,13 @@ from msgspec import Meta, Struct
 
 from sluicegate.agents.error_text import describe_error
 from sluicegate.schemas.errors import (
+    CannotChat,
     ContractError,
     DeadlineExceeded,
     EngineFailed,
     GateClosed,
     Overloaded,
+    PromptTooLong,
     RequestRefused,
 )
 
@@ -56,6 +58,8 @@ MEANINGS: Final = {
     "unsupported": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "invalid_request": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "invalid_api_key": Meaning(HTTPStatus.UNAUTHORIZED, "authentication_error"),
+    "context_length_exceeded": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
+    "model_not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
     "not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
     "method_not_allowed": Meaning(HTTPStatus.METHOD_NOT_ALLOWED, "invalid_request_error"),
     "request_timeout": Meaning(HTTPStatus.REQUEST_TIMEOUT, "invalid_request_error"),
@@ -95,9 +99,12 @@ def refusal_of(error: Exception) -> RequestRefused:
     match error:
         case RequestRefused():
             return error
+        case CannotChat():
+            return RequestRefused("model_not_found", str(error), field="$.model")
         case ContractError():
             message, _, field = str(error).partition(" - at ")
-            return RequestRefused("invalid_field", message, field=field.strip("`").replace("$.query", "$.text") or None)
+            code = "context_length_exceeded" if isinstance(error, PromptTooLong) else "invalid_field"
+            return RequestRefused(code, message, field=field.strip("`").replace("$.query", "$.text") or None)
         case Overloaded():
             return RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
         case DeadlineExceeded():

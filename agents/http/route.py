@@ -1,6 +1,6 @@
 """What a route is: plain data, from which the application and the OpenAPI document are made."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,19 +17,23 @@ BodyT = TypeVar("BodyT")
 class Call(Generic[BodyT]):
     """One request, read and checked. `client` is the name of its API key, or its address where no keys are used.
 
-    `timings_ms` are for the header `Server-Timing`: a route may add to them.
+    `timings_ms` are for the header `Server-Timing`: a route may add to them. `path` has the values of the names in
+    braces in the route's path. `gone` ends when the client has closed the connection.
     """
 
     body: BodyT
     span: EventSpan
     client: str
     timings_ms: dict[str, float]
+    path: Mapping[str, str]
+    gone: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class JsonRoute(Generic[BodyT]):
     """A path that takes JSON and answers with JSON, or with a stream of its own.
 
+    `path` may have names in braces, as Starlette's paths do: each stands for one part of a path.
     `body` is the type of the request's body; None for a GET route, which has none. `answer` is the type of the answer.
     `name` is unique: it is the operation in the OpenAPI document, and the function in its clients.
     """

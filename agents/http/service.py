@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.http.openai.chat_queue import ChatQueue
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.schemas.errors import RequestRefused
@@ -19,6 +20,7 @@ class HttpService:
         """`models` are those in service; None until they are loaded."""
         self.settings = settings
         self.telemetry = telemetry
+        self.chats = ChatQueue(settings)
         self._models = models
         self._open_requests = 0
         self._stopping = False

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
+from sluicegate.agents.settings.chat import ChatSettings
 from sluicegate.agents.settings.deciding import DecidingSettings
 from sluicegate.agents.settings.http import HttpSettings
 from sluicegate.agents.settings.kafka import KafkaSettings
@@ -32,6 +33,7 @@ class Settings(
     DecidingSettings,
     TelemetrySettings,
     HttpSettings,
+    ChatSettings,
     BaseSettings,
 ):
     """All settings. `load_settings` reads them once; they are passed down from there."""

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import ctranslate2
 import msgspec
 
-from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.artifacts.manifest import Manifest, PromptStyleName, read_manifest
 from sluicegate.models.artifacts.servable import check_servable
 from sluicegate.models.inference.chat_template import ChatMessage, ChatTemplate
 from sluicegate.models.inference.chat_text import BYTES, AnswerText
@@ -23,14 +23,26 @@ FinishReason = Literal["stop", "length"]
 CHAT_STYLES: Final[frozenset[PromptStyleName]] = frozenset({"zero_shot", "adapted"})
 """The prompt styles of Qwen3 models. The others classify and cannot write."""
 
+_COLDEST: Final = 1e-4
+"""Below this temperature sampling takes the most probable token anyway, and the division by it overflows in the end."""
+
 _END_TOKENS: Final = ("<|im_end|>", "<|endoftext|>")
+
+
+def check_can_chat(manifest: Manifest) -> None:
+    """Raises CannotChat for a model that only judges."""
+    if manifest.prompt_style not in CHAT_STYLES:
+        raise CannotChat(
+            f"the model {manifest.name} judges queries and cannot chat: compile a Qwen3 model, as "
+            "`sluice models pull qwen3-0.6b` does, and set SLUICE_MODEL to its folder."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
     """How an answer is written.
 
-    `temperature` of 0 always takes the most probable token. `stop` has no empty string.
+    A `temperature` or `top_p` of 0 always takes the most probable token. `stop` has no empty string.
     """
 
     max_tokens: int
@@ -67,13 +79,9 @@ class ChatModel:
             CannotChat: the model is no Qwen3 model.
             CompiledModelError: the folder is incomplete or damaged.
         """
+        check_can_chat(read_manifest(folder))
         self.folder = folder
         self.manifest = check_servable(folder)
-        if self.manifest.prompt_style not in CHAT_STYLES:
-            raise CannotChat(
-                f"the model {self.manifest.name} only judges queries, it cannot chat: compile a Qwen3 model with "
-                "`sluice models compile --prompt-style zero_shot` and set SLUICE_MODEL to its folder."
-            )
         self._tokenizer = QueryTokenizer(folder)
         self._template = ChatTemplate(folder, self._tokenizer)
         self._silent = self._tokens_without_text(folder)
@@ -115,6 +123,7 @@ class ChatModel:
                 f"the conversation has {len(prompt)} tokens, at most {self._max_prompt_tokens} are allowed: "
                 "shorten it - at `$.messages`"
             )
+        greedy = options.temperature < _COLDEST or options.top_p == 0
         text = AnswerText(options.stop)
         written = 0
         ended = False
@@ -132,9 +141,9 @@ class ChatModel:
                 include_prompt_in_result=False,
                 end_token=list(_END_TOKENS),
                 suppress_sequences=self._silent,
-                sampling_topk=1 if options.temperature == 0 else 0,
-                sampling_topp=options.top_p,
-                sampling_temperature=options.temperature or 1,
+                sampling_topk=1 if greedy else 0,
+                sampling_topp=1 if greedy else options.top_p,
+                sampling_temperature=1 if greedy else options.temperature,
                 callback=take,
             )
         except (RuntimeError, ValueError, MemoryError) as error:

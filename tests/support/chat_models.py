@@ -63,5 +63,5 @@ def _scripted_checkpoint(folder: Path, follows: Mapping[str, str]) -> Path:
 def _compiled(folder: Path, checkpoint: Path, template: str | None) -> Path:
     if template is not None:
         (checkpoint / "chat_template.jinja").write_text(template)
-    compile_checkpoint(checkpoint, folder, quantization="float32", prompt_style="zero_shot")
+    compile_checkpoint(checkpoint, folder, quantization="float32", prompt_style="zero_shot", name=folder.name)
     return folder

@@ -84,10 +84,15 @@ def test_temperature_0_always_writes_the_same_and_a_high_one_does_not(random: Ch
     assert answer_of(random, hot) != answer_of(random, hot)
 
 
-def test_a_tiny_top_p_leaves_the_most_probable_token_only(random: ChatModel) -> None:
-    assert answer_of(random, ChatOptions(max_tokens=32, top_p=1e-6)) == answer_of(
-        random, ChatOptions(max_tokens=32, temperature=0)
-    )
+@pytest.mark.parametrize(
+    "options",
+    [ChatOptions(32, top_p=1e-6), ChatOptions(32, top_p=0), ChatOptions(32, 1e-45), ChatOptions(32, 5e-4)],
+    ids=["tiny top_p", "top_p 0", "tiny temperature", "low temperature"],
+)
+def test_what_leaves_the_most_probable_token_only_writes_as_temperature_0_does(
+    random: ChatModel, options: ChatOptions
+) -> None:
+    assert answer_of(random, options) == answer_of(random, ChatOptions(32, temperature=0))
 
 
 def test_a_caller_that_wants_no_more_ends_the_answer_at_once(random: ChatModel) -> None:
@@ -111,5 +116,5 @@ def test_a_caller_that_fails_gets_an_error_and_the_model_goes_on(scripted: ChatM
 
 
 def test_a_model_that_only_judges_says_which_model_to_compile(tmp_path: Path) -> None:
-    with pytest.raises(CannotChat, match="compile a Qwen3 model with `sluice models compile"):
+    with pytest.raises(CannotChat, match="judges queries and cannot chat: compile a Qwen3 model"):
         ChatModel(compiled_tiny(tmp_path / "model", "embedded"))
