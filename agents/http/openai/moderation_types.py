@@ -76,6 +76,7 @@ class OurModeration(Struct, frozen=True, kw_only=True):
     truncated: Annotated[bool, Meta(description="True when not all of the text was read.")]
     model_version: str
     prompt_version: str
+    policy_version: str
 
 
 class ModerationResult(Struct, frozen=True, kw_only=True):

@@ -82,6 +82,7 @@ def _result(decided: Decided) -> ModerationResult:
             truncated=decided.truncated,
             model_version=decision.model_version,
             prompt_version=decision.prompt_version,
+            policy_version=decision.policy_version,
         ),
     )
 
