@@ -5,6 +5,8 @@
                                            limits and API key ─► body.py (read, decode) ─► the route's function
                                            ─► JSON, or an error of errors.py
               gate_routes.py   /v1/gate, /v1/moderate, /v1/rewrite: our own door
+              openai/          /v1/moderations, /v1/chat/completions, /v1/models: OpenAI's clients
+              litellm_guardrail.py   LiteLLM's proxies
 
 A door is one module with its routes. To add one:
 

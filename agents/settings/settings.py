@@ -12,6 +12,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from sluicegate.agents.settings.chat import ChatSettings
 from sluicegate.agents.settings.deciding import DecidingSettings
+from sluicegate.agents.settings.guardrail import GuardrailSettings
 from sluicegate.agents.settings.http import HttpSettings
 from sluicegate.agents.settings.kafka import KafkaSettings
 from sluicegate.agents.settings.model import ModelSettings
@@ -34,6 +35,7 @@ class Settings(
     TelemetrySettings,
     HttpSettings,
     ChatSettings,
+    GuardrailSettings,
     BaseSettings,
 ):
     """All settings. `load_settings` reads them once; they are passed down from there."""

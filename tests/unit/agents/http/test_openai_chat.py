@@ -52,7 +52,7 @@ def client_of(api: Api, **options: Any) -> openai.AsyncOpenAI:
 
 
 @asynccontextmanager
-async def chatting(model: Path, **settings: object) -> AsyncIterator[tuple[openai.AsyncOpenAI, Api]]:
+async def chatting(model: Path, **settings: Any) -> AsyncIterator[tuple[openai.AsyncOpenAI, Api]]:
     async with serving(model=model, **settings) as api, client_of(api) as client:
         yield client, api
 
