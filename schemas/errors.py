@@ -13,6 +13,9 @@
     ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
     ├── RequestRefused          a request that is not answered: it breaks its contract, or it comes at a bad time
+    ├── LedgerFailed            a decision's audit record cannot be kept
+    ├── SpoolFailed             the spool on disk cannot be used
+    │   └── SpoolFull           it has no room for a record
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
@@ -121,6 +124,22 @@ class RequestRefused(SluicegateError):
         self.code = code
         self.field = field
         self.retry_after_s = retry_after_s
+
+
+class LedgerFailed(SluicegateError):
+    """The audit record of a decision cannot be kept."""
+
+    exit_code = ExitCode.IO
+
+
+class SpoolFailed(SluicegateError):
+    """The spool on disk cannot be used."""
+
+    exit_code = ExitCode.IO
+
+
+class SpoolFull(SpoolFailed):
+    """The spool, or the disk, has no room for a record."""
 
 
 class EventFailed(SluicegateError):

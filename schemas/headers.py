@@ -1,4 +1,6 @@
-"""The headers that mark a record as a replay of an earlier one.
+"""The headers of records: those that mark a replay of an earlier record, and the one of a record from a spool.
+
+    event_id          the id under which a spool kept the record. A record that was published twice has the same id.
 
     replay_of         `topic-partition-offset` of the original. It is the event id of a record without one, so that a
                       replay keeps the id of its original. Outputs and the ledger repeat it.
@@ -16,6 +18,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+EVENT_ID: Final = "event_id"
 REPLAY_OF: Final = "replay_of"
 REPLAY_TIMESTAMP: Final = "replay_timestamp"
 REPLAY_SIGNATURE: Final = "replay_signature"

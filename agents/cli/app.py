@@ -20,6 +20,7 @@ from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay import replay
 from sluicegate.agents.cli.schemas import schemas
 from sluicegate.agents.cli.serve import serve
+from sluicegate.agents.cli.spool import spool
 from sluicegate.agents.cli.tail import tail
 from sluicegate.agents.cli.topics import topics
 from sluicegate.agents.cli.up import up
@@ -50,6 +51,7 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")
 app.add_typer(learn, name="learn")
 app.add_typer(replay, name="replay")
+app.add_typer(spool, name="spool")
 app.add_typer(config, name="config")
 
 

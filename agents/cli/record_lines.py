@@ -27,11 +27,24 @@ def json_line(record: Record) -> bytes:
             "offset": record.offset,
             "headers": {_name(name): (raw or b"").decode(errors="replace") for name, raw in record.headers},
             **({"unreadable": record.unreadable.reason} if record.unreadable else {}),
-            # The tabs and line breaks of JSON are layout: inside a string they are escaped.
-            "value": orjson.Fragment(value.translate(_LAYOUT)) if _is_json(value) else value.decode(errors="replace"),
+            "value": embedded(value) or value.decode(errors="replace"),
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+    return escape_invisible(line)
+
+
+def embedded(value: bytes) -> orjson.Fragment | None:
+    """`value` to be part of a line of JSON; None if it is not JSON."""
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return orjson.Fragment(value.translate(_LAYOUT))  # tabs and line breaks are layout: in a string they are escaped
+
+
+def escape_invisible(line: bytes) -> bytes:
+    """A line of JSON with escapes for what a terminal may obey."""
     return _INVISIBLE.sub(_escaped, line.decode()).encode()
 
 
@@ -100,11 +113,3 @@ def _name(name: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def _is_json(value: bytes) -> bool:
-    try:
-        orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return False
-    return True

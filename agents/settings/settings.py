@@ -18,6 +18,7 @@ from sluicegate.agents.settings.kafka import KafkaSettings
 from sluicegate.agents.settings.model import ModelSettings
 from sluicegate.agents.settings.replay import ReplaySettings
 from sluicegate.agents.settings.security import SecuritySettings
+from sluicegate.agents.settings.spool import SpoolSettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
 from sluicegate.agents.settings.topics import TopicSettings
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
@@ -32,6 +33,7 @@ class Settings(
     ReplaySettings,
     ModelSettings,
     DecidingSettings,
+    SpoolSettings,
     TelemetrySettings,
     HttpSettings,
     ChatSettings,

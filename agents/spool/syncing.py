@@ -1,0 +1,106 @@
+"""Publishes what waits in a spool, and deletes each record once the broker has it.
+
+    oldest records ──► publisher ──► broker
+          ▲                            │ acknowledgement of all in-sync replicas
+          └────── delete, commit ◄─────┘
+
+* A record is deleted after its acknowledgement only: nothing is lost.
+* The producer is idempotent: its own retries make no duplicates.
+* Stopped by Ctrl-C or SIGTERM, it waits for the acknowledgements that are missing and deletes those records too:
+  nothing is published twice.
+* Killed with -9, or without power, it cannot know which of the last records the broker has. The next run publishes them
+  again: at most `WINDOW`, because no more are on their way at any time. Each has its id in the header `event_id`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sluicegate.agents.kafka.connection import Connection
+from sluicegate.agents.kafka.publisher import Delivered, Publisher
+from sluicegate.agents.spool.record import StoredRecord
+from sluicegate.agents.spool.store import Spool
+from sluicegate.schemas.errors import BrokerUnavailable, PublishFailed
+from sluicegate.schemas.headers import EVENT_ID
+
+WINDOW: Final = 256
+"""Records that are published and not yet deleted, at most. Twice as many make `sync` hardly faster."""
+
+
+@dataclass(slots=True)
+class SyncProgress:
+    """What has become of the records so far."""
+
+    published: int = 0
+    """Acknowledged by the broker, and deleted."""
+    too_large: list[str] = field(default_factory=list)
+    """What the broker refuses as too large, one line each; it stays in the spool."""
+    damaged: int = 0
+    """Records whose checksum is wrong; they stay in the spool."""
+
+
+async def publish_all(
+    spool: Spool,
+    connection: Connection,
+    progress: SyncProgress,
+    *,
+    timeout_s: float,
+    show: Callable[[int, int], None],
+) -> None:
+    """Publish every record of `spool`, in their order, until none is left. `progress` is right at any time.
+
+    `timeout_s`: how long the broker may take to acknowledge a record. `show` is called with the number of records that
+    are published, and of all.
+
+    Raises:
+        BrokerUnavailable: the broker did not take a record; it stays, and all after it.
+        SpoolFailed: the spool cannot be read, or not be deleted from.
+    """
+    total = spool.statistics().records
+    sent: dict[asyncio.Future[Delivered], int] = {}
+    publisher = Publisher(
+        connection,
+        delivery_timeout_s=timeout_s,
+        flush_timeout_s=timeout_s,
+        client_id="sluicegate-spool",
+        extra={"log_level": 0},  # the exceptions have the errors
+    )
+    last = 0
+    try:
+        async with publisher:
+            while True:
+                for stored in spool.oldest(WINDOW - len(sent), after=last) if len(sent) <= WINDOW // 2 else ():
+                    last = stored.number
+                    if stored.intact:
+                        sent[_publish(publisher, stored)] = stored.number
+                    else:
+                        progress.damaged += 1
+                if not sent:
+                    break
+                await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+                _settle(spool, sent, progress)
+                show(progress.published, max(total, progress.published + len(sent)))
+    finally:
+        _settle(spool, sent, progress)
+
+
+def _publish(publisher: Publisher, stored: StoredRecord) -> asyncio.Future[Delivered]:
+    record = stored.record
+    headers = [*record.headers, (EVENT_ID, record.id.encode())]
+    return publisher.publish(record.topic, record.value, key=record.key, headers=headers)
+
+
+def _settle(spool: Spool, sent: dict[asyncio.Future[Delivered], int], progress: SyncProgress) -> None:
+    """Take what is done out of `sent`, and delete what the broker has acknowledged. Raises the first failure."""
+    done = {future: sent.pop(future) for future in list(sent) if future.done()}
+    acknowledged = [number for future, number in done.items() if not future.cancelled() and not future.exception()]
+    if acknowledged:
+        spool.delete(acknowledged)
+        progress.published += len(acknowledged)
+    for future in done:
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, PublishFailed) and error.too_large:
+            progress.too_large.append(str(error))
+        elif error:
+            raise BrokerUnavailable(f"{error}; what was not published stays in the spool: run the command again")
