@@ -7,16 +7,19 @@
     ('allow', 'cheap running shoes')
 
 `Gate` is for scripts and threads, `AsyncGate` for asyncio services. Both decide exactly as the Kafka worker does, and
-import no Kafka client. Everything else in the package is not public.
+import no Kafka client; `KafkaLedger` alone does. Everything else in the package is not public.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sluicegate.agents.ledger.json_lines import JsonLinesLedger
+    from sluicegate.agents.ledger.published import KafkaLedger
+    from sluicegate.agents.ledger.spooled import SpoolLedger
     from sluicegate.async_gate import AsyncGate
     from sluicegate.decision import GateDecision
     from sluicegate.gate import Gate
-    from sluicegate.schemas.errors import ConfigurationError, ContractError, GateClosed, SluicegateError
+    from sluicegate.schemas.errors import ConfigurationError, ContractError, GateClosed, LedgerFailed, SluicegateError
 
 __all__ = [
     "AsyncGate",
@@ -25,10 +28,21 @@ __all__ = [
     "Gate",
     "GateClosed",
     "GateDecision",
+    "JsonLinesLedger",
+    "KafkaLedger",
+    "LedgerFailed",
     "SluicegateError",
+    "SpoolLedger",
 ]
 
-_MODULES = {"AsyncGate": "async_gate", "Gate": "gate", "GateDecision": "decision"}
+_MODULES = {
+    "AsyncGate": "async_gate",
+    "Gate": "gate",
+    "GateDecision": "decision",
+    "JsonLinesLedger": "agents.ledger.json_lines",
+    "KafkaLedger": "agents.ledger.published",
+    "SpoolLedger": "agents.ledger.spooled",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,20 +1,26 @@
 """The gate for asyncio services: the worker's own decider, without Kafka."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+from uuid import uuid4
 
 from sluicegate.decision import GateDecision, Stages
 from sluicegate.schemas.errors import ContractError, GateClosed
 from sluicegate.schemas.events import Threshold
+from sluicegate.spans import caller_span
 
 if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
     from types import TracebackType
 
     from sluicegate.agents.deciding.decider import Decider, Decision, OwnerT
+    from sluicegate.agents.deciding.live_models import LiveModels
+    from sluicegate.agents.ledger import Ledger
+    from sluicegate.agents.ledger.recording import Recorder
     from sluicegate.agents.settings import Settings
 
 EMBEDDED: Final = "embedded"
@@ -43,7 +49,9 @@ class AsyncGate:
     `async with asyncio.timeout(0.1)` is a time limit.
 
     The settings of the environment (`SLUICE_…`, see `sluice config show`) apply as they do to the worker. A gate is
-    used on the event loop that opened it.
+    used on the event loop that opened it, and in the process that opened it: after a fork, open one in the child.
+
+    Under an OpenTelemetry span of the caller's, each decision is a span with its stages.
     """
 
     def __init__(
@@ -52,41 +60,58 @@ class AsyncGate:
         *,
         thresholds: Thresholds | None = None,
         policy: str | PathLike[str] | None = None,
+        ledger: "Ledger | None" = None,
     ) -> None:
         """Choose a model; it is loaded when the gate opens.
 
         `model`: the folder of a compiled model or of a registry, or "embedded" for the model of the package. The
-        default is `SLUICE_MODEL`, else the embedded model. A registry serves the model in use when the gate opens.
+        default is `SLUICE_MODEL`, else the embedded model. The gate follows a registry as a worker does: another model
+        is put in use within seconds, without a pause, and a canary decides its share.
 
         `thresholds` override those of the model, as in ``{"hate": {"allow": 0.2, "block": 0.6}}``: review from `allow`
         on, block from `block` on, never block where that is above 1.
 
         `policy`: a policy file or the folder of a registry of policies, in place of `thresholds`. The default is
         `SLUICE_POLICY`. The gate follows it: a changed file decides within seconds.
+
+        `ledger`: where the audit record of each decision is kept: a `JsonLinesLedger`, a `SpoolLedger` or a
+        `KafkaLedger`. Without one there is no record. The gate opens and closes it.
         """
         self._model = model
         self._policy = policy
         self._thresholds = thresholds
+        self._ledger = ledger
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._decider: Decider[None] | None = None
+        self._process = 0
+        self._models: LiveModels[None] | None = None
+        self._recorder: Recorder | None = None
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Load the model and the policy.
+        """Open the ledger, load the model and the policy.
 
         Raises:
-            ConfigurationError: the model, the policy or a setting is wrong.
+            ConfigurationError: the model, the policy or a setting is wrong, or the ledger cannot be opened.
+            SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
         """
-        from sluicegate.agents.deciding.decider import Decider, load_engine
-        from sluicegate.agents.deciding.live_policies import LivePolicies
+        from sluicegate.agents.deciding.live_models import LiveModels, load_models
 
         self._settings = _settings(self._model, self._thresholds, self._policy)
-        policies = await asyncio.to_thread(LivePolicies.load, self._settings)
-        engine = await asyncio.to_thread(load_engine, self._settings)
-        await self._stack.enter_async_context(policies.following())
-        running = Decider[None].running(engine, self._settings, policies=policies)
-        self._decider = await self._stack.enter_async_context(running)
+        async with AsyncExitStack() as stack:
+            if self._ledger is not None:
+                from sluicegate.agents.ledger.recording import Recorder
+
+                recording = Recorder.running(self._ledger, self._settings, door="gate")
+                self._recorder = await stack.enter_async_context(recording)
+            loaded = await asyncio.to_thread(load_models, self._settings)
+            running = LiveModels[None].running(loaded, self._settings)
+            self._models = await stack.enter_async_context(running)
+            self._stack = stack.pop_all()
         self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
         return self
 
     async def __aexit__(
@@ -95,10 +120,9 @@ class AsyncGate:
         error: BaseException | None,
         traceback: "TracebackType | None",
     ) -> None:
-        """Wait for the calls that are under way, then free the model."""
-        decider, self._decider = self._decider, None
-        if decider:
-            await decider.idle()
+        """Wait for the calls that are under way and their audit records, then free the model."""
+        self._models = None
+        await self._idle.wait()
         await self._stack.aclose()
 
     @property
@@ -108,7 +132,7 @@ class AsyncGate:
         Raises:
             GateClosed: the gate is not open.
         """
-        return self._open_decider().engine.manifest.model_version
+        return self._open_models().in_use.engine.manifest.model_version
 
     @property
     def policy_version(self) -> str:
@@ -117,7 +141,7 @@ class AsyncGate:
         Raises:
             GateClosed: the gate is not open.
         """
-        return self._open_decider().policy_version
+        return self._open_models().in_use.policy_version
 
     async def decide(self, query: str, *, locale: str | None = None, surface: str | None = None) -> GateDecision:
         """The decision about `query`. `locale` is the user's, as `en-GB`: queries of other languages are not corrected.
@@ -128,10 +152,27 @@ class AsyncGate:
             TypeError: the query is not a str.
             ContractError: nothing is left of it once it is cleaned, or it is too long.
             GateClosed: the gate is not open, or it belongs to another event loop.
+            LedgerFailed: the audit record could not be kept. The decision is then not given away.
         """
-        decider = self._open_decider()
+        models = self._open_models()
         self._check(query)
-        return gate_decision(await decider.decide(query, None, locale=locale, surface=surface), decider)
+        event_id = uuid4().hex
+        decider = models.choose(event_id)
+        self._calls += 1
+        self._idle.clear()
+        try:
+            with caller_span() as caller:
+                decision = await decider.decide(query, None, locale=locale, surface=surface)
+                caller.record(decision, event_id=event_id, model=decider.engine.manifest.model_version)
+                if self._recorder is not None:
+                    await self._recorder.record(
+                        query, decision, decider, event_id=event_id, trace_id=caller.trace_id, headers=caller.headers
+                    )
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+        return gate_decision(decision, decider, event_id=event_id)
 
     async def decide_many(
         self, queries: Iterable[str], *, locale: str | None = None, surface: str | None = None
@@ -144,8 +185,9 @@ class AsyncGate:
             TypeError: a query is not a str.
             ContractError: of a query nothing is left, or it is too long; the message has its place, from 0.
             GateClosed: the gate is not open, or it belongs to another event loop.
+            LedgerFailed: the audit record of a query could not be kept.
         """
-        self._open_decider()
+        self._open_models()
         if isinstance(queries, str):
             raise TypeError("queries must be an iterable of str, not one str")
         rows = list(queries)
@@ -169,12 +211,14 @@ class AsyncGate:
             await asyncio.gather(*tasks, return_exceptions=True)
         return [decisions[place] for place in range(len(rows))]
 
-    def _open_decider(self) -> "Decider[None]":
-        if self._decider is None:
+    def _open_models(self) -> "LiveModels[None]":
+        if self._models is None:
             raise GateClosed("the gate is not open: use it inside `async with AsyncGate() as gate`")
+        if os.getpid() != self._process:
+            raise GateClosed("the gate was made before a fork and does not work in this process: make one here")
         if asyncio.get_running_loop() is not self._loop:
             raise GateClosed("the gate belongs to another event loop: open one on each")
-        return self._decider
+        return self._models
 
     def _check(self, query: object) -> None:
         from sluicegate.models.text.normalise import WORK_FACTOR
@@ -200,7 +244,7 @@ def _settings(
     return settings.model_copy(update={"deadline_ms": _DEADLINE_MS, "shed_after_ms": 0})
 
 
-def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecision:
+def gate_decision(decision: "Decision", decider: "Decider[OwnerT]", *, event_id: str | None = None) -> GateDecision:
     """The public form of `decision`, which `decider` made."""
     result, manifest = decision.model_result, decider.engine.manifest
     policy_result = result.policy_result
@@ -208,6 +252,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]") -> GateDecis
     blocked = policy_result.verdict == "block"
     batched = decision.batched
     return GateDecision(
+        event_id=event_id,
         verdict=policy_result.verdict.value,
         allow=policy_result.verdict == "allow",
         category=policy_result.category.value if policy_result.category else None,

@@ -25,6 +25,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     query has no `lexical`, `semantic` and `intent`: nothing may search for it.
     """
 
+    event_id: str | None = None
+    """Of the decision, in its audit record and its span."""
     verdict: Literal["allow", "block", "review"]
     allow: bool
     """True for the verdict `allow` only."""

@@ -17,6 +17,8 @@ from sluicegate.schemas.errors import GateClosed
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from sluicegate.agents.ledger import Ledger
+
 ResultT = TypeVar("ResultT")
 
 
@@ -44,13 +46,15 @@ class Gate:
         *,
         thresholds: Thresholds | None = None,
         policy: str | PathLike[str] | None = None,
+        ledger: "Ledger | None" = None,
     ) -> None:
         """Load a model; the arguments are those of `AsyncGate`.
 
         Raises:
-            ConfigurationError: the model, the policy or a setting is wrong.
+            ConfigurationError: the model, the policy or a setting is wrong, or the ledger cannot be opened.
+            SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
         """
-        self._gate = AsyncGate(model, thresholds=thresholds, policy=policy)
+        self._gate = AsyncGate(model, thresholds=thresholds, policy=policy, ledger=ledger)
         opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         thread = threading.Thread(target=_serve, args=(self._gate, opened), name="sluicegate", daemon=True)
         thread.start()
@@ -85,6 +89,7 @@ class Gate:
             TypeError: the query is not a str.
             ContractError: nothing is left of it once it is cleaned, or it is too long.
             GateClosed: the gate is closed, or was made before a fork.
+            LedgerFailed: the audit record could not be kept.
         """
         return self._wait_for(partial(self._gate.decide, locale=locale, surface=surface), query)
 
@@ -99,6 +104,7 @@ class Gate:
             TypeError: a query is not a str.
             ContractError: of a query nothing is left, or it is too long; the message has its place, from 0.
             GateClosed: the gate is closed, or was made before a fork.
+            LedgerFailed: the audit record could not be kept.
         """
         if not isinstance(queries, str):
             queries = list(queries)  # here, not on the event loop: it may be a slow generator

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Self, TypeAlias
 
@@ -116,6 +117,7 @@ class Publisher:
         self._waiting: set[asyncio.Task[Delivered]] = set()
         self._space = asyncio.Event()
         self._close_at: float | None = None
+        self._ended = asyncio.Event()
 
     @property
     def outstanding(self) -> int:
@@ -137,7 +139,7 @@ class Publisher:
         """
         self._close_at = time.monotonic() + self._flush_timeout_s
         self._space.set()
-        await asyncio.to_thread(self._thread.join)
+        await self._ended.wait()
         for future in self._pending:
             if not future.done():
                 future.set_exception(PublishFailed("the publisher closed before the broker acknowledged"))
@@ -195,6 +197,8 @@ class Publisher:
         self._producer.purge()  # reports what is still queued or in flight as failed
         while len(self._producer):
             self._poll(POLL_S)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _take_new_password(self) -> None:
         """Give a rotated password to the producer, for its next connections."""

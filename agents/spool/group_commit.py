@@ -36,6 +36,7 @@ class GroupCommit:
     def add(self, record: SpoolRecord) -> "Future[None]":
         """Keep `record`: the future is done once it is on disk, or has the SpoolFailed that kept it from there."""
         added: Future[None] = Future()
+        added.set_running_or_notify_cancel()  # a caller that stops waiting takes nothing back
         with self._mutex:
             if self._closed:
                 raise SpoolFailed(f"the spool {self._spool.path} is closed")
@@ -79,9 +80,8 @@ class GroupCommit:
             if len(batch) > 1:  # some may have room where not all have
                 for waiting in batch:
                     self._commit([waiting])
-            elif not batch[0][1].cancelled():
+            else:
                 batch[0][1].set_exception(error)
         else:
             for _, added in batch:
-                if added.set_running_or_notify_cancel():
-                    added.set_result(None)
+                added.set_result(None)
