@@ -31,11 +31,27 @@ def eval_needs_its_extra() -> None:
 
 @evaluate.command("moderation")
 def eval_moderation(
-    file: Rows,
+    files: Annotated[list[Path], typer.Argument(help="JSON Lines files with the fields above, or folders of them.")],
     model: Models = None,
     train: Train = None,
     json: Json = None,
     html: Html = None,
+    plain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plain",
+            metavar="SOURCE",
+            help="A `source` whose safe rows are plain queries, such as ordinary searches. `*` stands for anything; "
+            "repeat for several. Default: all sources that have only safe rows.",
+        ),
+    ] = None,
+    max_review: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="The chosen thresholds send at most this share of any plain source to review."),
+    ] = 0.03,
+    max_blocked: Annotated[
+        float, typer.Option(min=0, max=1, help="They block at most this share of any plain source.")
+    ] = 0.003,
     texts: Annotated[bool, typer.Option("--texts", help="Write the texts of wrong rows into JSON and HTML.")] = False,
     apply: Annotated[
         bool,
@@ -53,22 +69,34 @@ def eval_moderation(
 
     Fields: `text`, `label` (allow, review, block), `category` (one of Sluicegate's, or none); optional: `source`.
 
-    Example: `sluice eval moderation dev.jsonl --model qwen3-ours --html report.html`
+    The thresholds catch as much as they can while no plain source exceeds --max-review and --max-blocked.
+    Sources with fewer than 300 safe rows count as one.
+
+    Example: `sluice eval moderation dev.jsonl more.jsonl --model qwen3-ours --html report.html`
     """
-    from sluicegate.agents.cli.eval_runs import apply_choice, evaluate_moderation, publish
+    from sluicegate.agents.cli.eval_moderation import ModerationFiles, apply_choice, evaluate_moderation
+    from sluicegate.agents.cli.eval_runs import publish
     from sluicegate.agents.cli.streams import reader_may_leave, require_writable
-    from sluicegate.models.data.rows import ModerationRow, read_rows
+    from sluicegate.models.evaluation.policy_outcome import PlainLimits
 
     if apply and len(model or []) > 1:
         raise typer.BadParameter("--apply needs exactly one --model")
     if not apply and (out or force):
         raise typer.BadParameter("--out and --force need --apply")
     require_writable(json, html)
-    report = evaluate_moderation(file, model or [], train, with_texts=texts)
+    measured = ModerationFiles.read(files)
+    report = evaluate_moderation(
+        measured,
+        model or [],
+        train,
+        plain_sources=plain or (),
+        limits=PlainLimits(max_review, max_blocked),
+        with_texts=texts,
+    )
     with reader_may_leave():
         publish(report, json, html)
     if apply:
-        labels = [row.label for row in read_rows(file, ModerationRow)]
+        labels = [row.label for row in measured.rows]
         made = apply_choice(report, labels, model[0] if model else None, out, force=force)
         with reader_may_leave():
             typer.echo(made)

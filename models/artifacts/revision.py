@@ -36,15 +36,26 @@ class _Format1(msgspec.Struct):
 
 
 def copy_with_policy(
-    source: Path, destination: Path, temperature: float, thresholds: Mapping[Category, Threshold]
+    source: Path,
+    destination: Path,
+    temperature: float,
+    thresholds: Mapping[Category, Threshold],
+    sum_bound: float | None = None,
 ) -> Manifest:
     """Copy the model in `source` to `destination`, which must not exist, with another temperature and thresholds.
+
+    `sum_bound`: by default that of the model.
 
     Raises:
         ConfigurationError: the copy cannot be written.
     """
+    before = read_manifest(source)
     manifest = msgspec.structs.replace(
-        read_manifest(source), temperature=temperature, thresholds=dict(thresholds), created_at=_now()
+        before,
+        temperature=temperature,
+        thresholds=dict(thresholds),
+        sum_bound=before.sum_bound if sum_bound is None else sum_bound,
+        created_at=_now(),
     )
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ from scipy.optimize import minimize_scalar
 
 BINS: Final = 15
 _SMALLEST: Final = 1e-12
+_DECIMALS: Final = 3
+"""A manifest has the temperature with so many decimals, so what is measured here is what will be served."""
 
 Floats = NDArray[np.float64]
 
@@ -65,12 +67,14 @@ def calibrate(probabilities: Floats, truth: NDArray[np.int64], served_temperatur
         likely = tempered(probabilities, float(np.exp(logarithm)))[np.arange(len(truth)), truth]
         return float(-np.log(np.clip(likely, _SMALLEST, None)).mean())
 
-    factor = float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+    fitted = served_temperature * float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+    temperature = round(fitted, _DECIMALS)
+    factor = temperature / served_temperature
     bins = reliability(probabilities, truth)
     return Calibration(
         ece=expected_calibration_error(bins),
         served_temperature=served_temperature,
-        temperature=served_temperature * factor,
+        temperature=temperature,
         ece_fitted=expected_calibration_error(reliability(tempered(probabilities, factor), truth)),
         bins=bins,
     )

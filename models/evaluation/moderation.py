@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,13 +11,16 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from sluicegate.models.data.rows import ModerationRow
 from sluicegate.models.evaluation.calibration import Calibration, Floats, calibrate, tempered
-from sluicegate.models.evaluation.thresholds import (
+from sluicegate.models.evaluation.labelled_rows import LabelledRows
+from sluicegate.models.evaluation.policy_outcome import (
+    DEFAULT_LIMITS,
+    PlainLimits,
     PolicyOutcome,
     TradeOff,
-    choose_thresholds,
     outcome_of,
     trade_offs,
 )
+from sluicegate.models.evaluation.thresholds import choose_thresholds
 from sluicegate.models.inference.labels import ALLOW, LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
 
@@ -48,9 +52,9 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 
 class WrongRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row that the policy got wrong. `row` counts from 1. `reason` and `probability` are those of the verdict.
+    """A row that the policy got wrong. `reason` and `probability` are those of the verdict.
 
-    A row labelled block that goes to review is caught, so it is not wrong.
+    `row` counts the rows of `file` from 1. A row labelled block that goes to review is caught, so it is not wrong.
     """
 
     row: int
@@ -61,6 +65,14 @@ class WrongRow(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None
     probability: float
     text: str | None = None
+    file: str = ""
+
+
+class RowPlace(NamedTuple):
+    """Where a row was read: the file, and the number of the row there, from 1."""
+
+    file: str
+    row: int
 
 
 class ModerationScores(msgspec.Struct, frozen=True):
@@ -90,17 +102,25 @@ def score_moderation(
     policy: Policy,
     *,
     served_temperature: float = 1.0,
+    plain_sources: Sequence[str] = (),
+    limits: PlainLimits = DEFAULT_LIMITS,
+    places: Sequence[RowPlace] | None = None,
     with_texts: bool = False,
 ) -> ModerationScores:
     """The scores of a system that gave `probabilities`, of shape (rows, LABELS), under `policy`.
 
-    `with_texts`: the wrong rows contain their texts.
+    `plain_sources`: see `LabelledRows.of`. `limits`: what the thresholds that the rows choose must keep to. `places`:
+    where each row was read, by default one file. `with_texts`: the wrong rows contain their texts.
+
+    Raises:
+        ContractError: no source with safe rows has one of the names in `plain_sources`.
     """
+    known = LabelledRows.of(rows, plain_sources)
     truth = np.array([LABELS.index(row.gate_label) for row in rows])
-    labels = np.array([row.label for row in rows])
     policy_results = [policy.judge(dict(zip(LABELS, row, strict=True))) for row in probabilities.tolist()]
     verdicts = np.array([policy_result.verdict.value for policy_result in policy_results])
     reasons = np.array([policy_result.category or ALLOW for policy_result in policy_results])
+    places = places or [RowPlace("", number) for number in range(1, len(rows) + 1)]
     calibration = calibrate(probabilities, truth, served_temperature)
     fitted = tempered(probabilities, calibration.temperature / served_temperature)
     return ModerationScores(
@@ -110,17 +130,18 @@ def score_moderation(
             for place, name in enumerate(LABELS)
             if place and (truth == place).any()
         },
-        over_blocked=_share(verdicts[labels == "allow"] == Verdict.BLOCK),
+        over_blocked=_share(verdicts[known.labels == "allow"] == Verdict.BLOCK),
         escalated=_share(verdicts == Verdict.REVIEW),
-        caught=_share(verdicts[labels == "block"] != Verdict.ALLOW),
+        caught=_share(verdicts[known.labels == "block"] != Verdict.ALLOW),
         calibration=calibration,
-        served=outcome_of(probabilities, labels, policy),
-        thresholds=choose_thresholds(fitted, labels, policy),
-        trade_offs=trade_offs(probabilities, labels, policy),
+        served=outcome_of(probabilities, known, policy, limits),
+        thresholds=choose_thresholds(fitted, known, policy, limits),
+        trade_offs=trade_offs(probabilities, known, policy),
         outcomes=_outcomes(rows, verdicts),
         wrong=[
             WrongRow(
-                row=number,
+                file=place.file,
+                row=place.row,
                 source=row.source,
                 label=row.label,
                 category=row.category,
@@ -129,7 +150,7 @@ def score_moderation(
                 probability=result.probability,
                 text=row.text if with_texts else None,
             )
-            for number, (row, result) in enumerate(zip(rows, policy_results, strict=True), 1)
+            for place, row, result in zip(places, rows, policy_results, strict=True)
             if result.verdict != row.label and (row.label, result.verdict) != ("block", Verdict.REVIEW)
         ],
     )

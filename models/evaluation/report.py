@@ -9,9 +9,9 @@ import msgspec
 
 from sluicegate.models.evaluation.intent import IntentScores
 from sluicegate.models.evaluation.moderation import ModerationScores
+from sluicegate.models.evaluation.policy_outcome import PolicyOutcome
 from sluicegate.models.evaluation.rewrite import RewriteScores
 from sluicegate.models.evaluation.shadow import ShadowScores
-from sluicegate.models.evaluation.thresholds import CATCH, ESCALATE
 from sluicegate.schemas.events import Threshold
 
 
@@ -87,7 +87,7 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
             (
                 f"{row.label}, {row.category}, {row.source or 'no source'} ({row.rows} rows)",
                 [
-                    " / ".join(map(_percent, (found.allowed, found.review, found.blocked)))
+                    _shares(found.allowed, found.review, found.blocked)
                     for found in (each.outcomes[place] for each in scores)
                 ],
             )
@@ -95,21 +95,43 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
         ],
     )
     chosen = ReportTable(
-        f"Thresholds that these rows choose, with that temperature (targets: catch {CATCH:.0%}, escalate at most "
-        f"{ESCALATE:.0%}): review / block",
+        "Thresholds that these rows choose, with that temperature: review / block",
         list(systems),
         [
             *(
                 (category, [_threshold(each.thresholds[category]) for each in choices])
                 for category in choices[0].thresholds
             ),
-            ("caught / escalated", [f"{_percent(each.caught)} / {_percent(each.escalated)}" for each in choices]),
-            ("safe rows to review", [_percent(each.escalated_safe) for each in choices]),
-            ("safe rows blocked", [_percent(each.over_blocked) for each in choices]),
-            ("meets the targets", ["yes" if each.meets_targets else "no" for each in choices]),
+            ("bound on the sum", [f"{each.sum_bound:.2f}" for each in choices]),
+            *_policy_rows(choices),
         ],
     )
-    return [summary, by_category, outcomes, chosen]
+    in_force = ReportTable("Thresholds in force", list(systems), _policy_rows([each.served for each in scores]))
+    return [summary, by_category, outcomes, in_force, chosen]
+
+
+def _policy_rows(policies: Sequence[PolicyOutcome]) -> list[tuple[str, list[str]]]:
+    return [
+        ("caught of what should be blocked", [_percent(each.caught) for each in policies]),
+        *(
+            (f"caught, {category}", [_percent(each.caught_by_category[category]) for each in policies])
+            for category in policies[0].caught_by_category
+            if all(category in each.caught_by_category for each in policies)
+        ),
+        ("safe rows to review / blocked", [_shares(each.escalated_safe, each.over_blocked) for each in policies]),
+        *(
+            (
+                f"plain: {name} ({plain.rows} rows)",
+                [_shares(each.plain[name].review, each.plain[name].blocked) for each in policies],
+            )
+            for name, plain in policies[0].plain.items()
+        ),
+        ("plain sets within their limits", ["yes" if each.within_limits else "no" for each in policies]),
+    ]
+
+
+def _shares(*shares: float) -> str:
+    return " / ".join(map(_percent, shares))
 
 
 def _intent_table(systems: Mapping[str, IntentScores]) -> ReportTable:

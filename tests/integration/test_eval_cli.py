@@ -71,12 +71,30 @@ def test_what_moderation_chose_becomes_a_new_version_and_the_model_stays_as_it_i
     assert manifest.model_version != before.model_version
     assert f"{manifest.model_version} is in {new}" in finished.stdout.decode()
     assert manifest.temperature == pytest.approx(scores["calibration"]["temperature"], abs=1e-3)
-    assert {name: limit.block for name, limit in manifest.thresholds.items()} == {
-        name: limit["block"] for name, limit in scores["thresholds"]["thresholds"].items()
+    chosen = scores["thresholds"]
+    assert {name: (limit.allow, limit.block) for name, limit in manifest.thresholds.items()} == {
+        name: (limit["allow"], limit["block"]) for name, limit in chosen["thresholds"].items()
     }
+    assert manifest.sum_bound == chosen["sum_bound"]
     _, again = measured(tmp_path, "moderation", rows, "--model", new)
     [served] = again["systems"].values()
     assert served["calibration"]["served_temperature"] == manifest.temperature
+
+
+def test_files_and_folders_are_measured_as_one_and_each_wrong_row_names_its_file(tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    write(folder / "a.jsonl", MODERATION[:2])
+    write(folder / "b.jsonl", [{**MODERATION[2], "label": "allow", "category": "none", "lang": "en", "use": "eval"}])
+    more = write(tmp_path / "more.jsonl", MODERATION[3:])
+    arguments = (folder, more, "--plain", "ou*", "--max-review", "0.2", "--max-blocked", "0.01")
+    shown, report = measured(tmp_path, "moderation", *arguments)
+    assert (report["rows"], report["file"]) == (4, f"{folder}, {more}")
+    [scores] = report["systems"].values()
+    [wrong] = scores["wrong"]
+    assert (wrong["file"], wrong["row"]) == (str(folder / "b.jsonl"), 1)
+    assert scores["served"]["plain"] == {"ours": {"rows": 3, "review": 0, "blocked": pytest.approx(1 / 3)}}
+    assert "plain: ours (3 rows)" in shown
 
 
 def test_what_was_chosen_for_a_model_in_a_registry_joins_it_and_is_not_in_use(tmp_path: Path) -> None:
@@ -150,6 +168,8 @@ def test_rewrites_are_compared_with_the_speller(tmp_path: Path) -> None:
         (["intent", "{rows}"], 65, "line 1"),
         (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
         (["rewrite", "{none}"], 65, "can be misspelt"),
+        (["moderation", "{empty}"], 74, "has no .jsonl file"),
+        (["moderation", "{rows}", "--plain", "books"], 65, "no source with safe rows is named books"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(
@@ -157,7 +177,9 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
 ) -> None:
     rows = str(write(tmp_path / "rows.jsonl", MODERATION))
     none = str(write(tmp_path / "none.jsonl", [{"query": "a 1"}]))
-    finished = sluice("eval", *(argument.format(rows=rows, none=none) for argument in arguments))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    finished = sluice("eval", *(argument.format(rows=rows, none=none, empty=empty) for argument in arguments))
     assert (finished.returncode, finished.stdout) == (exit_code, b"")
     assert named in finished.stderr.decode()
     assert finished.stderr.count(b"\n") == 1

@@ -8,7 +8,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from sluicegate.models.data.rows import IntentRow, ModerationRow, QueryRow, read_rows
 from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
@@ -18,27 +17,12 @@ from sluicegate.models.evaluation.intent import score_intents
 from sluicegate.models.evaluation.moderation import score_moderation
 from sluicegate.models.evaluation.report import Report, write_json
 from sluicegate.models.evaluation.rewrite import Pair, pairs_of, score_rewrites
-from sluicegate.models.evaluation.thresholds import (
-    CATCH,
-    ESCALATE,
-    MAY_BLOCK,
-    choose_thresholds,
-    outcome_of,
-    reason_to_refuse,
-)
-from sluicegate.models.inference.labels import LABELS, Category, Intent
+from sluicegate.models.inference.labels import LABELS, Intent
 from sluicegate.models.inference.policy import Policy
 from sluicegate.schemas.errors import ContractError, StreamFailed
-from sluicegate.schemas.events import Threshold
+from tests.support.probabilities import probabilities
 
 POLICY = Policy.layered()
-
-
-def probabilities(*rows: dict[str, float]) -> NDArray[np.float64]:
-    """Label probabilities of shape (rows, LABELS); what a row does not name shares the rest with `allow`."""
-    return np.array(
-        [[row.get(label, 1 - sum(row.values()) if label == "allow" else 0) for label in LABELS] for row in rows]
-    )
 
 
 @pytest.mark.parametrize(
@@ -138,45 +122,6 @@ def test_a_perfect_and_a_silent_system_score_all_and_nothing() -> None:
     assert silent.unsafe.auprc == pytest.approx(3 / 5)  # the share of unsafe rows: no better than chance
 
 
-def test_thresholds_are_chosen_to_meet_their_targets_where_they_can_be_met() -> None:
-    safe, unsafe = [{"illicit": 0.02}] * 400 + [{"illicit": 0.56}], [{"illicit": 0.9}] * 90 + [{"illicit": 0.3}] * 10
-    labels = np.array(["allow"] * len(safe) + ["block"] * len(unsafe))
-    choice = choose_thresholds(probabilities(*safe, *unsafe), labels, POLICY)
-    assert choice.meets_targets
-    assert (choice.caught, choice.blocked) == (1, 0.9)
-    assert choice.escalated <= ESCALATE
-    assert choice.over_blocked <= MAY_BLOCK
-    illicit = choice.thresholds[Category.ILLICIT]
-    assert illicit.allow == pytest.approx(0.3)
-    assert choice.thresholds[Category.HARASSMENT] == POLICY.thresholds[Category.HARASSMENT]
-
-
-def test_thresholds_that_cannot_meet_their_targets_say_so_and_do_not_flood_review() -> None:
-    alike = [{"illicit": 0.2}] * 100
-    labels = np.array(["allow"] * 50 + ["block"] * 50)
-    choice = choose_thresholds(probabilities(*alike), labels, POLICY)
-    assert not choice.meets_targets
-    assert (choice.caught < CATCH, choice.escalated) == (True, 0)
-
-
-def test_a_choice_is_refused_from_too_few_rows_or_if_it_is_worse() -> None:
-    rows = probabilities(*[{"illicit": 0.02}] * 400, *[{"illicit": 0.3}] * 100)
-    labels = np.array(["allow"] * 400 + ["block"] * 100)
-
-    def policy(allow: float, block: float) -> Policy:
-        return Policy.layered({Category.ILLICIT: Threshold(allow=allow, block=block)})
-
-    now, blind = (outcome_of(rows, labels, policy(allow, 0.9)) for allow in (0.25, 0.5))
-    eager, noisy = outcome_of(rows, labels, policy(0.01, 0.01)), outcome_of(rows, labels, policy(0.01, 0.9))
-    assert reason_to_refuse(now, now, labels) is None
-    assert reason_to_refuse(blind, now, labels) is None
-    assert "would catch 0.0%" in (reason_to_refuse(now, blind, labels) or "")
-    assert "would block 100.0% of the safe rows" in (reason_to_refuse(now, eager, labels) or "")
-    assert "would send 100.0% of the safe rows to review" in (reason_to_refuse(now, noisy, labels) or "")
-    assert "too few" in (reason_to_refuse(now, now, labels[:-51]) or "")
-    assert "too few" in (reason_to_refuse(now, now, np.array(["allow"] * 500)) or "")
-
-
 def test_the_curve_goes_from_all_caught_to_none() -> None:
     scores = score_moderation(ROWS, probabilities({}, {}, {"illicit": 0.6}, {"illicit": 0.4}, {}), POLICY)
     curve = scores.trade_offs
@@ -263,7 +208,7 @@ def test_a_report_is_written_whole_for_machines_and_self_contained_for_people(tm
     assert orjson.loads((tmp_path / "report.json").read_bytes()) == msgspec.to_builtins(report)
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 6
-    assert page.count("<table>") == 8
+    assert page.count("<table>") == 9
     assert 'class="tick"' in page
     assert "&lt;rows&gt;.jsonl" in page
     assert "<model>" not in page
