@@ -52,6 +52,15 @@ def eval_moderation(
     max_blocked: Annotated[
         float, typer.Option(min=0, max=1, help="They block at most this share of any plain source.")
     ] = 0.003,
+    robustness: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="ROWS",
+            help="Write this many of the caught rows in other ways too (case, emoji, padding, disguises) and count "
+            "which of them pass. Each costs 26 judgements.",
+        ),
+    ] = 0,
     texts: Annotated[bool, typer.Option("--texts", help="Write the texts of wrong rows into JSON and HTML.")] = False,
     apply: Annotated[
         bool,
@@ -91,6 +100,7 @@ def eval_moderation(
         train,
         plain_sources=plain or (),
         limits=PlainLimits(max_review, max_blocked),
+        robustness_rows=robustness,
         with_texts=texts,
     )
     with reader_may_leave():

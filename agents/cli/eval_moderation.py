@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
+import msgspec
 import numpy as np
 
 from sluicegate.agents.cli.eval_runs import engines_in, judge_texts
@@ -19,6 +21,7 @@ from sluicegate.models.evaluation.baselines import TfidfClassifier
 from sluicegate.models.evaluation.moderation import ModerationScores, RowPlace, score_moderation
 from sluicegate.models.evaluation.policy_outcome import PlainLimits
 from sluicegate.models.evaluation.report import Report
+from sluicegate.models.evaluation.robustness import measure_robustness
 from sluicegate.models.evaluation.thresholds import reason_to_refuse
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy
@@ -66,9 +69,12 @@ def evaluate_moderation(
     *,
     plain_sources: Sequence[str],
     limits: PlainLimits,
+    robustness_rows: int,
     with_texts: bool,
 ) -> Report:
     """Score the models in `folders`, and TF-IDF fitted on `train`, on moderation rows.
+
+    `robustness_rows`: how many caught rows are written in other ways and judged again, see `measure_robustness`.
 
     `with_texts`: the report contains the texts of the rows that a system got wrong.
     """
@@ -76,7 +82,7 @@ def evaluate_moderation(
     systems = {}
     for name, engine in engines_in(folders).items():
         judged = judge_texts(engine, texts)
-        systems[name] = score_moderation(
+        scores = score_moderation(
             files.rows,
             np.array([[model_result.probabilities[label] for label in LABELS] for model_result in judged]),
             engine.policy,
@@ -86,6 +92,11 @@ def evaluate_moderation(
             places=files.places,
             with_texts=with_texts,
         )
+        systems[name] = scores
+        if robustness_rows:
+            verdicts = [model_result.policy_result.verdict for model_result in judged]
+            passed = measure_robustness(files.rows, verdicts, partial(judge_texts, engine), robustness_rows)
+            systems[name] = msgspec.structs.replace(scores, robustness=passed)
     if train:
         known = read_rows(train, ModerationRow)
         baseline = TfidfClassifier([row.text for row in known], [row.gate_label for row in known])

@@ -29,12 +29,16 @@ def gate_label_of(category: str) -> str:
 
 
 class ModerationRow(msgspec.Struct, frozen=True):
-    """A text, its correct verdict and its category, which is "none" exactly when `label` is "allow"."""
+    """A text, its correct verdict and its category, which is "none" exactly when `label` is "allow".
+
+    `lang` is the language's code, such as "en"; empty if unknown.
+    """
 
     text: Text
     label: Label
     category: str = NONE
     source: str = ""
+    lang: str = ""
 
     def __post_init__(self) -> None:
         check_category(self.label, self.category)

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow
+from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.plots import Point, plot
 from sluicegate.models.evaluation.report import Report, ReportTable, tables
 
@@ -102,7 +102,10 @@ def _wrong_rows(name: str, wrong: Sequence[WrongRow]) -> str:
         ReportTable(
             f"{name} got wrong, source {source}: {len(rows)} rows",
             columns,
-            [(f"row {row.row}", _cells(row, with_texts=with_texts)) for row in rows],
+            [
+                (f"{row.file} row {row.row}".strip(), _cells(row, with_texts=with_texts))
+                for row in worst_mistakes(rows, len(rows))
+            ],
         )
         for source, rows in sorted(by_source.items())
     ]

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from sluicegate.models.data.rows import ModerationRow
 from sluicegate.models.evaluation.calibration import Calibration, Floats, calibrate, tempered
+from sluicegate.models.evaluation.detection import GroupDetection, Ranking, detect, rank
 from sluicegate.models.evaluation.labelled_rows import LabelledRows
 from sluicegate.models.evaluation.policy_outcome import (
     DEFAULT_LIMITS,
@@ -20,6 +21,7 @@ from sluicegate.models.evaluation.policy_outcome import (
     outcome_of,
     trade_offs,
 )
+from sluicegate.models.evaluation.robustness import VariationPassed
 from sluicegate.models.evaluation.thresholds import choose_thresholds
 from sluicegate.models.inference.labels import ALLOW, LABELS
 from sluicegate.models.inference.policy import Policy, Verdict
@@ -68,6 +70,11 @@ class WrongRow(msgspec.Struct, frozen=True, omit_defaults=True):
     file: str = ""
 
 
+def worst_mistakes(wrong: Sequence[WrongRow], most: int) -> list[WrongRow]:
+    """The worst `most` of `wrong`: blocked or allowed before reviewed, then the surest first."""
+    return sorted(wrong, key=lambda row: (row.verdict == Verdict.REVIEW, -row.probability))[:most]
+
+
 class RowPlace(NamedTuple):
     """Where a row was read: the file, and the number of the row there, from 1."""
 
@@ -80,7 +87,7 @@ class ModerationScores(msgspec.Struct, frozen=True):
 
     `over_blocked`: blocked, of the safe rows. `escalated`: sent to review, of all rows. `caught`: blocked or sent to
     review, of the rows that should be blocked. `served` is the outcome of the policy in force, `thresholds` that of the
-    policy that the rows would choose, with the fitted temperature.
+    policy that the rows would choose, with the fitted temperature. `robustness` is empty unless it was measured.
     """
 
     unsafe: Detection
@@ -93,7 +100,10 @@ class ModerationScores(msgspec.Struct, frozen=True):
     thresholds: PolicyOutcome
     trade_offs: list[TradeOff]
     outcomes: list[Outcomes]
+    detection: list[GroupDetection]
+    rankings: list[Ranking]
     wrong: list[WrongRow]
+    robustness: list[VariationPassed] = []
 
 
 def score_moderation(
@@ -138,6 +148,8 @@ def score_moderation(
         thresholds=choose_thresholds(fitted, known, policy, limits),
         trade_offs=trade_offs(probabilities, known, policy),
         outcomes=_outcomes(rows, verdicts),
+        detection=detect(rows, verdicts),
+        rankings=rank(rows, probabilities),
         wrong=[
             WrongRow(
                 file=place.file,

@@ -1,18 +1,21 @@
 """The scores of several systems side by side, as tables and as JSON. `html_report` makes a page of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from sluicegate.models.evaluation.detection import GroupDetection, Ranking
 from sluicegate.models.evaluation.intent import IntentScores
-from sluicegate.models.evaluation.moderation import ModerationScores
+from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.policy_outcome import PolicyOutcome
 from sluicegate.models.evaluation.rewrite import RewriteScores
 from sluicegate.models.evaluation.shadow import ShadowScores
 from sluicegate.schemas.events import Threshold
+
+WORST_MISTAKES: Final = 20
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -80,18 +83,17 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
             for category in scores[0].categories
         ],
     )
-    outcomes = ReportTable(
-        "Outcomes: allowed / review / blocked",
+    detection = ReportTable(
+        "Detection and over-refusal, with 95 % intervals",
+        list(systems),
+        [row for groups in zip(*(each.detection for each in scores), strict=True) for row in _detection_rows(groups)],
+    )
+    rankings = ReportTable(
+        "A category against the other rows of its source: AUC / average precision",
         list(systems),
         [
-            (
-                f"{row.label}, {row.category}, {row.source or 'no source'} ({row.rows} rows)",
-                [
-                    _shares(found.allowed, found.review, found.blocked)
-                    for found in (each.outcomes[place] for each in scores)
-                ],
-            )
-            for place, row in enumerate(scores[0].outcomes)
+            (_ranking_name(found[0]), [f"{each.auc:.3f} / {each.average_precision:.3f}" for each in found])
+            for found in zip(*(each.rankings for each in scores), strict=True)
         ],
     )
     chosen = ReportTable(
@@ -107,7 +109,53 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
         ],
     )
     in_force = ReportTable("Thresholds in force", list(systems), _policy_rows([each.served for each in scores]))
-    return [summary, by_category, outcomes, in_force, chosen]
+    worst = [_worst_table(name, each.wrong) for name, each in systems.items() if each.wrong]
+    robustness = [_robustness_table(systems)] if scores[0].robustness else []
+    return [summary, by_category, detection, rankings, *robustness, in_force, chosen, *worst]
+
+
+def _detection_rows(groups: Sequence[GroupDetection]) -> Iterator[tuple[str, list[str]]]:
+    """The rows of one group of rows; `groups` has it once for each system."""
+    name, first = groups[0].group, groups[0]
+    for category, found in first.caught.items():
+        yield f"{name}: {category} caught ({found.rows} rows)", [str(each.caught[category]) for each in groups]
+    if first.reviewed.rows:
+        yield f"{name}: safe to review ({first.reviewed.rows} rows)", [str(each.reviewed) for each in groups]
+        yield f"{name}: safe blocked", [str(each.blocked) for each in groups]
+
+
+def _ranking_name(ranking: Ranking) -> str:
+    counts = f"{ranking.positives} rows, {ranking.negatives} others"
+    return f"{ranking.source or 'no source'}: {ranking.category} ({counts})"
+
+
+def _robustness_table(systems: Mapping[str, ModerationScores]) -> ReportTable:
+    measured = {name: each.robustness for name, each in systems.items() if each.robustness}
+    return ReportTable(
+        "Caught rows that pass when written in another way, with 95 % intervals",
+        list(measured),
+        [
+            (
+                f"{'disguise' if found[0].disguise else 'habit'}: {found[0].variation}",
+                [str(each.passed) for each in found],
+            )
+            for found in zip(*measured.values(), strict=True)
+        ],
+    )
+
+
+def _worst_table(name: str, wrong: Sequence[WrongRow]) -> ReportTable:
+    return ReportTable(
+        f"Worst mistakes of {name}, of {len(wrong)}",
+        ("label", "category", "verdict", "reason", "probability"),
+        [
+            (
+                f"{row.file} row {row.row}".strip(),
+                [row.label, row.category, row.verdict, row.reason or "", f"{row.probability:.3f}"],
+            )
+            for row in worst_mistakes(wrong, WORST_MISTAKES)
+        ],
+    )
 
 
 def _policy_rows(policies: Sequence[PolicyOutcome]) -> list[tuple[str, list[str]]]:

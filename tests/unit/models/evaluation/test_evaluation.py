@@ -208,7 +208,7 @@ def test_a_report_is_written_whole_for_machines_and_self_contained_for_people(tm
     assert orjson.loads((tmp_path / "report.json").read_bytes()) == msgspec.to_builtins(report)
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 6
-    assert page.count("<table>") == 9
+    assert page.count("<table>") == 12
     assert 'class="tick"' in page
     assert "&lt;rows&gt;.jsonl" in page
     assert "<model>" not in page
