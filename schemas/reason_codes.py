@@ -31,8 +31,13 @@ class NormaliseCode(Word):
     )
     WHITESPACE_FOLDED = "whitespace_folded", "Runs of whitespace became one space."
     MARKUP_REMOVED = "markup_removed", "HTML elements and entities were removed or resolved."
-    UNICODE_NORMALISED = "unicode_normalised", "Characters were replaced by their normal form (NFKC)."
+    PERCENT_DECODED = "percent_decoded", "Percent-encoded words were decoded."
+    UNICODE_NORMALISED = (
+        "unicode_normalised",
+        "Characters were replaced by their normal form (NFKC); fractions, powers and apostrophes by plain ones.",
+    )
     BIDI_REMOVED = "bidi_removed", "Characters that reorder text were removed."
+    HIDDEN_TEXT_REMOVED = "hidden_text_removed", "Text that was spelt out in invisible characters was removed."
     ZERO_WIDTH_REMOVED = "zero_width_removed", "Invisible characters were removed."
     CONTROLS_REMOVED = "controls_removed", "Control characters and unassigned characters were removed."
     COMBINING_CAPPED = "combining_capped", "Accents stacked on one letter were limited."

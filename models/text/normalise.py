@@ -2,9 +2,9 @@
 
 A model, an index and a terminal read this text afterwards, so nothing in it may act on them: no live markup, no
 invisible or reordering characters, no token that has a meaning in a chat template. What people type on purpose stays:
-case, punctuation, operators, ``C++``, ``vector<int>``, look-alike letters, and the joiners of Persian and Hindi.
+case, punctuation, operators, ``C++``, ``vector<int>``, look-alike letters, emoji, and the joiners of Persian and Hindi.
 
-    encoding ─► whitespace ─► markup ─► marks, NFKC ─► bidi, zero-width, control, combining ─► tokens ─► length
+    encoding ─► whitespace ─► markup ─► percent ─► marks, NFKC ─► invisible, combining ─► control tokens ─► length
        ▲                                                                                                   │
        └───────────────────────────── again, until a round changes nothing ────────────────────────────────┘
 
@@ -26,6 +26,9 @@ import ftfy
 import msgspec
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 
+from sluicegate.models.text.encodings import decode_percent, has_percent_escape
+from sluicegate.models.text.invisible import drop_bidi, drop_controls, drop_hidden, drop_zero_width
+from sluicegate.models.text.plain_numbers import separate_digits
 from sluicegate.schemas.reason_codes import NormaliseCode
 
 
@@ -51,10 +54,10 @@ def normalise(text: str, *, max_chars: int = 512) -> Normalised:
 
     The result is a fixed point: normalising it again changes nothing. It is one line of at most ``max_chars`` (at least
     1) code points, in NFKC but for Thai and Lao AM, with no code point of the categories Cc, Cf, Co, Cs and Cn except a
-    joiner between letters that need it, no HTML element, no ``<|`` or ``|>``, and no known control tag. The work is
-    bounded by ``WORK_FACTOR * max_chars``, not by the input.
+    joiner between letters or emoji that need it, no HTML element, no ``<|`` or ``|>``, and no known control tag. The
+    work is bounded by ``WORK_FACTOR * max_chars``, not by the input.
     """
-    if len(text) <= max_chars and _PLAIN.fullmatch(text):
+    if len(text) <= max_chars and _PLAIN.fullmatch(text) and not has_percent_escape(text):
         return Normalised(text, ())
     found: set[NormaliseCode] = set()
     longest = WORK_FACTOR * max_chars
@@ -132,6 +135,7 @@ _TAG = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # The semicolon is required: browsers read `&copy=2` in a link as an entity, and people mean a parameter.
+_ESCAPED_AGAIN = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
@@ -147,7 +151,7 @@ def _strip_markup(text: str) -> str:
     """
     if "<" not in text and "&" not in text:
         return text
-    text = _ENTITY.sub(_character, text)
+    text = _ENTITY.sub(_character, _ESCAPED_AGAIN.sub("&", text))
     last_closing: dict[str, int] = {}
     kept: list[str] = []
     end = 0
@@ -178,44 +182,26 @@ def _cap_marks(text: str) -> str:
 _NOT_AM = re.compile(r"[^\u0e33\u0eb3]+")
 
 
+# The accent that many keyboards offer as an apostrophe: NFKC would turn it into a space and a stray mark.
+_ACUTE = "\u00b4"
+_APOSTROPHE = regex.compile(r"(?<=\p{L})[\u2019\u2018\u02bc](?=\p{L})")
+_TATWEEL = "\u0640"  # stretches a word of Arabic; it is no letter
+
+
 def _compose(text: str) -> str:
-    # NFKC would also turn the accent that many keyboards offer as an apostrophe into a space and a stray mark.
-    text = text.replace("\u00b4", "'")
+    if text.isascii():
+        return text
+    text = _APOSTROPHE.sub("'", separate_digits(text).replace(_ACUTE, "'").replace(_TATWEEL, ""))
     return _fold(_NOT_AM.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text))
 
 
-_BIDI = regex.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-_JOINING = (
-    r"[[\p{Arabic}\p{Syriac}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}\p{Telugu}\p{Kannada}"
-    r"\p{Malayalam}\p{Sinhala}]&&[\p{L}\p{M}]]"
-)
-# Variation selectors, soft hyphens, tags, fillers and byte order marks are default-ignorable, as are the joiners.
-_ZERO_WIDTH = regex.compile(
-    rf"(?V1)(?<={_JOINING})([\u200c\u200d])[\u200c\u200d]*+(?={_JOINING})|\p{{Default_Ignorable_Code_Point}}"
-)
-_CONTROLS = regex.compile(r"(?V1)[\p{C}--[\u200c\u200d]]+")
 # Stacked accents belong to the inherited script. Scripts that stack their own marks (Burmese, Tibetan, pointed Hebrew)
 # may have as many as their longest syllable.
 _COMBINING = regex.compile(r"(?V1)(?<=[\p{Inherited}&&\p{M}]{3})[\p{Inherited}&&\p{M}]+|(?<=\p{M}{7})\p{M}+")
 
 
-def _drop_bidi(text: str) -> str:
-    kept: str = _BIDI.sub("", text)
-    return kept
-
-
-def _drop_zero_width(text: str) -> str:
-    kept: str = _ZERO_WIDTH.sub(r"\1", text)
-    return _fold(kept)
-
-
-def _drop_controls(text: str) -> str:
-    kept: str = _CONTROLS.sub("", text)
-    return _fold(kept)
-
-
 def _cap_combining(text: str) -> str:
-    kept: str = _COMBINING.sub("", text)
+    kept: str = text if text.isascii() else _COMBINING.sub("", text)
     return kept
 
 
@@ -250,11 +236,13 @@ _STEPS: tuple[tuple[NormaliseCode, Callable[[str], str]], ...] = (
     (NormaliseCode.ENCODING_REPAIRED, _repair_encoding),
     (NormaliseCode.WHITESPACE_FOLDED, _fold),
     (NormaliseCode.MARKUP_REMOVED, _strip_markup),
+    (NormaliseCode.PERCENT_DECODED, lambda text: _fold(decode_percent(text))),
     (NormaliseCode.COMBINING_CAPPED, _cap_marks),
     (NormaliseCode.UNICODE_NORMALISED, _compose),
-    (NormaliseCode.BIDI_REMOVED, _drop_bidi),
-    (NormaliseCode.ZERO_WIDTH_REMOVED, _drop_zero_width),
-    (NormaliseCode.CONTROLS_REMOVED, _drop_controls),
+    (NormaliseCode.BIDI_REMOVED, drop_bidi),
+    (NormaliseCode.HIDDEN_TEXT_REMOVED, lambda text: _fold(drop_hidden(text))),
+    (NormaliseCode.ZERO_WIDTH_REMOVED, lambda text: _fold(drop_zero_width(text))),
+    (NormaliseCode.CONTROLS_REMOVED, lambda text: _fold(drop_controls(text))),
     (NormaliseCode.COMBINING_CAPPED, _cap_combining),
     (NormaliseCode.CONTROL_TOKENS_NEUTRALISED, _neutralise_tokens),
 )

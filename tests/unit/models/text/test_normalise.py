@@ -54,6 +54,26 @@ FRAGMENTS = [
         "\ud83d",
         "\ude00",
     ],
+    *[
+        "%41",
+        "%25",
+        "%E0%B8",
+        "%D0%BA",
+        "5",
+        "½",
+        "²",
+        "⁻",
+        "①",
+        "㎡",
+        "ـ",
+        "’",
+        "👩",
+        "🔬",
+        "❤",
+        "⃣",
+        "🏴",
+        "\U000e0067",
+    ],
     *["＜", "｜", "＞", "Ã©", "â€œ", "é", "می", "क्", "น้ำ", "ﬁ", "\ufdfa", "ᄒ", "ᅡ", "\u0b95", "\ufffd", "\ue000"],
 ]
 wild = st.one_of(
@@ -62,8 +82,11 @@ wild = st.one_of(
     st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(st.characters(), max_size=3)), max_size=20).map("".join),
 )
 
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 FORBIDDEN = regex.compile(r"(?V1)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}--[\u200c\u200d]]")
-NEEDLESS_JOINER = regex.compile(r"(?V1)(?<![\p{L}\p{M}])[\u200c\u200d]|[\u200c\u200d](?![\p{L}\p{M}])")
+NEEDLESS_JOINER = regex.compile(
+    r"(?V1)(?<![\p{L}\p{M}\p{Emoji}])[\u200c\u200d]|[\u200c\u200d](?![\p{L}\p{M}\p{Extended_Pictographic}])"
+)
 CONTROL = regex.compile(
     r"(?i)< ?\||\| ?>|\[ ?/? ?inst ?\]|< ?< ?/? ?sys ?> ?>|</?s ?/?>"
     r"|< ?/? ?(think|tool_call|start_of_turn|end_of_turn|bos|eos|pad|unk) ?/? ?>"
@@ -82,8 +105,9 @@ def test_the_result_is_bounded_clean_and_a_fixed_point(text: str, max_chars: int
     clean = normalise(text, max_chars=max_chars)
     assert len(clean.text) <= max_chars
     assert clean.text == " ".join(clean.text.split())
-    assert not FORBIDDEN.search(clean.text)
-    assert not NEEDLESS_JOINER.search(clean.text)
+    visible = regex.sub(r"(?<=\p{Emoji})[\ufe0e\ufe0f]", "", clean.text.replace(ENGLAND, ""))
+    assert not FORBIDDEN.search(visible)
+    assert not NEEDLESS_JOINER.search(visible)
     assert not CONTROL.search(clean.text)
     for stretch in regex.split("[\u0e33\u0eb3]", clean.text):  # Thai and Lao AM are kept whole
         assert unicodedata.is_normalized("NFKC", stretch)
@@ -99,7 +123,7 @@ def test_a_changed_text_always_has_a_reason(text: str) -> None:
     assert bool(clean.codes) == (clean.text != text or not text)
 
 
-PUNCTUATION = "".join(set(string.punctuation) - set("<>&|["))
+PUNCTUATION = "".join(set(string.punctuation) - set("<>&|[%"))
 
 
 @given(st.text(string.ascii_letters + string.digits + PUNCTUATION + " ", min_size=1, max_size=200))
@@ -147,6 +171,9 @@ def test_escaping_a_text_again_and_again_uncovers_nothing_live(text: str, times:
             "naïve café",
             "👩🏽 🇩🇪 shoes",
         ],
+        *["👩‍🔬 costume", "❤️ mug", "1️⃣ place", "👩🏽‍🤝‍👩🏿", f"{ENGLAND} shirt", "🏳️‍🌈 flag"],
+        *["100%", "20% off", "5%ad", "20%30%40%", "https://en.wikipedia.org/wiki/Caf%C3%A9", "%ZZ", "50% 50%"],
+        *["$9", "€20 steam card", "£20", "¥100", "₹500", "İSTANBUL otel", "مشکل‌ها", "dogs’ beds", "m2", "H2O"],
     ],
 )
 def test_what_people_type_on_purpose_is_kept(text: str) -> None:
@@ -181,7 +208,23 @@ def test_what_people_type_on_purpose_is_kept(text: str) -> None:
         ("sh\u200bo\u00ades\ufeff", "shoes", ["zero_width_removed"]),
         ("i\u200cP\u200dad", "iPad", ["zero_width_removed"]),
         ("می\u200c\u200cخواهم", "می\u200cخواهم", ["zero_width_removed"]),
-        ("hi\U000e0041\U000e007f", "hi", ["zero_width_removed"]),
+        ("hi\U000e0041\U000e007f", "hi", ["hidden_text_removed"]),
+        ("😀\U000e0101\U000e0112", "😀", ["hidden_text_removed"]),
+        ("a\ufe0fb", "ab", ["zero_width_removed"]),
+        ("👩\u200b\u200d🔬", "👩🔬", ["zero_width_removed"]),
+        ("5½ inch ring", "5 1/2 inch ring", ["unicode_normalised"]),
+        ("1½½ ¾lb", "1 1/2 1/2 3/4lb", ["unicode_normalised"]),
+        ("10² board", "10^2 board", ["unicode_normalised"]),
+        ("10⁻³ m²", "10^-3 m2", ["unicode_normalised"]),
+        ("H₂O", "H2O", ["unicode_normalised"]),
+        ("①② 5③", "1 2 5 3", ["unicode_normalised"]),
+        ("men’s shoes", "men's shoes", ["unicode_normalised"]),
+        ("شـابوص", "شابوص", ["unicode_normalised"]),
+        ("%D0%BA%D0%BE%D1%84%D0%B5", "кофе", ["percent_decoded"]),
+        ("how%20to+brew%20%D0%BA%D0%BE%D1%84%D0%B5", "how to brew кофе", ["percent_decoded"]),
+        ("%2570%2569pe", "pipe", ["percent_decoded"]),
+        ("%3Cb%3Ered", "red", ["markup_removed", "percent_decoded"]),
+        ("R&amp;amp;amp;D", "R&D", ["markup_removed"]),
         ("re\x00d\x1b[31m", "red[31m", ["controls_removed"]),
         ("logo\ue000\U0010ffff", "logo", ["controls_removed"]),
         ("Z" + "\u0335\u0336\u0337" * 9 + "algo", "Z\u0335\u0336\u0337algo", ["combining_capped"]),
@@ -238,6 +281,10 @@ ATTACKS = {
     "comments without end": "<!--",
     "brackets of control tokens": "<|",
     "escapes of escapes": "&amp;",
+    "percent signs": "%25",
+    "fractions": "½",
+    "tags": "\U000e0041\U0001f3f4",
+    "joined emoji": "👩\u200d",
     "nested elements": "<div><p>",
     "flags": "\U0001f1e9\U0001f1ea",
     "joiners": "می\u200c\u200d",
@@ -276,6 +323,21 @@ def test_a_run_of_marks_is_capped_before_unicode_normalises_it() -> None:
 
 
 def test_nesting_without_end_is_flattened_to_ascii_words() -> None:
-    clean = normalise("кот &" + "amp;" * 100 + "lt;b> cat")
-    assert clean.text.endswith("amp lt b cat")
+    clean = normalise("кот x%" + "25" * 100 + "41 cat")
+    assert clean.text.endswith("2541 cat")
     assert "nesting_flattened" in clean.codes
+
+
+def test_an_entity_is_resolved_however_often_it_was_escaped() -> None:
+    assert normalise("кот &" + "amp;" * 100 + "lt;b> cat") == Normalised("кот cat", (NormaliseCode.MARKUP_REMOVED,))
+
+
+@given(st.text("0123456789½¾²³⁻₂①⑩㎡㏡ m", max_size=12))
+def test_no_digit_runs_into_another(text: str) -> None:
+    numbers = regex.findall(r"\d+", normalise(text).text)
+    typed = regex.findall(r"\d+", regex.sub(r"([½¾①⑩㎡㏡]|[²³]+|₂+)", lambda sign: f" {unfolded(sign[0])} ", text))
+    assert numbers == typed
+
+
+def unfolded(sign: str) -> str:
+    return unicodedata.normalize("NFKC", sign).replace("\u2044", " / ")
