@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 _ESCAPE: Final = re.compile("%[0-9A-Fa-f]{2}")
 _ENCODED_TOKEN: Final = re.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
-_PERCENTAGES: Final = re.compile(r"(?!(?:%[0-9]{2}){3,}$)[0-9%.,+-]+")
-"""As in ``20%30%``: only digits, and not all of them escapes."""
+_PERCENTAGES: Final = re.compile(r"[0-9][0-9%.,+-]*")
+"""As in ``20%30%``."""
 
 
 def has_percent_escape(text: str) -> bool:
