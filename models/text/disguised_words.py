@@ -44,11 +44,7 @@ def plain_words(text: str, words: KnownWords) -> PlainWords:
     _close_spaces(read, words)
     if any(each.disguised for each in read):
         for each in read:
-            if each.read is None and not each.core.isalpha():
-                joined = "".join(_PARTS.findall(each.core))
-                each.read = joined if joined in words else _undo_leniently(each, words)
-                if each.core == "@":
-                    each.read = "a"
+            each.read = _read_leniently(each, words) if each.read is None else each.read
     signs = [each for each in read if not each.core and each.read is None]
     if len(signs) > 1 or (signs and signs[0].token not in _ORDINARY_SIGNS):
         for each in signs:
@@ -79,8 +75,15 @@ def _read(token: str, words: KnownWords) -> _Read:
     return each
 
 
-def _undo_leniently(each: _Read, words: KnownWords) -> str | None:
-    return undo_leet(each.core, words, lenient=True) or undo_leet(each.token, words, lenient=True)
+def _read_leniently(each: _Read, words: KnownWords) -> str | None:
+    """What a token of a text is read as in which other words are disguised."""
+    if each.core == "@":
+        return "a"
+    written = each.token if each.token.startswith("!") else each.core  # as in !nto
+    if written.isalpha():
+        return None
+    joined = "".join(_PARTS.findall(written))
+    return joined if joined in words else undo_leet(written, words, lenient=True)
 
 
 def _is_noise(edges: str) -> bool:
