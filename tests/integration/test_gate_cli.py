@@ -168,6 +168,7 @@ def gate_with(redirection: str, *arguments: str | Path) -> subprocess.CompletedP
     ("redirection", "said"),
     [
         ("<&-", b"sluice: cannot read standard input: it is closed\n"),
+        ("0>/dev/null", b"sluice: cannot read standard input: Bad file descriptor\n"),
         (">/dev/full", b"sluice: cannot write to standard output: No space left on device\n"),
         (">&-", b"sluice: cannot write to standard output: it is closed\n"),
     ],

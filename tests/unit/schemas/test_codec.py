@@ -28,6 +28,8 @@ LONG_NUMBER = b"1" * 500
         ("deadline_ms", LONG_NUMBER),
         ("deadline_ms", b"1e999"),
         ("event_time", b'"yesterday"'),
+        ("event_time", b"1712345678901"),
+        ("event_time", b'"1505194400.0"'),
         ("event_time", b'"2026-01-01T00:00:00"'),
         ("event_time", b'"0001-01-01T00:00:00+14:00"'),
         ("event_time", b'"9999-12-31T23:59:59-14:00"'),
