@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluicegate.schemas.events import Threshold
-from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, REVIEW_THRESHOLD, PolicyCode, meaning_of
+from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, LIST, REVIEW_THRESHOLD, PolicyCode, meaning_of
 
 VERDICTS: Final[Mapping[str, str]] = {"allow": "Allowed", "block": "Blocked", "review": "Sent to review"}
 """The words for each verdict."""
@@ -21,16 +21,18 @@ def explain_verdict(
     A reason that this version does not know, or that has no numbers, is explained by its meaning or its code.
     """
     said = VERDICTS.get(verdict, verdict)
-    rule, _, category = reason.partition(":")
-    probability, threshold = probabilities.get(category), thresholds.get(category)
+    rule, _, name = reason.partition(":")
+    probability, threshold = probabilities.get(name), thresholds.get(name)
     if rule == BLOCK_THRESHOLD.prefix and probability is not None and threshold:
-        return f"{said}: {category} has the probability {probability:.3f}; it is blocked from {threshold.block:.2f} on."
+        return f"{said}: {name} has the probability {probability:.3f}; it is blocked from {threshold.block:.2f} on."
     if rule == REVIEW_THRESHOLD.prefix and probability is not None and threshold:
         block = "never blocked" if threshold.block > NEVER_BLOCKS else f"blocked from {threshold.block:.2f} on"
         return (
-            f"{said}: {category} has the probability {probability:.3f}; "
+            f"{said}: {name} has the probability {probability:.3f}; "
             f"it is reviewed from {threshold.allow:.2f} on and {block}."
         )
+    if rule == LIST.prefix and name:
+        return f"{said}: the list {name} of the policy decides."
     if reason == PolicyCode.BELOW_EVERY_THRESHOLD and "allow" in probabilities:
         return f"{said}: no category reached its threshold, and allow has the probability {probabilities['allow']:.3f}."
     meaning = meaning_of(reason)

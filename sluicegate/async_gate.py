@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from sluicegate.decision import GateDecision, Stages
+from sluicegate.decision import GateDecision, GateReading, Stages
 from sluicegate.schemas.errors import ContractError, GateClosed
 from sluicegate.schemas.events import Threshold
 from sluicegate.spans import caller_span
@@ -261,6 +261,15 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]", *, event_id:
         reason_codes=tuple(map(str, decision.reason_codes)),
         probabilities=dict(result.probabilities),
         thresholds={category.value: limit for category, limit in thresholds.items()},
+        readings=tuple(
+            GateReading(
+                name=reading.name.value,
+                text=reading.text,
+                verdict=reading.result.policy_result.verdict.value,
+                reason=reading.result.policy_result.reason,
+            )
+            for reading in decision.readings
+        ),
         query=decision.text,
         lexical=None if blocked else result.lexical,
         semantic=None if blocked else result.semantic,

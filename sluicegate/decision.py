@@ -18,6 +18,17 @@ class Stages(Struct, frozen=True, kw_only=True):
     """The model's call."""
 
 
+class GateReading(Struct, frozen=True, kw_only=True):
+    """What one reading of the query was judged to be."""
+
+    name: str
+    """`query`: as it was typed. `skeleton`: with disguise undone. `window`: a part of a long query. `correction` and
+    `rewrite`: what would be published."""
+    text: str
+    verdict: Literal["allow", "block", "review"]
+    reason: str
+
+
 class GateDecision(Struct, frozen=True, kw_only=True):
     """The decision about one query. Immutable; `msgspec.structs.asdict` makes a dictionary of it.
 
@@ -43,6 +54,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     """Of `allow` and of every category; they add up to 1. Empty when `degraded`."""
     thresholds: dict[str, Threshold]
     """Of every category: reviewed from `allow` on, blocked from `block` on, never blocked where that is above 1."""
+    readings: tuple[GateReading, ...]
+    """Every text of the query that the model judged; the strictest verdict counts, then the lists of the policy."""
     query: str
     """The query as the model read it: one clean line."""
     lexical: str | None

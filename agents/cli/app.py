@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sluicegate.agents.cli.ask import ask
 from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
@@ -36,6 +37,7 @@ app = typer.Typer(
     epilog="Exit codes: " + ", ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
 )
 app.command("up")(up)
+app.command("ask")(ask)
 app.command("gate")(gate)
 app.command("worker")(worker)
 app.command("serve")(serve)

@@ -38,7 +38,11 @@ async def ask_all(
     else:
         outcomes = await asyncio.gather(*(_caught(ask(reading.query)) for reading in readings))
     judged = tuple(
-        JudgedReading(reading.name, unanswered(outcome) if isinstance(outcome, EventFailed) else outcome.model_result)
+        JudgedReading(
+            reading.name,
+            unanswered(outcome) if isinstance(outcome, EventFailed) else outcome.model_result,
+            reading.query.text,
+        )
         for reading, outcome in zip(readings, outcomes, strict=True)
     )
     return Answers(

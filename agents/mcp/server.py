@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mcp.server import Server, ServerRequestContext
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from sluicegate.agents.mcp.tools import INSTRUCTIONS, TOOLS, GateTools
 from sluicegate.schemas.version import VERSION
@@ -62,6 +64,9 @@ def mcp_application(tools: GateTools, *, path: str = "/mcp", hosts: Sequence[str
                 for name in (f"{scheme}://{host}", f"{scheme}://{host}:*")
             ],
         )
-    return mcp_server(tools).streamable_http_app(
-        streamable_http_path=path, json_response=True, stateless_http=True, transport_security=security
+    manager = StreamableHTTPSessionManager(
+        mcp_server(tools), json_response=True, stateless=True, security_settings=security
     )
+    # Without sessions a GET would open a stream that nothing is ever sent on.
+    route = Route(path, StreamableHTTPASGIApp(manager), methods=["POST"])
+    return Starlette(routes=[route], lifespan=lambda _: manager.run())

@@ -29,8 +29,8 @@ INSTRUCTIONS: Final = (
 class Decides(Protocol):
     """What decides queries, as `AsyncGate` does."""
 
-    async def decide(self, query: str, *, locale: str | None = None) -> GateDecision:
-        """The decision about `query` of a user with `locale`; raises SluicegateError when there can be none."""
+    async def decide(self, query: str, *, locale: str | None = None, surface: str | None = None) -> GateDecision:
+        """The decision about `query`; raises SluicegateError when there can be none."""
 
 
 class Ledger(Protocol):
@@ -43,6 +43,7 @@ class Ledger(Protocol):
 class _Query(Struct, forbid_unknown_fields=True):
     query: Annotated[str, Meta(min_length=1, description="The query, unchanged, as the user typed it.")]
     locale: Annotated[Label, Meta(description="Language and region of the user, for example en-US.")] | None = None
+    surface: Annotated[Label, Meta(description="Where the query was typed, for example web or app.")] | None = None
 
 
 class _Event(Struct, forbid_unknown_fields=True):
@@ -132,12 +133,12 @@ class GateTools:
         return None
 
     async def _call_gate(self, asked: _Query) -> CallToolResult:
-        decision = await self._gate.decide(asked.query, locale=asked.locale)
+        decision = await self._gate.decide(asked.query, locale=asked.locale, surface=asked.surface)
         sentence = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
         return _result(sentence, decision)
 
     async def _call_rewrite(self, asked: _Query) -> CallToolResult:
-        decision = await self._gate.decide(asked.query, locale=asked.locale)
+        decision = await self._gate.decide(asked.query, locale=asked.locale, surface=asked.surface)
         fields = msgspec.structs.asdict(decision)
         rewrite = Rewrite(**{name: fields[name] for name in Rewrite.__struct_fields__})
         if decision.lexical is None:

@@ -26,6 +26,7 @@ class JudgedReading:
 
     name: ReadingName
     result: ModelResult
+    text: str = ""
 
 
 def strictest(judged: Sequence[JudgedReading], policy: Policy) -> JudgedReading:

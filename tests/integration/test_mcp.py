@@ -176,6 +176,10 @@ def test_over_http_a_body_that_is_too_large_or_no_message_is_refused(address: st
     assert post(address, orjson.dumps(INITIALIZE)).status_code == 200
 
 
+def test_over_http_there_is_no_stream_to_hold_open(address: str) -> None:
+    assert httpx.get(address, headers={"Accept": "text/event-stream"}, timeout=30).status_code == 405
+
+
 @pytest.mark.parametrize("header", ["Host", "Origin"])
 def test_over_http_a_page_of_another_site_is_refused(address: str, header: str) -> None:
     theirs = "evil.example" if header == "Host" else "http://evil.example"

@@ -93,6 +93,7 @@ def test_a_decision_has_its_thresholds_its_stages_and_its_tokens(model: Path) ->
     with Gate(model, thresholds=ALWAYS_REVIEW) as gate:
         first, again = gate.decide("red shoes"), gate.decide("red shoes")
     assert first.thresholds["hate"] == Threshold(allow=0, block=2)
+    assert next((reading.name, reading.text) for reading in first.readings) == ("query", "red shoes")
     assert list(first.thresholds) == [label for label in LABELS if label != "allow"]
     assert (first.answered_by, again.answered_by) == ("model", "cache")
     assert first.stages_ms.queue is not None

@@ -4,7 +4,7 @@ import pytest
 
 from sluicegate.agents.explanation import explain_verdict
 from sluicegate.schemas.events import Threshold
-from sluicegate.schemas.reason_codes import KNOWN_CODES, meaning_of
+from sluicegate.schemas.reason_codes import KNOWN_CODES, PolicyCode, meaning_of
 
 PROBABILITIES = {"allow": 0.01, "illicit": 0.975, "harassment": 0.5}
 THRESHOLDS = {"illicit": Threshold(allow=0.06, block=0.5), "harassment": Threshold(allow=0.4, block=1.1)}
@@ -19,11 +19,8 @@ THRESHOLDS = {"illicit": Threshold(allow=0.06, block=0.5), "harassment": Thresho
             "review_threshold:harassment",
             "Sent to review: harassment has the probability 0.500; it is reviewed from 0.40 on and never blocked.",
         ),
-        (
-            "review",
-            "review_threshold:sum",
-            "Sent to review: no category reached its threshold, but the sum of all reached 0.4.",
-        ),
+        ("review", "review_threshold:sum", PolicyCode.REVIEW_SUM.meaning),
+        ("block", "list:slurs", "Blocked: the list slurs of the policy decides."),
         (
             "allow",
             "below_every_threshold",
