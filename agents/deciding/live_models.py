@@ -143,6 +143,11 @@ class LiveModels(Generic[OwnerT]):
         """The decider of the model in use."""
         return self._running[self._served.model].decider
 
+    @property
+    def folder_in_use(self) -> Path:
+        """The folder of the model in use."""
+        return self._served.model
+
     def choose(self, event_id: str) -> Decider[OwnerT]:
         """The decider of this event. Ask it before anything is awaited, or it may be stopped."""
         return self._candidate("canary", event_id) or self.in_use

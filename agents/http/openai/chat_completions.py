@@ -42,7 +42,8 @@ async def _complete(service: HttpService, call: Call[ChatRequest]) -> ChatComple
     check_can_chat(service.models.in_use.engine.manifest)
     require_served(service, asked.model)
     options = options_of(asked, service.settings.chat_max_tokens)
-    chat = await _unless_gone(call, service.chats.start(messages_of(asked), options))
+    answer = service.chats.start(service.models.folder_in_use, messages_of(asked), options)
+    chat = await _unless_gone(call, answer)
     if asked.stream:
         with_usage = asked.stream_options is not None and bool(asked.stream_options.include_usage)
         return _ChatStream(chat, with_usage=with_usage, traceparent=call.span.traceparent.decode())

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sluicegate.agents.deciding.model_loading import release_memory
 from sluicegate.agents.settings import Settings
-from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.chat import ChatEnd, ChatModel, ChatOptions
 from sluicegate.models.inference.chat_template import ChatMessage
 from sluicegate.schemas.errors import EngineFailed, Overloaded
@@ -83,8 +82,8 @@ class ChatQueue:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.chat_slots)
         self._waiting = 0
-        self._loading = asyncio.Lock()
-        self._model: ChatModel | None = None
+        self._folder: Path | None = None
+        self._model: asyncio.Task[ChatModel] | None = None
         self._answering: set[asyncio.Task[None]] = set()
 
     @property
@@ -96,18 +95,20 @@ class ChatQueue:
         """Wait until every thread has ended."""
         await asyncio.gather(*self._answering, return_exceptions=True)
 
-    async def start(self, messages: Sequence[ChatMessage], options: ChatOptions) -> Chat:
-        """The answer to `messages`, once its first piece is there. Cancelling this call ends the answer.
+    async def start(self, folder: Path, messages: Sequence[ChatMessage], options: ChatOptions) -> Chat:
+        """The answer of the model in `folder` to `messages`, once its first piece is there.
+
+        Cancelling this call ends the answer.
 
         Raises:
             Overloaded: too many chats are waiting.
-            CannotChat: the model in use is no Qwen3 model.
+            CannotChat: the model is no Qwen3 model.
             ContractError: the conversation is too long, or the model's chat template does not accept it.
             EngineFailed: the model cannot be loaded now, or failed.
         """
         await self._wait_for_slot()
         try:
-            model = await self._current_model()
+            model = await self._model_in(folder)
         except BaseException:
             self._slots.release()
             raise
@@ -142,14 +143,18 @@ class ChatQueue:
         finally:
             self._slots.release()
 
-    async def _current_model(self) -> ChatModel:
-        """The model that is served now."""
-        async with self._loading:
-            folder = (await asyncio.to_thread(served_from, self._settings.model)).model
-            if self._model is None or self._model.folder != folder:
-                self._model = None  # both need not fit into memory, unless a chat still uses the old one
-                self._model = await asyncio.to_thread(self._load, folder)
-            return self._model
+    async def _model_in(self, folder: Path) -> ChatModel:
+        """The model in `folder`. It is loaded once, also when the chat that it is loaded for is given up meanwhile."""
+        if self._model is None or self._folder != folder:
+            self._folder = folder
+            self._model = asyncio.create_task(asyncio.to_thread(self._load, folder), name="loading of the chat model")
+        loading = self._model
+        try:
+            return await asyncio.shield(loading)
+        except Exception:
+            if self._model is loading:
+                self._model = None  # the next chat tries again
+            raise
 
     def _load(self, folder: Path) -> ChatModel:
         settings = self._settings

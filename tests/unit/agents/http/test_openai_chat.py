@@ -8,11 +8,12 @@ from typing import Any
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from sluicegate.agents.http.keys import add_key
 from sluicegate.models.inference.chat import ChatEnd, ChatModel
-from tests.support.chat_models import compiled_answer, compiled_chat
+from sluicegate.schemas.errors import EngineFailed
+from tests.support.chat_models import compiled_answer
 from tests.support.http_api import Api, serving
 
 ANSWER = "Yes, café🎉"
@@ -29,7 +30,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that does not come to an end."""
-    return compiled_chat(tmp_path_factory.mktemp("chat") / "endless")
+    return compiled_answer(tmp_path_factory.mktemp("chat") / "endless", "ab", then="a")
 
 
 @pytest.fixture
@@ -252,3 +253,24 @@ async def slot_is_free(api: Api) -> None:
     """Wait until no chat is answered any more."""
     async with asyncio.timeout(30):
         await api.service.chats.idle()
+
+
+async def test_a_model_that_fails_in_the_middle_of_a_stream_is_an_error_of_the_client(
+    scripted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: ChatModel, messages: Any, options: Any, write: Any) -> None:
+        write("Ye")
+        raise EngineFailed("out of memory")
+
+    monkeypatch.setattr(ChatModel, "answer", fail)
+    received: list[ChatCompletionChunk] = []
+
+    async def read(stream: openai.AsyncStream[ChatCompletionChunk]) -> None:
+        async for chunk in stream:
+            received.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
+
+    async with chatting(scripted) as (client, _):
+        stream = await client.chat.completions.create(model="yes", messages=MESSAGES, stream=True)
+        with pytest.raises(openai.APIError, match="the model failed on this request"):
+            await read(stream)
+    assert [chunk.choices[0].delta.content for chunk in received] == ["", "Ye"]
