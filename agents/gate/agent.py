@@ -50,6 +50,7 @@ class Worker:
             oldest_event_s=source.oldest_s,
             commit_late_s=source.commit_late_s,
             silent_s=source.silent_s,
+            lags=source.lags,
             models=pipeline.models if pipeline else None,
             policy=pipeline.policies.description if pipeline else None,
             policy_warnings=tuple(pipeline.policies.warnings()) if pipeline else (),

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from sluicegate.agents.telemetry.levels import PartitionLag
+
 
 class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """Safe to log: it holds numbers and versions, and of text from outside only
@@ -16,6 +18,8 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """For how long Kafka has not confirmed a commit that is due; 0 if none is."""
     silent_s: float
     """For how long the group's coordinator has confirmed no heartbeat."""
+    lags: tuple[PartitionLag, ...] = ()
+    """The lag of each of its partitions."""
     models: str | None
     """The versions in service; None until they are loaded."""
     policy: str | None = None

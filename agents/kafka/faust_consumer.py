@@ -40,6 +40,7 @@ from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
 from aiokafka.consumer.consumer import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.consumer.group_coordinator import GroupCoordinator  # type: ignore[import-untyped]
 from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 from mode.utils.futures import notify
@@ -47,6 +48,7 @@ from mode.utils.futures import notify
 from sluicegate.agents.kafka.record_batches import FetchedBytes, PartitionRecords
 from sluicegate.agents.kafka.record_fields import record_bytes
 from sluicegate.agents.kafka.security import PasswordCredentials
+from sluicegate.agents.telemetry.levels import PartitionLag
 from sluicegate.schemas.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -99,6 +101,14 @@ class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 
         fetcher_._proc_offset_request = proc_offset_request
 
+    def end_of(self, partition: Any) -> int | None:
+        """The offset behind the partition's last record, as of the last fetch; None if it is not known."""
+        try:
+            end: int | None = self._ensure_consumer().highwater(aiokafka.ensure_aiokafka_TP(partition))
+        except (AssertionError, AttributeError, ConsumerNotStarted):  # it is being taken from this worker
+            return None
+        return end
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # options of aiokafka that Faust does not pass on
@@ -142,6 +152,15 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         """
         heard_at = self._thread.heard_at  # type: ignore[attr-defined]  # the thread is ours
         return time.monotonic() - heard_at if heard_at and not self.app.rebalancing else 0.0
+
+    def lags(self) -> list[PartitionLag]:
+        """The lag of each partition whose end is known. Nothing during a rebalance, when nobody owns a partition."""
+        ends = {partition: self._thread.end_of(partition) for partition in self._expected}  # type: ignore[attr-defined]
+        return [
+            PartitionLag(partition.topic, partition.partition, max(0, end - (self._committed_offset[partition] or 0)))
+            for partition, end in ends.items()
+            if end is not None and not self.app.rebalancing
+        ]
 
     def _new_consumer_thread(self) -> Any:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -22,6 +22,7 @@ from sluicegate.agents.kafka.offsets import InFlightEvent, OffsetTracker
 from sluicegate.agents.kafka.record import Record, Unreadable
 from sluicegate.agents.kafka.security import faust_credentials
 from sluicegate.agents.settings import Settings
+from sluicegate.agents.telemetry.levels import PartitionLag
 from sluicegate.agents.time_budget import REBALANCE_S, REQUEST_S
 
 
@@ -86,6 +87,11 @@ class RecordSource:
     def commit_late_s(self) -> float:
         """Seconds for which the cluster has not confirmed a commit, 0 when there is nothing to commit."""
         return float(self.app.consumer.commit_late_s)
+
+    @property
+    def lags(self) -> tuple[PartitionLag, ...]:
+        """How far the group is behind in each partition of this worker; nothing during a rebalance."""
+        return tuple(self.app.consumer.lags())
 
     @property
     def silent_s(self) -> float:

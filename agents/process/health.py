@@ -13,12 +13,14 @@ import orjson
 
 from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.process.probe_server import Page
+from sluicegate.agents.telemetry.levels import WorkerLevels
 from sluicegate.agents.time_budget import LATE_S, TimeBudget
 from sluicegate.schemas.version import VERSION
 
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY_S: Final = 30.0
+_REPORT_EVERY_S: Final = 5.0
 
 
 class Health:
@@ -48,6 +50,17 @@ class Health:
             *(reason for reason, applies in reasons.items() if applies),
             *state.failing_tasks,
         ]
+
+    def levels(self) -> WorkerLevels:
+        """What alerts watch."""
+        state = self._state()
+        return WorkerLevels(not self.reasons_not_ready(), state.commit_late_s, state.lags)
+
+    async def report_levels(self, report: Callable[[WorkerLevels], None]) -> None:
+        """Report the levels every few seconds. Does not return."""
+        while True:
+            report(self.levels())
+            await asyncio.sleep(_REPORT_EVERY_S)
 
     def pages(self) -> dict[str, Page]:
         """The pages that the probe port serves, by path."""

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import faust
 import uvloop
@@ -70,7 +71,7 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         logging.shutdown()
 
     try:
-        process = _FaustProcess(worker, Health(worker.state, budget), settings)
+        process = _FaustProcess(worker, Health(worker.state, budget), telemetry, settings)
         StopWatchdog(
             stopping=lambda: process.should_stop or process.drain_requested(),
             in_flight=lambda: worker.in_flight,
@@ -89,10 +90,10 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
 class _FaustProcess(faust.Worker):
     """Faust's process, with our signals, our probe port and our background tasks around its app."""
 
-    def __init__(self, worker: Worker, health: Health, settings: Settings) -> None:
+    def __init__(self, worker: Worker, health: Health, telemetry: Telemetry, settings: Settings) -> None:
         super().__init__(
             worker.app,
-            _Probes(health, settings),
+            _Probes(health, telemetry, settings),
             quiet=True,
             override_logging=False,
             redirect_stdouts=False,
@@ -112,11 +113,15 @@ class _FaustProcess(faust.Worker):
 
 
 class _Probes(Service):
-    """The probe port and what is logged about the worker's health. It starts before Faust's app and ends after it."""
+    """The probe port, and what is logged and measured of the worker's health.
 
-    def __init__(self, health: Health, settings: Settings) -> None:
+    It starts before Faust's app and ends after it.
+    """
+
+    def __init__(self, health: Health, telemetry: Telemetry, settings: Settings) -> None:
         super().__init__()
         self._health = health
+        self._telemetry = telemetry
         self._server = ProbeServer(settings.http_host, settings.http_port, health.pages())
         self._background = BackgroundTasks()
 
@@ -124,6 +129,7 @@ class _Probes(Service):
         """Listen, and watch."""
         await self._server.start()
         self._background.start("log of readiness", self._health.log_when_not_ready)
+        self._background.start("metrics of readiness", partial(self._health.report_levels, self._telemetry.set_levels))
 
     async def on_stop(self) -> None:
         """Close the port."""

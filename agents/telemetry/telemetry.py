@@ -38,6 +38,7 @@ from opentelemetry.util.types import AttributeValue
 from sluicegate.agents.telemetry import semconv, trace_context
 from sluicegate.agents.telemetry.event_span import EventSpan
 from sluicegate.agents.telemetry.instruments import Instruments
+from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
 from sluicegate.agents.telemetry.otlp_export import OtlpExport
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.trace_context import Headers
@@ -81,6 +82,7 @@ class Telemetry:
         self._batch_tracer = batch_tracer
         self._export = export
         self._instruments = Instruments(meter)
+        self._levels = LevelGauges(meter)
         self.requests = RequestTelemetry(tracer, self._instruments)
 
     @classmethod
@@ -111,6 +113,10 @@ class Telemetry:
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels from now on. Both callbacks run on the exporter's thread, so they must only read."""
         self._instruments.observe(queue_depth=queue_depth, events_in_flight=events_in_flight)
+
+    def set_levels(self, levels: WorkerLevels) -> None:
+        """Report `levels` from now on. Call it every few seconds: after 30 s the worker counts as not ready."""
+        self._levels.set(levels)
 
     def extract(self, headers: Headers) -> Context:
         """The trace that a record's headers continue, or a new one: every event has a trace id.

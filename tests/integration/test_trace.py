@@ -8,7 +8,7 @@ import pytest
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedPoint, ReceivedSpan
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.kafka_client import Record
-from tests.support.worker_process import make_stream, run_worker
+from tests.support.worker_process import make_stream, run_worker, wait_for
 
 TRACE_ID, PRODUCER_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{PRODUCER_SPAN}-01".encode()
@@ -54,6 +54,24 @@ def test_one_trace_leads_from_the_producer_through_every_stage_to_the_consumer(
     assert sum(point.count or 0 for point in latest(receiver, "messaging.process.duration")) == 12
     failed = [span for span in receiver.spans() if span.failed]
     assert {span.attributes["error.type"] for span in failed} == {"ContractError"}
+
+
+def test_a_worker_exports_whether_it_is_ready_and_its_lag(
+    broker: Broker, topics: TopicMaker, tmp_path: Path, receiver: OtlpReceiver
+) -> None:
+    stream = make_stream(broker, topics)
+    stream.produce([(None, orjson.dumps({"query": f"{n} shoes"}), []) for n in range(20)])
+
+    def exported(name: str) -> list[float]:
+        return [point.value for point in latest(receiver, name)]
+
+    with run_worker(stream, tmp_path, otlp_endpoint=receiver.endpoint):
+        stream.await_commits()
+        wait_for(lambda: exported("sluicegate.ready") == [1], 60, "the worker did not export that it is ready")
+        wait_for(lambda: set(exported("sluicegate.consumer.lag")) == {0}, 60, "the lag did not become 0")
+        assert exported("sluicegate.commit.late") == [0]
+    attributes = [point.attributes for point in latest(receiver, "sluicegate.consumer.lag")]
+    assert {each["messaging.destination.name"] for each in attributes} == {stream.topics["raw"]}
 
 
 def test_the_log_is_json_and_names_the_trace_of_an_event_without_an_outcome(

@@ -16,11 +16,12 @@ from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Me
 from opentelemetry.trace import NoOpTracer
 
 from sluicegate.agents.telemetry import Outcome, Telemetry
+from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
-UNIT_SUFFIXES = {"s": "_seconds", "{query}": "", "{event}": "", "{token}": ""}
+UNIT_SUFFIXES = {"s": "_seconds", "{query}": "", "{event}": "", "{token}": "", "{record}": "", "": ""}
 Series = Mapping[str, frozenset[str]]
 
 
@@ -148,6 +149,7 @@ def measured_metrics() -> list[Metric]:
     meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("test")
     telemetry = Telemetry(NoOpTracer(), NoOpTracer(), meter, None)
     telemetry.observe(queue_depth=lambda: 1, events_in_flight=lambda: 1)
+    telemetry.set_levels(WorkerLevels(ready=True, commit_late_s=0, lags=(PartitionLag("queries.raw", 0, 1),)))
     outcomes = (
         Outcome(
             event_id="decided",

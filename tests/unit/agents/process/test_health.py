@@ -10,6 +10,7 @@ import pytest
 from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.process import health
 from sluicegate.agents.process.health import Health
+from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
 from sluicegate.agents.time_budget import TimeBudget
 
 BUDGET = TimeBudget(deadline_s=10, publish_timeout_s=10, deduplicates=False)
@@ -46,6 +47,21 @@ def test_a_worker_that_decides_is_alive_and_ready() -> None:
         assert status == 200
         assert body.pop("version")
         assert body == {"status": "ok", "in_flight": 3, "models": "tiny@1", "policy": None}
+
+
+def test_alerts_watch_what_the_probes_say_and_how_far_behind_the_worker_is() -> None:
+    lags = (PartitionLag("queries.raw", 0, 12),)
+    assert changed(lags=lags).levels() == WorkerLevels(ready=True, commit_late_s=1, lags=lags)
+    assert not changed(rebalancing=True).levels().ready
+    assert changed(commit_late_s=40.0).levels().commit_late_s == 40
+
+
+async def test_levels_are_reported_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_REPORT_EVERY_S", 0)
+    reported: asyncio.Queue[WorkerLevels] = asyncio.Queue()
+    task = asyncio.create_task(health_of(READY).report_levels(reported.put_nowait))
+    assert [await reported.get(), await reported.get()] == [health_of(READY).levels()] * 2
+    task.cancel()
 
 
 @pytest.mark.parametrize(
