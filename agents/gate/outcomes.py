@@ -14,6 +14,7 @@ from sluicegate.agents.deciding.decider import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, outcome_of
 from sluicegate.agents.kafka.record import Record
 from sluicegate.models.inference.policy import Verdict
+from sluicegate.schemas.codec import value_hash
 from sluicegate.schemas.events import (
     Blocked,
     Context,
@@ -158,7 +159,7 @@ def make_dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLett
 
 def shorten_dead_letter(letter: DeadLetter) -> DeadLetter:
     """`letter` for a topic that refuses it as too large: without its value, and no part above MAX_PART_BYTES."""
-    letter = replace(letter, value=None, value_omitted=True)
+    letter = replace(letter, value=None, value_omitted=True, input_hash=value_hash(letter.value))
     if len(msgspec.json.encode(letter.headers)) > MAX_PART_BYTES:
         letter = replace(letter, headers=[], headers_omitted=True)
     if len(letter.key or b"") > MAX_PART_BYTES:

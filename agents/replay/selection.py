@@ -88,7 +88,7 @@ def read_dead_letters(records: Iterable[Record]) -> Iterator[Recorded]:
             at=record.position if whole else letter.source,
             in_letter=whole,
             time=record.timestamp,
-            value_hash=value_hash(letter.value) if whole else None,
+            value_hash=letter.input_hash if letter.value_omitted else value_hash(letter.value),
             reasons=(letter.error_type,),
             model_version=letter.model_version,
             outcome="deadletter",
@@ -139,7 +139,8 @@ def make_plan(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
 
     If an event was decided several times, its latest decision counts, so that a second run of a replay leaves out what
     the first one has changed. Records of the same id and bytes, which a producer sent twice, are one event. A record
-    that claims to repeat an original of other bytes is an event of its own.
+    that claims to repeat an original of other bytes, or of bytes that nobody noted, is an event of its own: it must not
+    hide the original.
     """
     latest: dict[str, tuple[datetime, Recorded | None]] = {}
     first_of: dict[tuple[str, str], str] = {}
@@ -168,7 +169,7 @@ def make_plan(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
         record(event, first(event))
     for event in replays:  # once the originals are known
         original_hash = hash_at.get(event.original)
-        if original_hash and event.value_hash not in (None, original_hash):
+        if original_hash and event.value_hash != original_hash:
             event = replace(event, replay_of=None)
             record(event, first(event))
         else:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from sluicegate.schemas.events.fields import Count, Label, Output, Position
+from sluicegate.schemas.events.fields import Count, Label, Output, Position, Sha256
 
 
 class RecordHeader(Struct, frozen=True, kw_only=True):
@@ -52,6 +52,10 @@ class DeadLetter(Output, frozen=True, kw_only=True):
         bool, Meta(description="True when the headers were too large, too: `headers` is empty.")
     ] = False
     key_omitted: Annotated[bool, Meta(description="True when the key was too large, too: `key` is null.")] = False
+
+    input_hash: Annotated[
+        Sha256 | None, Meta(description="SHA-256 of the raw record's value, if `value` was left out.")
+    ] = None
 
     @property
     def is_whole(self) -> bool:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluicegate.agents.deciding.ledger_record import Stamp
+from sluicegate.agents.gate.outcomes import make_dead_letter, shorten_dead_letter
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.replay.selection import Filter, Recorded, make_plan, read_dead_letters, read_decisions
 from sluicegate.schemas.codec import encode
@@ -101,6 +103,33 @@ def test_a_record_of_other_bytes_cannot_take_an_original_out_of_the_plan() -> No
         assert chosen(events, Filter(model_versions=frozenset({"bad"}))) == ["event-1"]
         [own] = make_plan(events, Filter(model_versions=frozenset({"good"})))
         assert (own.original, own.replay_of) == ("queries.raw-0-70", None)
+
+
+def test_a_replay_whose_bytes_are_unknown_cannot_take_an_original_out_of_the_plan() -> None:
+    original = recorded(1, "bad", value_hash="h")
+    forged = recorded(1, "good", offset=70, replay_of=1, after_s=10)
+    for events in ([original, forged], [forged, original]):
+        assert chosen(events, Filter(model_versions=frozenset({"bad"}))) == ["event-1"]
+        assert [event.source for event in make_plan(events, Filter())] == ["queries.raw-0-1", "queries.raw-0-70"]
+
+
+def test_a_forged_dead_letter_without_its_value_hides_no_original_and_a_true_replay_does() -> None:
+    def letter_record(offset: int, value: bytes, headers: Headers) -> Record:
+        record = Record("queries.raw", 0, offset, START, None, value, headers)
+        stamp = Stamp(f"queries.raw-0-{offset}", START, "m", "p", None)
+        letter = shorten_dead_letter(make_dead_letter(record, ValueError("no"), stamp))
+        return Record("queries.deadletter", 0, offset, START + timedelta(seconds=offset), None, encode(letter), headers)
+
+    claim = [("replay_of", b"queries.raw-0-1")]
+    original, forged = letter_record(1, b"query", []), letter_record(70, b"another", claim)
+    repeated = letter_record(70, b"query", claim)
+    assert [event.source for event in make_plan(read_dead_letters([original, forged]), Filter())] == [
+        "queries.raw-0-1",
+        "queries.raw-0-70",
+    ]
+    assert [event.source for event in make_plan(read_dead_letters([original, repeated]), Filter())] == [
+        "queries.raw-0-70"
+    ]
 
 
 def dead_letter(offset: int, last_offset: int | None) -> Record:
