@@ -31,7 +31,12 @@ This page is generated from the code: `sluice schemas reference > docs/reference
 _RECORDS: Final = """\
 The value of a record is its event, as JSON. An output has the key of its raw record, or the `event_id` if there was
 none; a ledger record always has the `event_id`. Outputs and ledger records have the header `traceparent` (W3C Trace
-Context) and, for a replay, `replay_of`.
+Context) and, for a replay, `replay_of`. They repeat the headers of the raw record that `SLUICE_PASS_HEADERS` names,
+such as `baggage`.
+
+Names of headers are compared without regard to case, and several `tracestate` headers count as one list. B3 headers
+(`b3`, `X-B3-TraceId`) are not read: a record that has only those begins a new trace. `SLUICE_PASS_HEADERS=b3,x-b3-*`
+hands them on as they are.
 """
 
 _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (

@@ -30,13 +30,13 @@ def config_show(
 
     Example: `sluice config show --changed`
     """
-    from sluicegate.agents.settings import describe_settings, load_settings, unknown_variables
+    from sluicegate.agents.settings import describe_settings, load_settings, warn_of_unknown
 
     if as_json and as_env:
         raise typer.BadParameter("--json and --env exclude each other")
     settings = [setting for setting in describe_settings(load_settings()) if setting.changed or not changed]
-    if unknown := unknown_variables():
-        sys.stderr.write(f"sluice: there is no setting {', '.join(unknown)}: ignored\n")
+    if warning := warn_of_unknown():
+        sys.stderr.write(f"sluice: {warning}\n")
     if as_json:
         _print_json(settings)
     elif as_env:

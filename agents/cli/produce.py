@@ -24,5 +24,7 @@ def produce(
 
     if jsonl == bool(queries):
         raise typer.BadParameter("give queries as arguments, or --jsonl and records on standard input")
+    if not all(query.strip() for query in queries or ()):
+        raise typer.BadParameter("a query must not be empty")
     with reader_may_leave():
         produce_records(load_settings(bootstrap_servers=brokers), queries or None)

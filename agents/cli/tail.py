@@ -51,6 +51,8 @@ def tail(
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
+    if unknown := sorted(set(names or ()) - set(settings.topics)):
+        raise typer.BadParameter(f"no event is called {', '.join(unknown)}: use {', '.join(settings.topics)}")
     selection = Selection(
         names=names or (),
         from_beginning=from_beginning or until_now,

@@ -13,7 +13,7 @@ from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.kafka.record_log import record_of
 from sluicegate.agents.settings import Settings
-from sluicegate.schemas.errors import BrokerUnavailable, ConfigurationError
+from sluicegate.schemas.errors import BrokerUnavailable
 from sluicegate.schemas.topics import SENT
 
 _TOPICS_TIMEOUT_S: Final = 10.0
@@ -40,10 +40,8 @@ def tail_topics(settings: Settings, selection: Selection, line_of: Callable[[Rec
 
     Raises:
         BrokerUnavailable: the cluster cannot be reached, or a topic is deleted or forbidden meanwhile.
-        ConfigurationError: there is no such event, or no such topic.
+        ConfigurationError: a topic is missing.
     """
-    if unknown := sorted(set(selection.names) - set(settings.topics)):
-        raise ConfigurationError(f"no event is called {', '.join(unknown)}: use {', '.join(settings.topics)}")
     topics = [settings.topics[name] for name in selection.names or SENT]
     connection = Connection.of(settings)
     partitions = _partitions(connection, topics, OFFSET_BEGINNING if selection.from_beginning else OFFSET_END)

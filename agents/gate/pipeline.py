@@ -25,6 +25,7 @@ from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.origin import Origin, origin_of
 from sluicegate.agents.gate.outcomes import make_dead_letter, make_events, shorten_dead_letter
+from sluicegate.agents.gate.passed_headers import PassedHeaders
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record import Record
@@ -71,6 +72,7 @@ class Pipeline:
         self._settings = settings
         self._topics = settings.topics
         self._replay_secret = settings.replay_secret
+        self._passed_headers = PassedHeaders(settings.passed_header_patterns)
         self._live_models = live_models
         self._publisher = publisher
         self._telemetry = telemetry
@@ -264,6 +266,7 @@ class Pipeline:
         headers: list[tuple[str, bytes | None]] = [*self._telemetry.inject(context)]
         if event.origin.replay_of:
             headers.append((REPLAY_OF, event.origin.replay_of.encode()))
+        headers += self._passed_headers.of(event.record.headers)
         return headers
 
     def _start_shadows(self, event: _Event, decoded: DecodedQuery) -> None:

@@ -24,7 +24,7 @@ from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
-from sluicegate.agents.settings import Settings, unknown_variables
+from sluicegate.agents.settings import Settings, warn_of_unknown
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import TELEMETRY_S
@@ -44,8 +44,8 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     access = Access(settings)
     listen(settings.http_host, settings.http_port).close()
     loaded = load(settings)
-    if unknown := unknown_variables():
-        logger.warning("there is no setting %s: ignored", ", ".join(unknown))
+    if warning := warn_of_unknown():
+        logger.warning("%s", warning)
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,

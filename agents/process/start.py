@@ -21,7 +21,7 @@ from sluicegate.agents.process.health import Health
 from sluicegate.agents.process.probe_server import ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
-from sluicegate.agents.settings import Settings, unknown_variables
+from sluicegate.agents.settings import Settings, warn_of_unknown
 from sluicegate.agents.telemetry import Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
@@ -60,8 +60,8 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     )
     worker = Worker(settings, models, telemetry)
     versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
-    if unknown := unknown_variables():
-        logger.warning("there is no setting %s: ignored", ", ".join(unknown))
+    if warning := warn_of_unknown():
+        logger.warning("%s", warning)
     policy = (models.policies.description if models.policies else None) or "of the model's own thresholds"
     logger.info("model %s loaded, policy %s; joining group %s", versions, policy, settings.group_id)
     budget = settings.time_budget

@@ -1,6 +1,11 @@
 """Settings of the Kafka clients."""
 
+import re
+from typing import Final
+
 from pydantic import BaseModel, Field, field_validator
+
+_HEADER_NAME: Final = re.compile(r"[^\s*,]+\*?|\*")
 
 
 class KafkaSettings(BaseModel, title="Kafka"):
@@ -31,6 +36,26 @@ class KafkaSettings(BaseModel, title="Kafka"):
         "retry or a redelivery. 0 turns it off. The memory is lost when the worker stops: consumers that must see an "
         "event once use `event_id`.",
     )
+
+    pass_headers: str = Field(
+        "",
+        description="Headers of a producer's record that every output repeats, as names separated by commas: for "
+        "example `baggage,x-*`. Case does not matter, and `*` at the end stands for any ending. At most 64 headers and "
+        "16 KiB are repeated. `traceparent` and `tracestate` are always continued, never copied.",
+    )
+
+    @property
+    def passed_header_patterns(self) -> tuple[str, ...]:
+        """The names in `pass_headers`, in lower case."""
+        return tuple(name.strip().lower() for name in self.pass_headers.split(",")) if self.pass_headers else ()
+
+    @field_validator("pass_headers")
+    @classmethod
+    def _names(cls, names: str) -> str:
+        for name in names.split(",") if names.strip() else ():
+            if not _HEADER_NAME.fullmatch(name.strip()):
+                raise ValueError(f"{name.strip()!r} must be a header's name, with `*` at most at its end")
+        return names.strip()
 
     @field_validator("bootstrap_servers")
     @classmethod

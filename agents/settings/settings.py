@@ -119,6 +119,12 @@ def unknown_variables() -> list[str]:
     return sorted({name for name in os.environ if name.startswith(ENV_PREFIX)}.difference(_variables()))
 
 
+def warn_of_unknown() -> str | None:
+    """A sentence that names the variables with our prefix that are not settings; None if there are none."""
+    unknown = unknown_variables()
+    return f"there is no setting {', '.join(unknown)}: ignored" if unknown else None
+
+
 def _readable(profile: Path) -> Path:
     try:
         document = orjson.loads(profile.read_bytes())

@@ -4,6 +4,7 @@ https://www.w3.org/TR/trace-context/
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
@@ -22,13 +23,20 @@ Headers = Sequence[tuple[str, bytes | None]]
 """A Kafka record's headers: pairs, possibly repeated, possibly without a value."""
 
 
+_TRACESTATE: Final = "tracestate"
+
+
 class _LastHeader(Getter[Headers]):
     """Reads header pairs where the propagator expects a mapping: the last of equal names, as text.
 
-    Names are compared without regard to case: some producers write ``Traceparent``.
+    Names are compared without regard to case: some producers write ``Traceparent``. Several ``tracestate`` headers are
+    one list, in their order.
     """
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
+        if key == _TRACESTATE:
+            states = [value for name, value in carrier if value is not None and name.lower() == key]
+            return [value.decode("ascii") for value in states if value.isascii()] or None
         for name, value in reversed(carrier):
             if value is not None and (name == key or name.lower() == key):
                 return [value.decode("ascii")] if value.isascii() else None

@@ -23,7 +23,7 @@ def test_the_gate_decides_its_arguments_in_order() -> None:
     for decision in decisions:
         blocked = decision["verdict"] == "block"
         assert decision["verdict"] in ("allow", "block", "review")
-        assert (decision["rewrite"] is None) == (decision["intent"] is None) == blocked
+        assert (decision["lexical"] is None) == (decision["intent"] is None) == blocked
         assert (decision["category"] is None) == (decision["verdict"] == "allow")
         probabilities = decision["probabilities"]
         assert isinstance(probabilities, dict)

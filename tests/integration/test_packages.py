@@ -93,4 +93,4 @@ def test_the_installed_command_decides(environment: Path, tmp_path: Path) -> Non
     command = [str(environment / "sluice"), "gate", "chep runing shoes"]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
     decision = orjson.loads(shown.stdout)
-    assert (decision["verdict"], decision["rewrite"]) == ("allow", "cheap running shoes")
+    assert (decision["verdict"], decision["lexical"]) == ("allow", "cheap running shoes")

@@ -56,6 +56,31 @@ def test_one_trace_leads_from_the_producer_through_every_stage_to_the_consumer(
     assert {span.attributes["error.type"] for span in failed} == {"ContractError"}
 
 
+def test_outputs_repeat_the_producers_headers_that_the_setting_names_and_its_whole_trace_state(
+    broker: Broker, topics: TopicMaker, tmp_path: Path
+) -> None:
+    stream = make_stream(broker, topics)
+    headers = [
+        ("Traceparent", TRACEPARENT),
+        ("tracestate", b"a=1"),
+        ("tracestate", b"b=2"),
+        ("Baggage", b"tenant=7"),
+        ("x-request-id", b"r1"),
+        ("secret", b"s"),
+    ]
+    stream.produce([(None, b'{"query": "red running shoes"}', headers), (None, b"broken", headers)])
+
+    with run_worker(stream, tmp_path, pass_headers="baggage,x-*,replay_of"):
+        stream.await_commits()
+
+    outputs = stream.outputs()
+    assert {output.name for output in outputs} >= {"recall", "ranking", "deadletter", "ledger"}
+    for output in outputs:
+        assert (output.headers["Baggage"], output.headers["x-request-id"]) == (b"tenant=7", b"r1")
+        assert (output.trace_id, output.headers["tracestate"]) == (TRACE_ID, b"a=1,b=2")
+        assert set(output.headers) == {"traceparent", "tracestate", "Baggage", "x-request-id"}
+
+
 def test_a_worker_exports_whether_it_is_ready_and_its_lag(
     broker: Broker, topics: TopicMaker, tmp_path: Path, receiver: OtlpReceiver
 ) -> None:

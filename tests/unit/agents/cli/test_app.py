@@ -67,6 +67,21 @@ def test_help_loads_no_kafka_client_no_engine_and_no_settings() -> None:
     assert finished.stderr.strip() == "[]"
 
 
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback() -> None:
+    program = (
+        "import importlib.abc, sys\n"
+        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'sluicegate.agents.cli.app':\n"
+        "            raise KeyboardInterrupt\n"
+        "from sluicegate.agents.cli import main\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "main()"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
+
+
 def test_tune_is_a_hidden_alias_of_calibrate() -> None:
     commands = {" ".join(path): command for path, command in COMMANDS}
     assert commands["tune"].hidden
