@@ -28,11 +28,18 @@ from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.deciding.policy_answers import PolicyAnswers
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.inference.encoded_readings import encode_readings, unread_rewrites
+from sluicegate.models.inference.encoded_readings import encode_readings, encode_suggestions, unread_rewrites
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
-from sluicegate.models.inference.strictest import JudgedReading, merge, merge_rewrites, strictest, without_rewrite
+from sluicegate.models.inference.strictest import (
+    JudgedReading,
+    is_allowed,
+    merge,
+    merge_rewrites,
+    strictest,
+    without_rewrite,
+)
 from sluicegate.models.policy.compiled import CompiledPolicy, EventPolicy
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import (
@@ -289,7 +296,6 @@ class Decider(Generic[OwnerT]):
             policy_version=policy.version,
             thresholds=policy.thresholds,
             disguise=readings.codes,
-            suggestions=encoded.correction.suggestions if encoded.correction else (),
         )
 
         def ask_model(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
@@ -319,18 +325,22 @@ class Decider(Generic[OwnerT]):
                 batches=answers.batches,
             )
         result = merge(answers.judged, policy.thresholds)
-        again = await ask_all(unread_rewrites(self.engine, readings, result), ask, unanswered)
-        if again.error:
-            result = without_rewrite(encoded, result, RewriteCode.UNJUDGED)
+        unread = unread_rewrites(self.engine, readings, result)
+        offered = encoded.correction.suggestions if encoded.correction else ()
+        again = await ask_all([*unread, *encode_suggestions(self.engine, offered, locale)], ask, unanswered)
+        rewrites, offers = again.judged[: len(unread)], again.judged[len(unread) :]
+        if all(rewrite.result.probabilities for rewrite in rewrites):
+            result = merge_rewrites(encoded, result, rewrites, policy.thresholds)
         else:
-            result = merge_rewrites(encoded, result, again.judged, policy.thresholds)
+            result = without_rewrite(encoded, result, RewriteCode.UNJUDGED)
         of_query = answers.answered[0]
         return decided(
             model_result=policy.apply_lists(result, [*read, result.lexical, result.semantic]),
             answered_by=of_query.source if of_query else "policy",
             degraded=None,
             batched=of_query.batched if of_query else None,
-            readings=(*answers.judged, *again.judged),
+            readings=(*answers.judged, *rewrites),
+            suggestions=tuple(each for each, judged in zip(offered, offers, strict=True) if is_allowed(judged)),
             batches=(*answers.batches, *again.batches),
         )
 

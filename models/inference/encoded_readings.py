@@ -1,10 +1,12 @@
 """The readings of a query as the model reads them: which texts to judge, before and after the model has answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.text.readings import ReadingName, further_readings, same_words
+from sluicegate.schemas.events import Suggestion
 from sluicegate.schemas.reason_codes import DisguiseCode
 
 
@@ -59,3 +61,10 @@ def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult
         read.append(readings.query.hint)
     unread = {text: None for text in written if not any(same_words(text, each) for each in read)}
     return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text)) for text in unread)
+
+
+def encode_suggestions(
+    judge: Judge, suggestions: Sequence[Suggestion], locale: str | None
+) -> tuple[EncodedReading, ...]:
+    """What is offered to the user, to be judged before it is."""
+    return tuple(EncodedReading(ReadingName.SUGGESTION, judge.encode(each.text, locale)) for each in suggestions)

@@ -70,6 +70,11 @@ def without_rewrite(query: EncodedQuery, result: ModelResult, why: RewriteCode) 
     return replace(result, lexical=query.text, semantic=query.text, synonyms=(), facets=(), codes=(*codes, why))
 
 
+def is_allowed(reading: JudgedReading) -> bool:
+    """Whether the model allows a reading; not if the policy decided in its place."""
+    return reading.result.policy_result.verdict is Verdict.ALLOW and bool(reading.result.probabilities)
+
+
 def _strictness(result: ModelResult, policy: Policy) -> tuple[int, float]:
     return _SEVERITY[result.policy_result.verdict], _margin(result.policy_result, result.probabilities, policy)
 

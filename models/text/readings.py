@@ -27,6 +27,8 @@ class ReadingName(StrEnum):
     WINDOW = "window"
     CORRECTION = "correction"
     REWRITE = "rewrite"
+    SUGGESTION = "suggestion"
+    """What is offered to the user, if it is allowed; it changes no verdict."""
 
 
 @dataclass(frozen=True)

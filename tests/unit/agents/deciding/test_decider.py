@@ -13,6 +13,7 @@ from sluicegate.agents.deciding.decider import Decider, load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
+from sluicegate.models.inference.labels import Category
 from sluicegate.models.text.speller import Correction
 from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Suggestion
@@ -125,8 +126,9 @@ async def test_the_locale_reaches_the_speller_and_its_suggestions_the_decision(t
             return replace(super().encode(text, locale), correction=Correction(text, suggestions=(offered,)))
 
     folder = compiled_tiny(tmp_path / "model", "embedded")
-    settings = load_settings(model=folder)
-    async with Decider[None].running(Offering(folder), settings) as decider:
+    tolerant = {category.value: {"allow": 1.0, "block": 1.1} for category in Category}
+    settings = load_settings(model=folder, thresholds=tolerant)
+    async with Decider[None].running(Offering(folder, thresholds=settings.thresholds), settings) as decider:
         decision = await decider.decide("bike ched", None, locale="en-GB")
-    assert asked == ["en-GB"]
+    assert asked == ["en-GB", "en-GB"]  # the query, and what is offered
     assert [suggestion.text for suggestion in decision.suggestions] == ["bike shed"]
