@@ -70,10 +70,13 @@ class HttpService:
                 self._idle.set()
 
     async def drain(self, limit_s: float) -> None:
-        """Refuse new requests, and wait until the open ones are answered, for at most `limit_s`."""
+        """Refuse new requests, and wait until the open ones are answered, for at most `limit_s`.
+
+        Chats that last longer end with an error then.
+        """
         self._stopping = True
         try:
             async with asyncio.timeout(limit_s):
                 await self._idle.wait()
         except TimeoutError:
-            pass
+            self.chats.stop()

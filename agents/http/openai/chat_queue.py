@@ -13,7 +13,7 @@ from sluicegate.agents.deciding.model_loading import release_memory
 from sluicegate.agents.settings import Settings
 from sluicegate.models.inference.chat import ChatEnd, ChatModel, ChatOptions
 from sluicegate.models.inference.chat_template import ChatMessage
-from sluicegate.schemas.errors import EngineFailed, Overloaded
+from sluicegate.schemas.errors import EngineFailed, Overloaded, RequestRefused
 
 
 class Chat:
@@ -39,6 +39,7 @@ class Chat:
 
         Raises:
             EngineFailed: the model failed.
+            RequestRefused: the service stops.
         """
         event: str | ChatEnd | Exception | None = self._first
         while isinstance(event, str):
@@ -68,6 +69,7 @@ class Chat:
         Raises:
             ContractError: the model does not accept the conversation.
             EngineFailed: the model failed.
+            RequestRefused: the service stops.
         """
         event = await self._events.get()
         if isinstance(event, Exception):
@@ -84,7 +86,8 @@ class ChatQueue:
         self._waiting = 0
         self._folder: Path | None = None
         self._model: asyncio.Task[ChatModel] | None = None
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering: dict[asyncio.Task[None], Chat] = {}
+        self._stopped = False
 
     @property
     def answering(self) -> int:
@@ -95,6 +98,13 @@ class ChatQueue:
         """Wait until every thread has ended."""
         await asyncio.gather(*self._answering, return_exceptions=True)
 
+    def stop(self) -> None:
+        """End every answer with an error, and answer no chat any more."""
+        self._stopped = True
+        for chat in self._answering.values():
+            chat.put(_stopping())
+            chat.cancel()
+
     async def start(self, folder: Path, messages: Sequence[ChatMessage], options: ChatOptions) -> Chat:
         """The answer of the model in `folder` to `messages`, once its first piece is there.
 
@@ -102,6 +112,7 @@ class ChatQueue:
 
         Raises:
             Overloaded: too many chats are waiting.
+            RequestRefused: the queue was stopped.
             CannotChat: the model is no Qwen3 model.
             ContractError: the conversation is too long, or the model's chat template does not accept it.
             EngineFailed: the model cannot be loaded now, or failed.
@@ -114,8 +125,8 @@ class ChatQueue:
             raise
         chat = Chat(model.manifest.model_version)
         task = asyncio.create_task(self._answer(chat, model, messages, options), name="chat")
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        self._answering[task] = chat
+        task.add_done_callback(self._answering.pop)
         try:
             await chat.begin()
         except BaseException:
@@ -131,6 +142,9 @@ class ChatQueue:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
+        if self._stopped:
+            self._slots.release()
+            raise _stopping()
 
     async def _answer(
         self, chat: Chat, model: ChatModel, messages: Sequence[ChatMessage], options: ChatOptions
@@ -170,3 +184,7 @@ class ChatQueue:
             )
         except MemoryError as error:
             raise EngineFailed(f"no memory for a chat model: {error}") from error
+
+
+def _stopping() -> RequestRefused:
+    return RequestRefused("unavailable", "the service is stopping: try again, it reaches another process")

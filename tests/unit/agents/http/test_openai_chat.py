@@ -264,13 +264,30 @@ async def test_a_model_that_fails_in_the_middle_of_a_stream_is_an_error_of_the_c
 
     monkeypatch.setattr(ChatModel, "answer", fail)
     received: list[ChatCompletionChunk] = []
-
-    async def read(stream: openai.AsyncStream[ChatCompletionChunk]) -> None:
-        async for chunk in stream:
-            received.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
-
     async with chatting(scripted) as (client, _):
         stream = await client.chat.completions.create(model="yes", messages=MESSAGES, stream=True)
         with pytest.raises(openai.APIError, match="the model failed on this request"):
-            await read(stream)
+            await read(stream, received)
     assert [chunk.choices[0].delta.content for chunk in received] == ["", "Ye"]
+
+
+async def read(stream: openai.AsyncStream[ChatCompletionChunk], received: list[ChatCompletionChunk]) -> None:
+    """Add each chunk of `stream` to `received`, until it ends or fails."""
+    async for chunk in stream:
+        received.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the error
+
+
+async def test_a_stop_of_the_server_ends_long_chats_with_an_error_and_waiting_ones_with_503(endless: Path) -> None:
+    async with chatting(endless, chat_max_tokens=LONGEST) as (client, api):
+        stream = await client.chat.completions.create(model="endless", messages=MESSAGES, stream=True)
+        waiting = asyncio.create_task(client.chat.completions.create(model="endless", messages=MESSAGES))
+        async with asyncio.timeout(30):
+            while api.service.open_requests < 2:  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.01)
+        await api.service.drain(0.1)
+        with pytest.raises(openai.APIError, match="the service is stopping"):
+            await read(stream, [])
+        with pytest.raises(openai.InternalServerError, match="the service is stopping") as caught:
+            await waiting
+        assert caught.value.status_code == 503
+        await slot_is_free(api)
