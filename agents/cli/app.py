@@ -17,6 +17,7 @@ from sluicegate.agents.cli.keys import keys
 from sluicegate.agents.cli.learn import learn
 from sluicegate.agents.cli.mcp import mcp
 from sluicegate.agents.cli.models import models
+from sluicegate.agents.cli.policy import policy
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay import replay
 from sluicegate.agents.cli.schemas import schemas
@@ -49,6 +50,7 @@ app.command("tune", hidden=True)(calibrate)
 app.add_typer(topics, name="topics")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
+app.add_typer(policy, name="policy")
 app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")
 app.add_typer(learn, name="learn")

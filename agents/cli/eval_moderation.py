@@ -12,9 +12,10 @@ import numpy as np
 
 from sluicegate.agents.cli.eval_runs import engines_in, judge_texts
 from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.deployment import is_registry
 from sluicegate.models.artifacts.files import copy_folder
 from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import Registry, is_registry, served_from
+from sluicegate.models.artifacts.registry import Registry, served_from
 from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.data.rows import ModerationRow, read_rows
 from sluicegate.models.evaluation.baselines import TfidfClassifier

@@ -83,7 +83,7 @@ def revise_model(
     Example: `cp -r qwen3-ours ours-2; echo 'aspesi 20000' >> ours-2/lexicon.txt; sluice models revise ours-2`
     """
     from sluicegate.agents.cli.models_tables import print_model
-    from sluicegate.models.artifacts.registry import is_registry
+    from sluicegate.models.artifacts.deployment import is_registry
     from sluicegate.models.artifacts.revision import revise
     from sluicegate.schemas.errors import ConfigurationError
 
@@ -106,7 +106,8 @@ def show_model(
     """
     from sluicegate.agents.cli.models_tables import print_model
     from sluicegate.agents.settings import load_settings
-    from sluicegate.models.artifacts.registry import Registry, is_registry, served_from
+    from sluicegate.models.artifacts.deployment import is_registry
+    from sluicegate.models.artifacts.registry import Registry, served_from
     from sluicegate.models.artifacts.servable import check_servable
 
     home = registry or load_settings().model

@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.deployment import Deployment, is_registry
 from sluicegate.models.artifacts.manifest import MANIFEST_FILE, MODEL_FILES, Manifest
-from sluicegate.models.artifacts.registry import Deployment, RegisteredModel, Registry, is_registry
+from sluicegate.models.artifacts.registry import RegisteredModel, Registry
 from sluicegate.models.inference.policy import Policy
 from sluicegate.schemas.errors import ConfigurationError
 

@@ -26,7 +26,8 @@ from sluicegate.agents.deciding.model_loading import (
     try_load,
 )
 from sluicegate.agents.settings import Settings
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry, ServedModels, is_registry, served_from
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE, is_registry
+from sluicegate.models.artifacts.registry import Registry, ServedModels, served_from
 from sluicegate.models.artifacts.sampling import falls_within
 from sluicegate.models.inference.judge import Judge
 from sluicegate.schemas.errors import CompiledModelError

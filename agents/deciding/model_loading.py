@@ -16,8 +16,9 @@ from typing import Final
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.deciding.fingerprint import Fingerprint, fingerprint
 from sluicegate.agents.settings import Settings
+from sluicegate.models.artifacts.deployment import is_registry
 from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import check_folder_name, is_registry
+from sluicegate.models.artifacts.registry import check_folder_name
 from sluicegate.models.inference.judge import Judge
 from sluicegate.schemas.errors import SluicegateError
 

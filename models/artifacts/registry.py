@@ -8,50 +8,16 @@
 A worker whose ``SLUICE_MODEL`` is such a folder serves the model in use and follows ``deployment.json``.
 """
 
-import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
 
-import msgspec
-
-from sluicegate.models.artifacts.files import copy_folder, read_json_bytes, write_atomically
-from sluicegate.models.artifacts.manifest import MANIFEST_FILE, NAME_PATTERN, Manifest
+from sluicegate.models.artifacts.deployment import CandidateMode, Deployment, DeploymentFile, is_registry
+from sluicegate.models.artifacts.files import copy_folder
+from sluicegate.models.artifacts.manifest import MANIFEST_FILE, Manifest
 from sluicegate.models.artifacts.servable import check_servable
 from sluicegate.schemas.errors import CompiledModelError, ConfigurationError, ContractError
-
-DEPLOYMENT_FILE: Final = "deployment.json"
-
-_LOCK_FILE: Final = ".lock"
-
-Version: TypeAlias = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN.removesuffix(r"\Z") + r"@[0-9a-f]{12}\Z")]
-"""A `model_version`. The pattern keeps a path, such as ``../other``, out of the registry's folder names."""
-
-CandidateMode: TypeAlias = Literal["canary", "shadow"]
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """A version that is tried on a share of the events, always the same ones, since a time.
-
-    `canary`: it decides them in place of the model in use. `shadow`: it decides them too, for the ledger only.
-    """
-
-    version: Version
-    mode: CandidateMode
-    share: Annotated[float, msgspec.Meta(gt=0, le=1)]
-    since: datetime | None = None
-
-
-class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is served: `versions` were put in use in this order. The last one is in use, since a time."""
-
-    versions: Annotated[tuple[Version, ...], msgspec.Meta(min_length=1)]
-    candidate: Candidate | None = None
-    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +49,12 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._file = DeploymentFile(folder, "model", "sluice models use", CompiledModelError)
 
     def models(self) -> list[RegisteredModel]:
         """All models of the registry, oldest first. Verifies each one."""
         versions = {path.parent.name for path in self.folder.glob(f"*/{MANIFEST_FILE}") if path.parent.name[0] != "."}
-        if deployment := self._deployment_or_none():
+        if deployment := self._file.read_or_none():
             versions |= {*deployment.versions, *([deployment.candidate.version] if deployment.candidate else [])}
         found = []
         for version in sorted(versions):
@@ -114,16 +81,7 @@ class Registry:
         Raises:
             CompiledModelError: the folder is not a registry, or its file is broken; names the field.
         """
-        path = self.folder / DEPLOYMENT_FILE
-        try:
-            return msgspec.json.decode(read_json_bytes(path), type=Deployment)
-        except OSError as error:
-            raise CompiledModelError(
-                f"{self.folder} is not a registry: cannot read {DEPLOYMENT_FILE} ({error.strerror or error}). "
-                "Make one with `sluice models use`."
-            ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise CompiledModelError(f"{path}: {error}. Correct that field.") from None
+        return self._file.read()
 
     def served(self) -> ServedModels:
         """The folders of the model in use and of the candidate.
@@ -147,7 +105,7 @@ class Registry:
             CompiledModelError: it, or the registry's copy of it, is damaged.
         """
         source = self._find(model)
-        with self._changing():
+        with self._file.changing():
             return self._copy_in(source)
 
     def use(self, model: str) -> str:
@@ -157,18 +115,9 @@ class Registry:
             ContractError, CompiledModelError: as for `add`.
         """
         source = self._find(model)
-        with self._changing():
+        with self._file.changing():
             version = self._copy_in(source)
-            before = self._deployment_or_none()
-            if before and before.versions[-1] == version:
-                versions, since = before.versions, before.since
-            else:
-                versions = (*(each for each in (before.versions if before else ()) if each != version), version)
-                since = _now()
-            candidate = before.candidate if before else None
-            if candidate and candidate.version == version:
-                candidate = None
-            self._write(Deployment(versions, candidate, since))
+            self._file.put_in_use(version)
         return version
 
     def try_out(self, model: str, mode: CandidateMode, share: float) -> str:
@@ -180,12 +129,9 @@ class Registry:
         """
         self.deployment()
         source = self._find(model)
-        with self._changing():
-            before = self.deployment()
+        with self._file.changing():
             version = self._copy_in(source)
-            if version == before.versions[-1]:
-                raise ContractError(f"{version} is the model in use: try another version")
-            self._write(Deployment(before.versions, Candidate(version, mode, share, _now()), before.since))
+            self._file.try_out(version, mode, share)
         return version
 
     def roll_back(self) -> str:
@@ -196,16 +142,8 @@ class Registry:
             CompiledModelError: the folder is not a registry, or the earlier version is missing or damaged.
         """
         self.deployment()
-        with self._changing():
-            before = self.deployment()
-            if before.candidate:
-                self._write(Deployment(before.versions, None, before.since))
-                return before.versions[-1]
-            if len(before.versions) < 2:
-                raise ContractError(f"{before.versions[-1]} is the only version that was ever in use")
-            self.check(before.versions[-2])
-            self._write(Deployment(before.versions[:-1], None, _now()))
-            return before.versions[-2]
+        with self._file.changing():
+            return self._file.roll_back(self.check)
 
     def _find(self, model: str) -> Path:
         """The folder of `model`, checked: of a version of this registry, else a folder elsewhere."""
@@ -238,32 +176,6 @@ class Registry:
             self.check(version)
         return version
 
-    def _deployment_or_none(self) -> Deployment | None:
-        return self.deployment() if (self.folder / DEPLOYMENT_FILE).exists() else None
-
-    def _write(self, deployment: Deployment) -> None:
-        content = msgspec.json.format(msgspec.json.encode(deployment), indent=2) + b"\n"
-        write_atomically(self.folder / DEPLOYMENT_FILE, content)
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Hold the registry's lock: a second command waits, here or on another machine that shares the folder."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / _LOCK_FILE).open("ab")
-        except OSError as error:
-            raise ConfigurationError(f"cannot write in {self.folder}: {error.strerror or error}") from None
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in self.folder.glob(".*.partial"):  # of a command that was killed
-                shutil.rmtree(leftover, ignore_errors=True)
-            yield
-
-
-def is_registry(folder: Path) -> bool:
-    """Whether `folder` is a registry, not a compiled model."""
-    return (folder / DEPLOYMENT_FILE).is_file()
-
 
 def served_from(folder: Path) -> ServedModels:
     """What is served from `folder`, a registry or one compiled model.
@@ -285,7 +197,3 @@ def check_folder_name(folder: Path, manifest: Manifest) -> None:
             f"{folder / MANIFEST_FILE} was changed: the model is now {manifest.model_version}. A version in a registry "
             "never changes. Undo the change; then copy the folder, change the copy, and use the copy."
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)

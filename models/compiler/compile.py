@@ -13,6 +13,7 @@ import ctranslate2
 import msgspec
 import numpy as np
 
+from sluicegate.models.artifacts.deployment import is_registry
 from sluicegate.models.artifacts.manifest import (
     MANIFEST_FILE,
     NAME_PATTERN,
@@ -24,7 +25,6 @@ from sluicegate.models.artifacts.manifest import (
     sha256_of,
     write_manifest,
 )
-from sluicegate.models.artifacts.registry import is_registry
 from sluicegate.models.compiler import lora_merge
 from sluicegate.models.compiler.checkpoint import open_checkpoint
 from sluicegate.models.compiler.safetensors import Weight

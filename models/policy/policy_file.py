@@ -37,7 +37,8 @@ from sluicegate.schemas.events import Threshold
 PolicyName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 
 _ListName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\Z")]
-_FileName = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\0.][^/\\\0]{0,199}\Z")]
+_FileName = Annotated[str, msgspec.Meta(pattern=r"^(?!policy\.toml\Z)[^/\\\0.][^/\\\0]{0,199}\Z")]
+"""A plain name: lists lie in the folder of the policy file, and are copied with it."""
 _SurfaceName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _SumBound = Annotated[float, msgspec.Meta(ge=0)]
 

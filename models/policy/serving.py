@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE
 from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.models.policy.policy_file import files_of_policy, read_policy
+from sluicegate.models.policy.registry import PolicyRegistry
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,19 @@ def policies_from(path: Path | None) -> ServedPolicies:
     """
     if path is None:
         return ServedPolicies(CompiledPolicy())
+    if path.is_dir():
+        return _of_registry(PolicyRegistry(path))
     return ServedPolicies(CompiledPolicy(read_policy(path)))
 
 
 def files_that_decide(path: Path) -> list[Path]:
     """The files whose change means another policy."""
-    return files_of_policy(path)
+    return [path / DEPLOYMENT_FILE] if path.is_dir() else files_of_policy(path)
+
+
+def _of_registry(registry: PolicyRegistry) -> ServedPolicies:
+    deployment = registry.deployment()
+    in_use, candidate = CompiledPolicy(registry.read(deployment.versions[-1])), deployment.candidate
+    if candidate is None:
+        return ServedPolicies(in_use)
+    return ServedPolicies(in_use, CompiledPolicy(registry.read(candidate.version)), candidate.share)

@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE
 from tests.chaos.scenario import Chaos
 from tests.support.worker_process import wait_for
 

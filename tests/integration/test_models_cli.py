@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from sluicegate.agents.settings import EMBEDDED_MODEL
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE
 from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry
+from sluicegate.models.artifacts.registry import Registry
 from tests.support.command import sluice
 
 

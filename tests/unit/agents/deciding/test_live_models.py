@@ -20,8 +20,9 @@ from sluicegate.agents.deciding import model_loading
 from sluicegate.agents.deciding.decider import Decision
 from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE, hash_files, read_manifest, write_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry
+from sluicegate.models.artifacts.registry import Registry
 from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.artifacts.sampling import falls_within
 from tests.support.tokenizers import PANICKING_BPE, edit_tokenizer

@@ -10,8 +10,9 @@ import msgspec
 import orjson
 import pytest
 
+from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE
 from sluicegate.models.artifacts.manifest import WEIGHTS_FILE, read_manifest
-from sluicegate.models.artifacts.registry import DEPLOYMENT_FILE, Registry, ServedModels, served_from
+from sluicegate.models.artifacts.registry import Registry, ServedModels, served_from
 from sluicegate.models.artifacts.revision import copy_with_policy
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import CompiledModelError, ContractError
