@@ -6,6 +6,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,15 +35,19 @@ def config_show(
 
     if as_json and as_env:
         raise typer.BadParameter("--json and --env exclude each other")
-    settings = [setting for setting in describe_settings(load_settings()) if setting.changed or not changed]
+    loaded = load_settings()
+    settings = [setting for setting in describe_settings(loaded) if setting.changed or not changed]
     if warning := warn_of_unknown():
-        sys.stderr.write(f"sluice: {warning}\n")
+        sys.stderr.write(f"sluice: {warning}
+")
     if as_json:
         _print_json(settings)
     elif as_env:
         sys.stdout.writelines(f"{_env_line(setting)}\n" for setting in settings)
     else:
         _print_text(settings)
+        if loaded.policy:
+            sys.stdout.write(f"\nPolicy in use: {_policy_version(loaded.policy)}\n")
 
 
 @config.command("docs")
@@ -54,6 +59,17 @@ def config_docs() -> None:
     from sluicegate.agents.settings import as_markdown
 
     sys.stdout.write(as_markdown())
+
+
+def _policy_version(path: Path) -> str:
+    from sluicegate.models.policy.serving import policies_from
+    from sluicegate.schemas.errors import PolicyFileError
+
+    try:
+        file = policies_from(path).in_use.file
+    except PolicyFileError as error:
+        return f"refused: {error}"
+    return file.version if file else ""
 
 
 def _print_json(settings: Iterable[SettingDescription]) -> None:

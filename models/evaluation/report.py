@@ -227,6 +227,7 @@ def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:
     scores = list(systems.values())
     agreements = [each.agreement for each in scores]
     changes = sorted({change for each in agreements if each for change in each.changes})
+    categories = sorted({category for each in agreements if each for category in each.categories})
     return ReportTable(
         "The model in use, and its shadow",
         list(systems),
@@ -244,6 +245,10 @@ def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:
             *(
                 (change, [str(each.changes.get(change, 0)) if each else "" for each in agreements])
                 for change in changes
+            ),
+            *(
+                (f"changed: {category}", [str(each.categories.get(category, 0)) if each else "" for each in agreements])
+                for category in categories
             ),
         ],
     )

@@ -1,4 +1,4 @@
-"""Comparing a candidate in shadow with the model in use, by the two ledger records of each event."""
+"""Comparing a model or policy in shadow with what is in use, by the two ledger records of each event."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ class LedgerLine(msgspec.Struct, frozen=True):
 class Agreement(msgspec.Struct, frozen=True):
     """How often the candidate decided as the model in use did, in shares. `answers`: exactly the same answer.
 
-    `changes` counts the verdicts that differ, by "before → after". `examples` has the first event ids of each.
+    `changes` counts the verdicts that differ, by "before → after", and `categories` by the category that the candidate
+    names, or else the one in use. `examples` has the first event ids of each change.
     """
 
     verdicts: float
@@ -30,6 +31,7 @@ class Agreement(msgspec.Struct, frozen=True):
     answers: float
     changes: dict[str, int]
     examples: dict[str, list[str]]
+    categories: dict[str, int] = {}
 
 
 class ShadowScores(msgspec.Struct, frozen=True):
@@ -46,31 +48,39 @@ class ShadowScores(msgspec.Struct, frozen=True):
 
 
 def score_shadow(records: Sequence[LedgerRecord]) -> dict[str, ShadowScores]:
-    """The scores of the model in use and of each candidate, by version, over the events that both decided.
+    """The scores of what is in use and of each candidate, by version, over the events that both decided.
 
-    Degraded decisions are left out. A redelivered event counts once.
+    A version is that of the model; that of the policy is added where the records have several. Degraded decisions are
+    left out. A redelivered event counts once.
 
     Raises:
-        ContractError: no event was decided by two models.
+        ContractError: no event was decided twice.
     """
     decided = [record for record in records if record.decision and not record.decision.degraded]
+    several_policies = len({record.policy_version for record in decided}) > 1
     served = {record.event_id: record for record in decided if not record.shadow}
     shadows: dict[str, dict[str, LedgerRecord]] = defaultdict(dict)
     for record in decided:
         if record.shadow and record.event_id in served:
-            shadows[record.model_version][record.event_id] = record
+            shadows[_version(record, several_policies)][record.event_id] = record
     if not shadows:
         raise ContractError(
-            "no event has a shadow decision: start a trial with `sluice models shadow` and read the ledger again"
+            "no event has a shadow decision: start a trial with `sluice models shadow` or `sluice policy shadow`, "
+            "and read the ledger again"
         )
     both = sorted({event for candidate in shadows.values() for event in candidate})
-    versions = Counter(served[event].model_version for event in both)
+    versions = Counter(_version(served[event], several_policies) for event in both)
     in_use = versions.most_common(1)[0][0]
     scores = {in_use: _score([served[event] for event in both], None)}
     for version, candidate in shadows.items():
         pairs = [(served[event], record) for event, record in candidate.items()]
-        scores[version] = _score(list(candidate.values()), _agreement(pairs))
+        name = f"{version}, in shadow" if version == in_use else version
+        scores[name] = _score(list(candidate.values()), _agreement(pairs))
     return scores
+
+
+def _version(record: LedgerRecord, several_policies: bool) -> str:
+    return f"{record.model_version}, {record.policy_version}" if several_policies else record.model_version
 
 
 def _score(records: Sequence[LedgerRecord], agreement: Agreement | None) -> ShadowScores:
@@ -90,10 +100,12 @@ def _score(records: Sequence[LedgerRecord], agreement: Agreement | None) -> Shad
 
 def _agreement(pairs: Sequence[tuple[LedgerRecord, LedgerRecord]]) -> Agreement:
     examples: dict[str, list[str]] = defaultdict(list)
+    categories: Counter[str] = Counter()
     intents = 0
     for before, after in pairs:
         if before.outcome != after.outcome:
             examples[f"{before.outcome} → {after.outcome}"].append(after.event_id)
+            categories[_category(after) or _category(before) or "none"] += 1
         intents += bool(before.decision and after.decision and before.decision.intent == after.decision.intent)
     changed = sum(map(len, examples.values()))
     return Agreement(
@@ -102,4 +114,9 @@ def _agreement(pairs: Sequence[tuple[LedgerRecord, LedgerRecord]]) -> Agreement:
         answers=sum(before.output_hash == after.output_hash for before, after in pairs) / len(pairs),
         changes={change: len(events) for change, events in examples.items()},
         examples={change: events[:_EXAMPLES] for change, events in examples.items()},
+        categories=dict(categories.most_common()),
     )
+
+
+def _category(record: LedgerRecord) -> str | None:
+    return record.decision.category if record.decision else None

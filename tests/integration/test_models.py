@@ -101,7 +101,14 @@ def test_a_shadow_is_compared_and_a_canary_decides_its_share(
     systems = orjson.loads((tmp_path / "shadow.json").read_bytes())["systems"]
     in_use, candidate = systems.values()
     assert in_use["events"] == candidate["events"] == len(shadows)
-    assert candidate["agreement"] == {"verdicts": 1, "intents": 1, "answers": 1, "changes": {}, "examples": {}}
+    assert candidate["agreement"] == {
+        "verdicts": 1,
+        "intents": 1,
+        "answers": 1,
+        "changes": {},
+        "examples": {},
+        "categories": {},
+    }
 
 
 def test_a_damaged_candidate_is_reported_by_the_probes_and_a_new_policy_is_served_all_the_same(
