@@ -38,8 +38,7 @@ def config_show(
     loaded = load_settings()
     settings = [setting for setting in describe_settings(loaded) if setting.changed or not changed]
     if warning := warn_of_unknown():
-        sys.stderr.write(f"sluice: {warning}
-")
+        sys.stderr.write(f"sluice: {warning}\n")
     if as_json:
         _print_json(settings)
     elif as_env:

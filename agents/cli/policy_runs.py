@@ -17,7 +17,7 @@ from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.deployment import is_registry
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Verdict
-from sluicegate.models.policy.compiled import CompiledPolicy
+from sluicegate.models.policy.compiled import CompiledPolicy, texts_to_search
 from sluicegate.models.policy.policy_file import PolicyFile, read_policy
 from sluicegate.models.policy.registry import POLICY_FILE
 from sluicegate.models.policy.term_lists import Action
@@ -121,7 +121,8 @@ def _explained(policy: CompiledPolicy, query: str, decision: Decision, surface: 
         limit = decision.thresholds.thresholds.get(policy_result.category) if policy_result.category else None
     found = {
         MatchedTerm(match.term_list.name, match.term_list.action, match.term): None
-        for match in policy.lists.find(normalise(query).text, surface)
+        for text in texts_to_search(query, normalise(query))
+        for match in policy.lists.find(text, surface)
     }
     return Explained(
         decision.text,

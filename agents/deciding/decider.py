@@ -40,7 +40,7 @@ from sluicegate.models.inference.strictest import (
     strictest,
     without_rewrite,
 )
-from sluicegate.models.policy.compiled import CompiledPolicy, EventPolicy
+from sluicegate.models.policy.compiled import CompiledPolicy, EventPolicy, texts_to_search
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.errors import (
     CompiledModelError,
@@ -313,7 +313,7 @@ class Decider(Generic[OwnerT]):
 
         ask = PolicyAnswers(self.engine, policy, locale, ask_model).answer
         answers = await ask_all(readings.readings, ask, unanswered)
-        read = [normalised.text, *(reading.query.text for reading in readings.readings)]
+        read = [*texts_to_search(query, normalised), *(reading.query.text for reading in readings.readings)]
         worst = strictest(answers.judged, policy.thresholds).result
         if answers.error and not worst.probabilities:
             return decided(
@@ -340,7 +340,11 @@ class Decider(Generic[OwnerT]):
             degraded=None,
             batched=of_query.batched if of_query else None,
             readings=(*answers.judged, *rewrites),
-            suggestions=tuple(each for each, judged in zip(offered, offers, strict=True) if is_allowed(judged)),
+            suggestions=tuple(
+                each
+                for each, judged in zip(offered, offers, strict=True)
+                if is_allowed(judged) and policy.allows(each.text)
+            ),
             batches=(*answers.batches, *again.batches),
         )
 

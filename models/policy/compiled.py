@@ -15,10 +15,13 @@ from sluicegate.models.inference.judge import ModelResult
 from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
 from sluicegate.models.policy.policy_file import PolicyFile
 from sluicegate.models.policy.term_lists import Action, Match, TermLists
-from sluicegate.models.text.normalise import normalise
-from sluicegate.schemas.reason_codes import LIST
+from sluicegate.models.text.normalise import Normalised, normalise
+from sluicegate.schemas.reason_codes import LIST, NormaliseCode
 
 SEVERITY: Final[Mapping[Verdict, int]] = {Verdict.ALLOW: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
+
+_LONGEST_TYPED: Final = 4
+"""Characters that are searched of what was typed, for each that is left of it: a repair shortens a text."""
 
 _MORE_THAN_PUNCTUATION: Final = regex.compile(r"[^\p{P}\s]")
 
@@ -101,6 +104,20 @@ class EventPolicy:
         codes = [code for code in map(LIST.code, sorted(found)) if code != decided.reason]
         return replace(result, policy_result=decided, codes=(*codes, *result.codes))
 
+    def allows(self, text: str) -> bool:
+        """Whether no list blocks or reviews `text`."""
+        return all(match.term_list.action is Action.ALLOW for match in self.find(text))
+
     def find(self, text: str) -> list[Match]:
         """The terms in `text` of the lists that apply to this event, in the order of the text."""
         return self.lists.find(text, self.surface)
+
+
+def texts_to_search(query: str, normalised: Normalised) -> list[str]:
+    """The texts of a whole query in which lists are looked for: the normalised one, and what was typed if that differs.
+
+    It differs for a query with accents that looks like text in a wrong encoding, and was "repaired" into another.
+    """
+    if NormaliseCode.ENCODING_REPAIRED not in normalised.codes:
+        return [normalised.text]
+    return [normalised.text, query[: _LONGEST_TYPED * len(normalised.text)]]

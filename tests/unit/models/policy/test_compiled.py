@@ -130,6 +130,10 @@ def test_a_term_in_what_would_be_published_counts() -> None:
     assert EVENT.apply_lists(result("a slurr"), ["a slurr", "a slur"]).policy_result.verdict is Verdict.BLOCK
 
 
+def test_a_text_without_a_listed_term_may_be_offered() -> None:
+    assert [EVENT.allows(text) for text in ("shoes", "gay pride", "a slur", "knife")] == [True, True, False, False]
+
+
 def test_a_list_of_a_surface_decides_there_only() -> None:
     assert decided("beer", POLICY.for_event("kids", MODEL)).reason == "list:toys"
     assert decided("beer").verdict is Verdict.ALLOW

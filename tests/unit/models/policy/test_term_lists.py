@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.models.inference.labels import Category
+from sluicegate.models.policy.compiled import texts_to_search
 from sluicegate.models.policy.term_lists import Action, TermList, TermLists
 from sluicegate.models.text.normalise import normalise
+from sluicegate.schemas.reason_codes import NormaliseCode
 
 TERMS = ("ass", "kill yourself", "café noir", "c++", "炸弹", "scunt", "a b c d")
 PADDING = st.lists(st.text(string.ascii_letters, min_size=1, max_size=8), max_size=6).map(" ".join)
@@ -37,8 +39,15 @@ def disguised(draw: st.DrawFn, term: str) -> str:
 def test_a_term_is_found_in_any_padding_case_and_accents(
     data: st.DataObject, term: str, before: str, after: str
 ) -> None:
-    query = normalise(f"{before} {data.draw(disguised(term))} {after}").text
-    assert term in {match.term for match in LISTS.find(query, None)}
+    query = f"{before} {data.draw(disguised(term))} {after}"
+    texts = texts_to_search(query, normalise(query))
+    assert term in {match.term for text in texts for match in LISTS.find(text, None)}
+
+
+def test_accents_that_look_like_a_wrong_encoding_hide_nothing() -> None:
+    query = "áśŚ"
+    assert normalise(query).codes == (NormaliseCode.ENCODING_REPAIRED,)
+    assert any(LISTS.find(text, None) for text in texts_to_search(query, normalise(query)))
 
 
 @given(st.sampled_from(["ass", "scunt", "kill"]), st.text(string.ascii_letters, min_size=1, max_size=5), st.booleans())
