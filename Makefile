@@ -60,6 +60,7 @@ fuzz: $(READY) ## send 100,000 malformed records through a real worker (10 minut
 
 schemas: $(READY) ## write schemas/json from the code
 	$(BIN)/sluice schemas export schemas/json
+	$(BIN)/sluice schemas openapi > schemas/json/openapi.json
 
 docs: $(READY) ## write docs/settings.md and docs/reference.md from the code
 	$(BIN)/sluice config docs > docs/settings.md

@@ -22,6 +22,22 @@ def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write 
         Console().print(str(path), highlight=False)
 
 
+@schemas.command("openapi")
+def schemas_openapi() -> None:
+    """Print the OpenAPI document of the HTTP API.
+
+    Example: `sluice schemas openapi > openapi.json`
+    """
+    import sys
+
+    import orjson
+
+    from sluicegate.agents.http.app import document
+
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.write(orjson.dumps(document(), option=option).decode())
+
+
 @schemas.command("reference")
 def schemas_reference() -> None:
     """Print the reference of all events, reason codes and other values as Markdown.

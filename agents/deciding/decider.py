@@ -224,7 +224,7 @@ class Decider(Generic[OwnerT]):
         owner: OwnerT,
         *,
         locale: str | None = None,
-        deadline_ms: int | None = None,
+        deadline_ms: float | None = None,
         age_s: float = 0.0,
         input_codes: tuple[ReasonCode, ...] = (),
         fail: Fail | None = None,
@@ -258,7 +258,7 @@ class Decider(Generic[OwnerT]):
             if not self._deciding:
                 self._idle.set()
 
-    def _time_left(self, deadline_ms: int | None, age_s: float) -> _TimeLeft:
+    def _time_left(self, deadline_ms: float | None, age_s: float) -> _TimeLeft:
         limits = [self._deadline_s]
         if deadline_ms:
             limits.append(deadline_ms / 1000)

@@ -110,6 +110,8 @@ class LiveModels(Generic[OwnerT]):
     ) -> AsyncIterator[Self]:
         """Serve `loaded`, then what the registry says. `observe_batch(model_version)` observes a model's batches.
 
+        The end of the block waits for the decisions that are under way.
+
         Takes the engines out of `loaded`, so that nothing else keeps a model in memory that is no longer served.
         """
         policies = loaded.policies or LivePolicies.load(settings)
@@ -128,7 +130,7 @@ class LiveModels(Generic[OwnerT]):
                 task.cancel()
             await asyncio.gather(*live_models._retiring, return_exceptions=True)
             for running in live_models._running.values():
-                await running.stack.aclose()
+                await _stop(running)
 
     @property
     def queue_depth(self) -> int:

@@ -5,13 +5,13 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sluicegate.agents.deciding.live_models import LoadedModels
+from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.pipeline import Pipeline
 from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.kafka.source import Delivery, RecordSource
 from sluicegate.agents.settings import Settings
-from sluicegate.agents.telemetry import Telemetry
+from sluicegate.agents.telemetry import EventSpan, Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,11 @@ class Worker:
     def in_flight(self) -> int:
         """Events taken from Kafka and not yet acknowledged; safe to read from any thread."""
         return self._source.in_flight
+
+    @property
+    def live_models(self) -> LiveModels[EventSpan] | None:
+        """The models in service; None before the worker has joined its group, and once it stops."""
+        return None if self._pipeline is None or self._source.stopping else self._pipeline.live_models
 
     def state(self) -> WorkerState:
         """How it is at this moment. Call it on the event loop."""

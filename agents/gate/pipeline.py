@@ -105,6 +105,11 @@ class Pipeline:
         await asyncio.gather(*self._shadows, return_exceptions=True)
 
     @property
+    def live_models(self) -> LiveModels[EventSpan]:
+        """The models in service, which decide for the HTTP API too."""
+        return self._live_models
+
+    @property
     def queue_depth(self) -> int:
         """Queries that wait for the engine."""
         return self._live_models.queue_depth

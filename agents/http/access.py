@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from sluicegate.agents.http.body import header_of
 from sluicegate.agents.http.keys import KeyFile
+from sluicegate.agents.http.rates import RateLimit
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import ConfigurationError, RequestRefused
 
@@ -28,24 +29,29 @@ class Access:
                 "SLUICE_HTTP_KEYS names their file. Without keys, SLUICE_HTTP_HOST must be 127.0.0.1."
             )
         self.key_file = None if settings.http_keys is None else KeyFile(settings.http_keys)
+        self._rate = None if settings.http_rate is None else RateLimit(settings.http_rate)
 
     async def client_of(self, scope: Scope) -> str:
         """The name of the request's key; the client's address where no keys are used.
 
         Raises:
-            RequestRefused: it has no key that is accepted.
+            RequestRefused: it has no key that is accepted, or it sends too many requests.
         """
-        return self._owner_of(scope, self.key_file) if self.key_file else _local_client_of(scope)
+        client = _owner_of(scope, self.key_file) if self.key_file else _local_client_of(scope)
+        if self._rate:
+            await self._rate.check(client)
+        return client
 
-    def _owner_of(self, scope: Scope, key_file: KeyFile) -> str:
-        given = header_of(scope, b"authorization")
-        key = header_of(scope, b"x-api-key") if given is None else given[len(_BEARER) :].strip()
-        if key is None or (given is not None and given[: len(_BEARER)].lower() != _BEARER):
-            raise RequestRefused("invalid_api_key", "send an API key: `Authorization: Bearer KEY`")
-        owner = key_file.keys.owner_of(key)
-        if owner is None:
-            raise RequestRefused("invalid_api_key", "this API key is not accepted: `sluice keys add NAME` makes one")
-        return owner
+
+def _owner_of(scope: Scope, key_file: KeyFile) -> str:
+    given = header_of(scope, b"authorization")
+    key = header_of(scope, b"x-api-key") if given is None else given[len(_BEARER) :].strip()
+    if key is None or (given is not None and given[: len(_BEARER)].lower() != _BEARER):
+        raise RequestRefused("invalid_api_key", "send an API key: `Authorization: Bearer KEY`")
+    owner = key_file.keys.owner_of(key)
+    if owner is None:
+        raise RequestRefused("invalid_api_key", "this API key is not accepted: `sluice keys add NAME` makes one")
+    return owner
 
 
 def _local_client_of(scope: Scope) -> str:

@@ -1,8 +1,10 @@
 """Builds the application: every door's routes, the probes, and errors that no route caused."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,8 +16,11 @@ from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.endpoint import Endpoint
 from sluicegate.agents.http.errors import refusal_of_status, response_to
 from sluicegate.agents.http.openai import chat_completions, moderations, served_models
+from sluicegate.agents.http.openapi import openapi
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.telemetry import PrometheusPage
+from sluicegate.agents.telemetry.prometheus import CONTENT_TYPE
 
 Page = Callable[[], tuple[int, bytes]]
 """Returns a status code and a JSON document: a probe. It asks for no key."""
@@ -30,14 +35,19 @@ DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
 """The routes of every door."""
 
 
-def build_app(service: HttpService, access: Access, pages: Mapping[str, Page]) -> Starlette:
-    """The ASGI application of `service`, with `pages` by their paths."""
+def build_app(
+    service: HttpService, access: Access, pages: Mapping[str, Page], metrics: PrometheusPage | None = None
+) -> Starlette:
+    """The ASGI application of `service`, with `pages` by their paths, and `metrics` at /metrics."""
     routes: list[BaseRoute] = [
         Route(route.path, Endpoint(route, service, access), methods=[route.method], name=route.name)
         for door in DOORS
         for route in door
     ]
     routes += [Route(path, _endpoint_of(page), name=path) for path, page in pages.items()]
+    routes.append(Route("/openapi.json", _document_endpoint(msgspec.json.encode(document())), name="openapi"))
+    if metrics:
+        routes.append(Route("/metrics", _metrics_endpoint(metrics), name="metrics"))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
     return app
@@ -47,6 +57,25 @@ def _endpoint_of(page: Page) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
         status, body = page()
         return Response(body, status, {"cache-control": "no-store"}, "application/json")
+
+    return answer
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the application."""
+    return openapi(DOORS)
+
+
+def _document_endpoint(body: bytes) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return answer
+
+
+def _metrics_endpoint(metrics: PrometheusPage) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return Response(await asyncio.to_thread(metrics.render), headers={"content-type": CONTENT_TYPE})
 
     return answer
 

@@ -23,7 +23,7 @@ class Options:
     event_id: str | None = None
     locale: str | None = None
     fail: Fail | None = None
-    deadline_ms: int | None = None
+    deadline_ms: float | None = None
     surface: str | None = None
 
 
@@ -63,7 +63,7 @@ async def decide(service: HttpService, call: Call[Any], text: str, options: Opti
         raise RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
     _report(service, call, decision, decider.engine.manifest.model_version)
     truncated = not _TRUNCATED.isdisjoint((*decision.normalisation, *decision.encoding))
-    return Decided(event_id, gate_decision(decision, decider), truncated)
+    return Decided(event_id, gate_decision(decision, decider, event_id=event_id), truncated)
 
 
 def _report(service: HttpService, call: Call[Any], decision: Decision, model_version: str) -> None:

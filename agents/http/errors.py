@@ -66,6 +66,7 @@ MEANINGS: Final = {
     "too_large": Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request_error"),
     "unsupported_media_type": Meaning(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid_request_error"),
     "misdirected_request": Meaning(HTTPStatus.MISDIRECTED_REQUEST, "invalid_request_error"),
+    "unusable_text": Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request_error"),
     "rate_limited": Meaning(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
     "overloaded": Meaning(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
     "headers_too_large": Meaning(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "invalid_request_error"),
@@ -103,8 +104,9 @@ def refusal_of(error: Exception) -> RequestRefused:
             return RequestRefused("model_not_found", str(error), field="$.model")
         case ContractError():
             message, _, field = str(error).partition(" - at ")
-            code = "context_length_exceeded" if isinstance(error, PromptTooLong) else "invalid_field"
-            return RequestRefused(code, message, field=field.strip("`").replace("$.query", "$.text") or None)
+            if isinstance(error, PromptTooLong):
+                return RequestRefused("context_length_exceeded", message, field=field.strip("`") or None)
+            return RequestRefused("unusable_text", message, field="$.text")
         case Overloaded():
             return RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
         case DeadlineExceeded():

@@ -19,13 +19,17 @@ from sluicegate.agents.http.gate_types import (
 )
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
+from sluicegate.decision import GateDecision
 from sluicegate.schemas.errors import RequestRefused
+from sluicegate.schemas.reason_codes import LIST
 
 AnswerT = TypeVar("AnswerT", bound=Struct)
 
 
-def _gate_of(decided: Decided) -> Literal["model", "policy"]:
-    return "policy" if decided.decision.degraded else "model"
+def _gate_of(decision: GateDecision) -> Literal["model", "list", "policy"]:
+    if decision.degraded:
+        return "policy"
+    return "list" if decision.reason.startswith(f"{LIST.prefix}:") else "model"
 
 
 def _moderation(decided: Decided) -> Moderation:
@@ -34,7 +38,7 @@ def _moderation(decided: Decided) -> Moderation:
         event_id=decided.event_id,
         allow=decision.allow,
         verdict=decision.verdict,
-        gate=_gate_of(decided),
+        gate=_gate_of(decided.decision),
         category=decision.category,
         probability=decision.probability,
         reason=decision.reason,
@@ -43,6 +47,7 @@ def _moderation(decided: Decided) -> Moderation:
         degraded=decision.degraded,
         truncated=decided.truncated,
         model_version=decision.model_version,
+        policy_version=decision.policy_version,
     )
 
 
@@ -64,13 +69,13 @@ def _rewrite(decided: Decided) -> Rewrite:
         degraded=decision.degraded,
         truncated=decided.truncated,
         model_version=decision.model_version,
+        policy_version=decision.policy_version,
     )
 
 
 def _gate(decided: Decided) -> GateAnswer:
     return GateAnswer(
-        event_id=decided.event_id,
-        gate=_gate_of(decided),
+        gate=_gate_of(decided.decision),
         truncated=decided.truncated,
         **structs.asdict(decided.decision),
     )

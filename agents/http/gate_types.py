@@ -17,10 +17,16 @@ Fail = Annotated[
     ),
 ]
 DeadlineMs = Annotated[
-    int,
+    float,
     Meta(ge=1, le=60_000, description="Time limit of the decision, in milliseconds; at most SLUICE_DEADLINE_MS."),
 ]
 QueryText = Annotated[str, Meta(min_length=1, description="The user's words, unchanged.")]
+
+Gate = Annotated[
+    Literal["model", "list", "policy"],
+    Meta(description="Who decided: the model, a list of the policy file, or SLUICE_FAIL where `degraded`."),
+]
+PolicyVersion = Annotated[str, Meta(description="Name and hash of the policy file, or of the model's own thresholds.")]
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +64,7 @@ class Moderation(Struct, frozen=True, kw_only=True):
     event_id: Annotated[str, Meta(description="Id of the decision in the ledger and in traces.")]
     allow: Annotated[bool, Meta(description="True for the verdict `allow` only.")]
     verdict: Literal["allow", "block", "review"]
-    gate: Annotated[Literal["model", "policy"], Meta(description="Who decided; `policy` when `degraded`.")]
+    gate: Gate
     category: Annotated[str | None, Meta(description="Why the query may be unsafe. Null when it is allowed.")]
     probability: Annotated[float, Meta(description="Of the category; of `allow` for an allowed query.")]
     reason: Annotated[str, Meta(description="The rule that decided, as in `block_threshold:illicit`.")]
@@ -67,6 +73,7 @@ class Moderation(Struct, frozen=True, kw_only=True):
     degraded: Annotated[bool, Meta(description="True when the model did not answer and the policy decided.")]
     truncated: Annotated[bool, Meta(description="True when the query was too long, and only its beginning was read.")]
     model_version: str
+    policy_version: PolicyVersion
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
@@ -87,13 +94,13 @@ class Rewrite(Struct, frozen=True, kw_only=True):
     degraded: Annotated[bool, Meta(description="True when the model did not answer and the policy decided.")]
     truncated: Annotated[bool, Meta(description="True when the query was too long, and only its beginning was read.")]
     model_version: str
+    policy_version: PolicyVersion
 
 
 class GateAnswer(GateDecision, frozen=True, kw_only=True):
     """Everything that was decided about one query."""
 
-    event_id: Annotated[str, Meta(description="Id of the decision in the ledger and in traces.")]
-    gate: Annotated[Literal["model", "policy"], Meta(description="Who decided; `policy` when `degraded`.")]
+    gate: Gate
     truncated: Annotated[bool, Meta(description="True when the query was too long, and only its beginning was read.")]
 
 

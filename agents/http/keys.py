@@ -85,17 +85,17 @@ class KeyFile:
             ConfigurationError: it cannot be read, or a line is none of ours.
         """
         self._path = path
+        self._seen = fingerprint(path)  # before it is read: a change in between is then read again
         self.keys = ApiKeys.read(path)
 
     async def follow(self) -> None:
         """Read the file again whenever it has changed. A file that is wrong changes nothing. Does not return."""
-        seen = await asyncio.to_thread(fingerprint, self._path)
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             found = await asyncio.to_thread(fingerprint, self._path)
-            if found == seen:
+            if found == self._seen:
                 continue
-            seen = found
+            self._seen = found
             try:
                 self.keys = await asyncio.to_thread(ApiKeys.read, self._path)
             except ConfigurationError as error:

@@ -37,7 +37,9 @@ def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
         """Adds the limits to uvicorn's protocol."""
 
         _timer: asyncio.TimerHandle | None = None
+        _in_head = True
         _head_bytes = 0
+        _received_bytes = 0
         _head_too_large = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -52,11 +54,19 @@ def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
         def data_received(self, data: bytes) -> None:
             if self._timer is None:  # the next request of this connection
                 self._start_timer()
+            self._received_bytes = len(data) + (self._received_bytes if self._in_head else 0)
             super().data_received(data)
+            if self._in_head and self._received_bytes > MOST_HEAD_BYTES:  # the parser holds a header until its end
+                self._head_too_large = True
+                self.send_400_response("")
 
         def on_message_begin(self) -> None:
-            self._head_bytes = 0
+            self._in_head, self._head_bytes = True, 0
             super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._in_head = False
+            super().on_headers_complete()
 
         def on_url(self, url: bytes) -> None:
             self._count(len(url))

@@ -17,7 +17,7 @@ class HttpService:
     def __init__(
         self, settings: Settings, telemetry: Telemetry, models: Callable[[], LiveModels[EventSpan] | None]
     ) -> None:
-        """`models` are those in service; None until they are loaded."""
+        """`models` are those in service; None while there are none."""
         self.settings = settings
         self.telemetry = telemetry
         self.chats = ChatQueue(settings)
@@ -32,11 +32,11 @@ class HttpService:
         """The models in service.
 
         Raises:
-            RequestRefused: they are not loaded yet.
+            RequestRefused: there are none.
         """
         models = self._models()
         if models is None:
-            raise RequestRefused("unavailable", "the model is not loaded yet: try again later")
+            raise RequestRefused("unavailable", "no model is in service: try again later")
         return models
 
     @property

@@ -65,6 +65,7 @@ class Health:
     def pages(self) -> dict[str, Page]:
         """The pages that the probe port serves, by path."""
         return {
+            "/livez": lambda: self._page(self.problems()),
             "/healthz": lambda: self._page(self.problems()),
             "/readyz": lambda: self._page(self.reasons_not_ready()),
         }

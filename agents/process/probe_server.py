@@ -28,18 +28,19 @@ _BACKLOG: Final = 128
 
 
 class ProbeServer:
-    """Serves `pages`, by their paths. Use it on one event loop."""
+    """Serves pages, by their paths. Use it on one event loop."""
 
-    def __init__(self, host: str, port: int, pages: Mapping[str, Page]) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._pages = pages
+        self._pages: Mapping[str, Page] = {}
         self._open: dict[asyncio.StreamWriter, None] = {}  # in the order of their arrival
         self._refused: dict[str, int] = {}
         self._logged_at = float("-inf")
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
+    async def start(self, pages: Mapping[str, Page]) -> None:
+        """Listen, and serve `pages`. Raises OSError when the port is taken."""
+        self._pages = pages
         self._server = await asyncio.start_server(
             self._serve, self._host, self._port, limit=_MOST_BYTES, backlog=_BACKLOG
         )

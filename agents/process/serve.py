@@ -3,29 +3,30 @@
     SIGTERM, SIGINT, SIGHUP, SIGQUIT   answer what is in flight, refuse new requests with 503, exit with 0
     SIGUSR1                            log one line of state
 
-Everything is checked before the model is loaded, because that takes longest.
+Everything else is checked before the model is loaded, because that takes longest.
 """
 
 import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import orjson
 import uvloop
 
-from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.http.access import Access
-from sluicegate.agents.http.app import Page, build_app
-from sluicegate.agents.http.server import HttpServer, listen
+from sluicegate.agents.http.app import Page
+from sluicegate.agents.http.server import listen
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.process.api_server import ApiServer
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.settings import Settings, warn_of_unknown
-from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import TELEMETRY_S
 from sluicegate.schemas.version import VERSION
@@ -46,32 +47,30 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     loaded = load(settings)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)
+    metrics = PrometheusPage()
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,
         service_version=VERSION,
         instance_id=socket.gethostname(),
+        prometheus=metrics,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, access, loaded, telemetry))
+            runner.run(_serve(settings, access, loaded, telemetry, metrics))
     finally:
         logger.info("stopped")
         telemetry.shutdown(TELEMETRY_S)
         logging.shutdown()
 
 
-async def _serve(settings: Settings, access: Access, loaded: LoadedModels, telemetry: Telemetry) -> None:
+async def _serve(
+    settings: Settings, access: Access, loaded: LoadedModels, telemetry: Telemetry, metrics: PrometheusPage
+) -> None:
     async with LiveModels.running(loaded, settings, batch_observers(telemetry)) as models:
-        service = HttpService(settings, telemetry, lambda: models)
+        server = ApiServer(settings, access, telemetry, lambda: models, metrics)
+        service = server.service
         telemetry.observe(queue_depth=lambda: models.queue_depth, events_in_flight=lambda: service.open_requests)
-        await _judge_first_query(models)
-        freeze_long_lived_objects()
-        bound = listen(settings.http_host, settings.http_port)
-        server = HttpServer(build_app(service, access, _pages(service)), bound, settings.http_read_timeout_ms / 1000)
-        background = BackgroundTasks()
-        if access.key_file:
-            background.start("reader of the API keys", access.key_file.follow)
         stop_asked = asyncio.Event()
 
         def stop(received: signal.Signals) -> None:
@@ -79,6 +78,9 @@ async def _serve(settings: Settings, access: Access, loaded: LoadedModels, telem
             stop_asked.set()
 
         install_handlers(asyncio.get_running_loop(), stop, lambda: _log_state(service))
+        await _judge_first_query(models)
+        freeze_long_lived_objects()
+        await server.start(_pages(service))
         logger.info(
             "serving %s on http://%s:%d; API keys: %s",
             models.description,
@@ -86,18 +88,25 @@ async def _serve(settings: Settings, access: Access, loaded: LoadedModels, telem
             settings.http_port,
             ", ".join(access.key_file.keys.names) if access.key_file else "not asked for",
         )
-        serving = asyncio.create_task(server.run_until_stopped(), name="HTTP server")
-        stopping = asyncio.create_task(stop_asked.wait(), name="signal")
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        await service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
-        server.stop()
-        await serving
-        await background.stop()
+        await _first_of(server.ended(), stop_asked.wait())
+        await server.stop()
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first of `waits`, and cancel the others. Raises what the first one raised."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()
 
 
 async def _judge_first_query(models: LiveModels[EventSpan]) -> None:
-    """Decide one query from end to end, so that no client waits for what is only done once."""
+    """Decide one query from end to end, so that no client waits for what is only done once.
+
+    It is misspelt and not plain, so that it takes every step.
+    """
     silent = Telemetry.off()
     with silent.requests.span(silent.extract(()), method="POST", route="warm-up") as span:
         await models.in_use.decide("chep ruñing \u200bshoes", span)

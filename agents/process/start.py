@@ -4,8 +4,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Protocol
 
 import faust
 import uvloop
@@ -14,18 +15,20 @@ from mode import Service
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
+from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.server import listen
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
+from sluicegate.agents.process.api_server import ApiServer
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.health import Health
-from sluicegate.agents.process.probe_server import ProbeServer
+from sluicegate.agents.process.probe_server import Page, ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.settings import Settings, warn_of_unknown
-from sluicegate.agents.telemetry import Telemetry
+from sluicegate.agents.telemetry import PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
-from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.topics import SENT
 from sluicegate.schemas.version import VERSION
 
@@ -42,7 +45,8 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     configure_logging(settings.log_level)
     ignore_other_signals()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    _require_free_port(settings)
+    listen(settings.http_host, settings.http_port).close()
+    access = Access(settings) if settings.http_api else None
     connection = Connection.of(settings)
     require_topics(connection, settings.topics.values(), PREFLIGHT_S)
     require_rights(
@@ -52,11 +56,13 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         group_id=settings.group_id,
     )
     models = load(settings)  # last, because it takes longest
+    metrics = PrometheusPage() if access else None
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,
         service_version=VERSION,
         instance_id=socket.gethostname(),
+        prometheus=metrics,
     )
     worker = Worker(settings, models, telemetry)
     versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
@@ -71,7 +77,11 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         logging.shutdown()
 
     try:
-        process = _FaustProcess(worker, Health(worker.state, budget), telemetry, settings)
+        health = Health(worker.state, budget)
+        server: _Server = ProbeServer(settings.http_host, settings.http_port)
+        if access and metrics:
+            server = ApiServer(settings, access, telemetry, lambda: worker.live_models, metrics)
+        process = _FaustProcess(worker, health, telemetry, server)
         StopWatchdog(
             stopping=lambda: process.should_stop or process.drain_requested(),
             in_flight=lambda: worker.in_flight,
@@ -87,13 +97,21 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         flush()
 
 
+class _Server(Protocol):
+    """Serves the worker's port: its probes, and the HTTP API if that is asked for."""
+
+    async def start(self, pages: Mapping[str, Page]) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 class _FaustProcess(faust.Worker):
     """Faust's process, with our signals, our probe port and our background tasks around its app."""
 
-    def __init__(self, worker: Worker, health: Health, telemetry: Telemetry, settings: Settings) -> None:
+    def __init__(self, worker: Worker, health: Health, telemetry: Telemetry, server: _Server) -> None:
         super().__init__(
             worker.app,
-            _Probes(health, telemetry, settings),
+            _Probes(health, telemetry, server),
             quiet=True,
             override_logging=False,
             redirect_stdouts=False,
@@ -118,16 +136,16 @@ class _Probes(Service):
     It starts before Faust's app and ends after it.
     """
 
-    def __init__(self, health: Health, telemetry: Telemetry, settings: Settings) -> None:
+    def __init__(self, health: Health, telemetry: Telemetry, server: _Server) -> None:
         super().__init__()
         self._health = health
         self._telemetry = telemetry
-        self._server = ProbeServer(settings.http_host, settings.http_port, health.pages())
+        self._server = server
         self._background = BackgroundTasks()
 
     async def on_start(self) -> None:
         """Listen, and watch."""
-        await self._server.start()
+        await self._server.start(self._health.pages())
         self._background.start("log of readiness", self._health.log_when_not_ready)
         self._background.start("metrics of readiness", partial(self._health.report_levels, self._telemetry.set_levels))
 
@@ -138,14 +156,3 @@ class _Probes(Service):
 
 
 _Probes.logger = logging.getLogger("mode")  # Mode logs each step of a service through the logger of its module
-
-
-def _require_free_port(settings: Settings) -> None:
-    try:
-        with socket.create_server((settings.http_host, settings.http_port)):
-            pass
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror or error}; "
-            "set SLUICE_HTTP_HOST and SLUICE_HTTP_PORT"
-        ) from None

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from limits import parse
+from pydantic import BaseModel, Field, field_validator
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -46,3 +47,13 @@ class HttpSettings(BaseModel, title="HTTP"):
         le=120_000,
         description="Time that a client has to send a request, head and body, in milliseconds.",
     )
+
+    @field_validator("http_rate")
+    @classmethod
+    def _is_a_rate(cls, rate: str | None) -> str | None:
+        if rate is not None:
+            try:
+                parse(rate)
+            except ValueError:
+                raise ValueError("write a number and a time, for example 100/second or 5000/minute") from None
+        return rate

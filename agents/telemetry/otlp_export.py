@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -23,6 +24,17 @@ _METRIC_INTERVAL_MS = 10_000
 _EXPORT_TIMEOUT_S = 5.0
 
 
+def resource_of(service_version: str, instance_id: str) -> Resource:
+    """What the exported spans and metrics are about: this process."""
+    return Resource.create(
+        {
+            semconv.SERVICE_NAME: "sluicegate",
+            semconv.SERVICE_VERSION: service_version,
+            semconv.SERVICE_INSTANCE_ID: instance_id,
+        }
+    )
+
+
 class OtlpExport:
     """Providers that export to one endpoint until `shutdown`. None of them is global.
 
@@ -30,22 +42,18 @@ class OtlpExport:
     records whatever it is given. Both send through one queue.
     """
 
-    def __init__(self, endpoint: str, *, sample_ratio: float, service_version: str, instance_id: str) -> None:
+    def __init__(
+        self, endpoint: str, *, sample_ratio: float, resource: Resource, more_readers: Sequence[MetricReader] = ()
+    ) -> None:
+        """`more_readers` get the metrics too."""
         base = endpoint.rstrip("/")
-        resource = Resource.create(
-            {
-                semconv.SERVICE_NAME: "sluicegate",
-                semconv.SERVICE_VERSION: service_version,
-                semconv.SERVICE_INSTANCE_ID: instance_id,
-            }
-        )
         self._spans = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
         self._points = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
         processor = BatchSpanProcessor(self._spans, _SPAN_QUEUE, _SPAN_DELAY_MS)
         reader = PeriodicExportingMetricReader(self._points, _METRIC_INTERVAL_MS)
         self.traces = TracerProvider(ParentBased(TraceIdRatioBased(sample_ratio)), resource, shutdown_on_exit=False)
         self.batches = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
-        self.metrics = MeterProvider([reader], resource, shutdown_on_exit=False)
+        self.metrics = MeterProvider([reader, *more_readers], resource, shutdown_on_exit=False)
         self.traces.add_span_processor(processor)
         self.batches.add_span_processor(processor)
 

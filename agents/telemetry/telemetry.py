@@ -24,6 +24,7 @@ import msgspec
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.metrics import Meter, NoOpMeter
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import (
     Link,
     NoOpTracer,
@@ -39,7 +40,8 @@ from sluicegate.agents.telemetry import semconv, trace_context
 from sluicegate.agents.telemetry.event_span import EventSpan
 from sluicegate.agents.telemetry.instruments import Instruments
 from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
-from sluicegate.agents.telemetry.otlp_export import OtlpExport
+from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
+from sluicegate.agents.telemetry.prometheus import PrometheusPage
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.trace_context import Headers
 
@@ -86,18 +88,29 @@ class Telemetry:
         self.requests = RequestTelemetry(tracer, self._instruments)
 
     @classmethod
-    def start(cls, *, otlp_endpoint: str | None, sample_ratio: float, service_version: str, instance_id: str) -> Self:
+    def start(
+        cls,
+        *,
+        otlp_endpoint: str | None,
+        sample_ratio: float,
+        service_version: str,
+        instance_id: str,
+        prometheus: PrometheusPage | None = None,
+    ) -> Self:
         """Start exporting to `otlp_endpoint`, an OTLP/HTTP base URL such as "http://localhost:4318"; None means off.
 
         `sample_ratio`, from 0 to 1, is the share of traces to record among those that begin here. Nothing is connected
-        yet: a collector that is down, or starts later, is not an error.
+        yet: a collector that is down, or starts later, is not an error. `prometheus` shows the metrics too.
         """
-        if otlp_endpoint is None:
+        if otlp_endpoint is None and prometheus is None:
             return cls.off()
-        export = OtlpExport(
-            otlp_endpoint, sample_ratio=sample_ratio, service_version=service_version, instance_id=instance_id
-        )
+        resource = resource_of(service_version, instance_id)
+        readers = [prometheus.reader] if prometheus else []
         scope = (_SCOPE, service_version, semconv.SCHEMA_URL)
+        if otlp_endpoint is None:
+            provider = MeterProvider(readers, resource, shutdown_on_exit=False)
+            return cls(NoOpTracer(), NoOpTracer(), provider.get_meter(*scope), None)
+        export = OtlpExport(otlp_endpoint, sample_ratio=sample_ratio, resource=resource, more_readers=readers)
         return cls(
             export.traces.get_tracer(*scope),
             export.batches.get_tracer(*scope),

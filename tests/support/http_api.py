@@ -1,7 +1,8 @@
 """The HTTP application on a port of its own, in the test's event loop, with the real engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,8 +17,30 @@ from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.inference.judge import Judge
+from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
 from tests.support.ports import free_port
+
+
+class HeldJudge:
+    """A judge that answers only once it is released."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.asked = threading.Semaphore(0)
+        self.release = threading.Event()
+        self.manifest, self.policy, self.cost = judge.manifest, judge.policy, judge.cost
+
+    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+        return self._judge.encode(text, locale)
+
+    def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
+        self.asked.release()
+        assert self.release.wait(30)
+        return self._judge.judge(batch)
+
+    async def is_asked(self) -> None:
+        """Wait until it is asked once more."""
+        assert await asyncio.to_thread(self.asked.acquire, timeout=30)
 
 
 @dataclass(frozen=True)
@@ -51,7 +74,7 @@ async def serving(
         try:
             async with (
                 asyncio.timeout(60),
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client,
             ):
                 yield Api(client, service, server, port, models)
         finally:

@@ -125,7 +125,7 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], log: Path, http_port: int) -> None:
         self._process = process
         self._log = log
-        self._http_port = http_port
+        self.http_port = http_port
 
     @property
     def log(self) -> str:
@@ -135,17 +135,17 @@ class WorkerProcess:
         """Whether /healthz answers. Fails when the process has ended."""
         assert self._process.poll() is None, f"the worker ended with {self._process.returncode}:\n{self.log[-4000:]}"
         try:
-            return get_probe(self._http_port, "healthz").status_code == 200
+            return get_probe(self.http_port, "healthz").status_code == 200
         except httpx.TransportError:
             return False
 
     def health(self) -> dict[str, Any]:
         """The answer of /healthz."""
-        return dict(get_probe(self._http_port, "healthz").raise_for_status().json())
+        return dict(get_probe(self.http_port, "healthz").raise_for_status().json())
 
     def readiness(self) -> tuple[int, str]:
         """The status code of /readyz, and the reason that it gives."""
-        answer = get_probe(self._http_port, "readyz")
+        answer = get_probe(self.http_port, "readyz")
         return answer.status_code, answer.json()["status"]
 
     @property

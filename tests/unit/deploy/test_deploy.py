@@ -21,6 +21,7 @@ import msgspec
 import pytest
 
 from sluicegate.agents.settings import ENV_PREFIX, Settings, load_settings
+from sluicegate.agents.time_budget import TELEMETRY_S
 
 ROOT = Path(__file__).parents[3]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
@@ -174,7 +175,7 @@ def test_our_containers_get_settings_that_exist_and_reach_kafka(name: str, monke
         assert f"INTERNAL://{settings.bootstrap_servers}" in advertised
 
 
-@pytest.mark.parametrize("name", ["worker", "topics"])
+@pytest.mark.parametrize("name", ["worker", "topics", "serve"])
 def test_our_containers_have_no_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service.read_only
@@ -186,6 +187,17 @@ def test_the_worker_answers_on_the_port_that_is_published(monkeypatch: pytest.Mo
     with environment_of(WORKER, monkeypatch) as settings:
         assert settings.http_host == "0.0.0.0"
         assert WORKER.ports == [f"127.0.0.1:{settings.http_port}:{settings.http_port}"]
+
+
+def test_the_http_api_answers_on_the_port_that_is_published_and_only_to_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = SERVICES["serve"]
+    with environment_of(service, monkeypatch) as settings:
+        assert settings.http_host == "0.0.0.0"
+        assert service.ports[0].endswith(f":{settings.http_port}")
+        assert settings.http_keys is not None
+        assert [volume.split(":")[1] for volume in service.volumes] == [str(settings.http_keys.parent)]
+        stop_s = (settings.deadline_ms + settings.http_read_timeout_ms) / 1000 + TELEMETRY_S
+        assert float(service.stop_grace_period.removesuffix("s")) > stop_s + DOCKER_S
 
 
 def test_the_worker_reports_to_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:

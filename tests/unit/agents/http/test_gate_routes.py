@@ -1,5 +1,7 @@
 """Our own door, over a real socket with the real engine."""
 
+from pathlib import Path
+
 import pytest
 
 from sluicegate import Gate
@@ -60,3 +62,12 @@ async def test_a_query_that_was_cut_says_so(engine: Judge) -> None:
     async with serving(engine) as api:
         answer = (await api.client.post("/v1/moderate", json={"text": "red shoes " * 100})).json()
     assert answer["truncated"]
+
+
+async def test_the_answer_says_that_a_list_of_the_surface_decided(engine: Judge, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('name = "shop"\n[list.banned]\naction = "block"\ncategory = "spam"\nterms = ["casino bonus"]\n')
+    async with serving(engine, policy=policy) as api:
+        answer = (await api.client.post("/v1/moderate", json={"text": "casino bonus", "surface": "web"})).json()
+    assert (answer["verdict"], answer["gate"], answer["reason"]) == ("block", "list", "list:banned")
+    assert answer["policy_version"].startswith("shop@")

@@ -18,8 +18,8 @@ PAGES = {"/healthz": lambda: (200, b'{"status": "ok"}'), "/readyz": lambda: (503
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[ProbeServer, int]]:
     port = free_port()
-    server = ProbeServer("127.0.0.1", port, PAGES)
-    await server.start()
+    server = ProbeServer("127.0.0.1", port)
+    await server.start(PAGES)
     try:
         yield server, port
     finally:

@@ -1,0 +1,66 @@
+"""The HTTP API on its port, for `sluice serve` and the worker: the application, its server, its background tasks."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from sluicegate.agents.background import BackgroundTasks
+from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.app import Page, build_app
+from sluicegate.agents.http.server import HttpServer, listen
+from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
+
+
+class ApiServer:
+    """Serves the HTTP API from `start` to `stop`. Use it on one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: Access,
+        telemetry: Telemetry,
+        models: Callable[[], LiveModels[EventSpan] | None],
+        metrics: PrometheusPage,
+    ) -> None:
+        """`models` are those in service; None while there are none."""
+        self._settings = settings
+        self._access = access
+        self._metrics = metrics
+        self.service = HttpService(settings, telemetry, models)
+        self._background = BackgroundTasks()
+        self._server: HttpServer | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self, pages: Mapping[str, Page]) -> None:
+        """Listen; `pages` are the probes, by their paths.
+
+        Raises:
+            ConfigurationError: the port is taken.
+        """
+        settings = self._settings
+        app = build_app(self.service, self._access, pages, self._metrics)
+        bound = listen(settings.http_host, settings.http_port)
+        self._server = HttpServer(app, bound, settings.http_read_timeout_ms / 1000)
+        self._serving = asyncio.create_task(self._server.run_until_stopped(), name="HTTP server")
+        if self._access.key_file:
+            self._background.start("reader of the API keys", self._access.key_file.follow)
+
+    async def ended(self) -> None:
+        """Wait until the server ends by itself, as it does when it fails.
+
+        Raises:
+            Exception: what it failed with.
+        """
+        if self._serving:
+            await asyncio.shield(self._serving)
+
+    async def stop(self) -> None:
+        """Refuse new requests, answer the open ones, then close the port and every connection."""
+        settings = self._settings
+        await self.service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
+        if self._server and self._serving:
+            self._server.stop()
+            await self._serving
+        await self._background.stop()

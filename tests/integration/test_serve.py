@@ -1,0 +1,110 @@
+"""`sluice serve` as its users run it, and the same API on a worker's port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from tests.support.command import sluice
+from tests.support.log_hygiene import assert_every_line_is_json
+from tests.support.ports import free_port
+from tests.support.worker_process import wait_for
+
+UNUSUAL = "zanzibar"
+START_S = 120
+
+
+@contextmanager
+def served(log: Path, **settings: object) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A running `sluice serve` and its port."""
+    port = free_port()
+    given = {f"SLUICE_{name.upper()}": str(value) for name, value in {"http_port": port, **settings}.items()}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sluicegate", "serve"], env={**os.environ, **given}, stderr=output
+        )
+    try:
+        wait_for(lambda: answers(port, process), START_S, "`sluice serve` does not answer")
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None
+    try:
+        return get(port, "/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def get(port: int, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=20, verify=False)
+
+
+def post(port: int, body: object) -> httpx.Response:
+    return httpx.post(f"http://127.0.0.1:{port}/v1/gate", json=body, timeout=20, verify=False)
+
+
+def status_of(connection: socket.socket) -> bytes:
+    return connection.recv(65_536).partition(b"\r\n")[0]
+
+
+def test_it_answers_at_once_when_its_port_opens_and_a_stop_answers_what_is_open(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with served(log) as (process, port):
+        began = time.monotonic()
+        assert post(port, {"text": f"{UNUSUAL} shoes"}).json()["answered_by"] == "model"
+        assert time.monotonic() - began < 10
+        assert 'http_server_request_duration_seconds_count{http_request_method="POST"' in get(port, "/metrics").text
+        body = orjson.dumps({"text": f"{UNUSUAL} red shoes"})
+        fields = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": len(body)}
+        head = "POST /v1/gate HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with socket.create_connection(("127.0.0.1", port), 20) as opened, socket.socket() as late:
+            opened.sendall(head.encode() + b"\r\n" + body[:5])
+            wait_for(lambda: get(port, "/readyz").json()["in_flight"] == 1, 20, "the request is not open")
+            late.connect(("127.0.0.1", port))
+            process.send_signal(signal.SIGTERM)
+            wait_for(lambda: get(port, "/readyz").status_code == 503, 20, "it is still ready")
+            late.settimeout(20)
+            late.sendall(head.encode() + b"\r\n" + body)
+            assert status_of(late) == b"HTTP/1.1 503 Service Unavailable"
+            opened.sendall(body[5:])
+            assert status_of(opened) == b"HTTP/1.1 200 OK"
+        assert process.wait(30) == 0
+    assert_every_line_is_json(log.read_text())
+    assert UNUSUAL not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"SLUICE_HTTP_HOST": "0.0.0.0"}, b"needs API keys: `sluice keys add NAME` makes one"),
+        ({"SLUICE_HTTP_KEYS": "/nowhere/keys"}, b"cannot read the API keys in /nowhere/keys"),
+        ({"SLUICE_HTTP_RATE": "often"}, b"SLUICE_HTTP_RATE: write a number and a time"),
+        ({"SLUICE_MODEL": "/nowhere"}, b"/nowhere"),
+    ],
+)
+def test_what_is_configured_wrong_is_refused_in_one_line(settings: dict[str, str], message: bytes) -> None:
+    done = sluice("serve", environment=settings)
+    assert (done.returncode, done.stdout) == (78, b"")
+    assert message in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = sluice("serve", "--port", str(port))
+    assert (done.returncode, done.stderr.count(b"\n")) == (78, 1)
+    assert f"cannot listen on 127.0.0.1:{port}".encode() in done.stderr
