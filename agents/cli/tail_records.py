@@ -11,7 +11,7 @@ from sluicegate.agents.cli.record_lines import event_id_in
 from sluicegate.agents.kafka.cluster import Cluster, kafka_error
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record import Record
-from sluicegate.agents.kafka.record_log import record_of
+from sluicegate.agents.kafka.record_log import broken_batch, record_of
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import BrokerUnavailable
 from sluicegate.schemas.topics import SENT
@@ -74,6 +74,9 @@ def _print_records(
             if error.code() in _ENDS_TAIL:
                 raise BrokerUnavailable(f"cannot read {message.topic()} any more: {error.str()}")
             if error.code() == KafkaError._PARTITION_EOF:
+                open_ends.pop(_place(message), None)
+            if broken := broken_batch(message):
+                sys.stderr.write(f"sluice: {broken}. Nothing behind it in this partition is shown.\n")
                 open_ends.pop(_place(message), None)
             continue
         offset, place = message.offset() or 0, _place(message)

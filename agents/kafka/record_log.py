@@ -9,17 +9,36 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import methodcaller
-from typing import Final, Self
+from typing import Final, Never, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record import Record, Unreadable
-from sluicegate.schemas.errors import BrokerUnavailable
+from sluicegate.schemas.errors import BrokerUnavailable, StreamFailed
 from sluicegate.schemas.events import Position
 
 _SILENCE_S: Final = 15.0
+
+
+_BROKEN_BATCH: Final = {KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError.INVALID_MSG}
+
+
+def broken_batch(message: Message) -> str | None:
+    """What to tell of a message that stands for a record batch that librdkafka cannot read; None for any other.
+
+    librdkafka does not read past such a batch, and does not say where it ends. The worker does: it makes a dead letter.
+    """
+    error = message.error()
+    return _cannot_read(_position_of(message), error.str()) if error and error.code() in _BROKEN_BATCH else None
+
+
+def _cannot_read(at: Position, reason: str) -> str:
+    return (
+        f"the record batch at offset {at.offset} of partition {at.partition} of {at.topic} cannot be read: {reason}. "
+        f"`last_offset` of the worker's dead letter ({at}) says where it ends; go on behind that offset"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +101,11 @@ class RecordLog:
         return spans
 
     def read(self, spans: Iterable[Span]) -> Iterator[Record]:
-        """The records of `spans`, in order within each, without those that retention has deleted."""
+        """The records of `spans`, in order within each, without those that retention has deleted.
+
+        Raises:
+            StreamFailed: librdkafka cannot read a record batch; names its offset and how to go on.
+        """
         try:
             yield from self._read(spans)
         except KafkaException as error:
@@ -90,18 +113,22 @@ class RecordLog:
 
     def _read(self, spans: Iterable[Span]) -> Iterator[Record]:
         stops: dict[tuple[str, int], int] = {}
+        reached: dict[tuple[str, int], int] = {}
         starts = []
         for span in spans:
             beginning, end = self._bounds(span.topic, span.partition)
             if max(span.start, beginning) < min(span.stop, end):
                 stops[span.topic, span.partition] = min(span.stop, end)
                 starts.append(TopicPartition(span.topic, span.partition, max(span.start, beginning)))
+                reached[span.topic, span.partition] = starts[-1].offset - 1
         self._consumer.assign(starts)
         heard = time.monotonic()
         while stops:
             for message in self._consumer.consume(1000, 0.5):
                 heard = time.monotonic()
                 error, at = message.error(), _position_of(message)
+                if broken := broken_batch(message):
+                    raise StreamFailed(broken)
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     raise self._unavailable(error)
                 stop = stops.get((at.topic, at.partition))
@@ -109,11 +136,19 @@ class RecordLog:
                     continue
                 if error is None and at.offset < stop:
                     yield record_of(message)
+                reached[at.topic, at.partition] = at.offset
                 if at.offset >= stop - 1:  # the last offset may hold no record; then a later one, or the end, shows it
                     del stops[at.topic, at.partition]
                     self._consumer.incremental_unassign([TopicPartition(at.topic, at.partition)])
             if time.monotonic() - heard > _SILENCE_S:
-                raise self._unavailable(f"silent for {_SILENCE_S:g} s")
+                self._explain_silence(stops, reached)
+
+    def _explain_silence(self, stops: Iterable[tuple[str, int]], reached: Mapping[tuple[str, int], int]) -> Never:
+        """Raise what is behind it: brokers that do not answer, or else a batch that librdkafka does not get past."""
+        topic, partition = next(iter(stops))
+        self._bounds(topic, partition)  # raises if the brokers do not answer
+        at = Position(topic=topic, partition=partition, offset=reached[topic, partition] + 1)
+        raise StreamFailed(_cannot_read(at, f"no record arrives in {_SILENCE_S:g} s"))
 
     def fetch(self, positions: Iterable[Position]) -> dict[Position, Record]:
         """The records at `positions`, of those that still exist."""

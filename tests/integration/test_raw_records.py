@@ -9,6 +9,7 @@ import cramjam
 import pytest
 
 from tests.support.brokers import Broker, TopicMaker
+from tests.support.command import sluice
 from tests.support.raw_batches import RawRecord, batch, encoded, produce
 from tests.support.worker_process import Stream, make_stream, run_worker
 
@@ -51,6 +52,26 @@ def covered(stream: Stream) -> set[int]:
             first = output.event["source"]["offset"]
             offsets.update(range(first, (output.event["last_offset"] or first) + 1))
     return offsets
+
+
+def test_commands_name_a_batch_that_their_client_cannot_read_and_how_to_go_on(
+    broker: Broker, topics: TopicMaker
+) -> None:
+    stream = make_stream(broker, topics, partitions=1)
+    topic = stream.topics["raw"]
+    for raw in (batch(GOOD), BATCHES["broken zstd"], batch(GOOD)):
+        if produce(broker.bootstrap_servers, topic, 0, raw) != 0:
+            pytest.skip("this broker refuses such a batch")
+    named = f"the record batch at offset 3 of partition 0 of {topic} cannot be read"
+
+    replay = sluice("replay", "range", f"{topic}:0:0-8", "--rate", "0", environment=stream.environment)
+    assert replay.returncode == 74
+    assert named in replay.stderr.decode()
+    assert f"dead letter ({topic}-0-3) says where it ends" in replay.stderr.decode()
+
+    tail = sluice("tail", "raw", "--until-now", "--json", environment=stream.environment)
+    assert (tail.returncode, tail.stdout.count(b"\n")) == (0, 3)
+    assert named in tail.stderr.decode()
 
 
 def letters(stream: Stream) -> list[dict[str, Any]]:
