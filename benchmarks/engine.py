@@ -46,7 +46,8 @@ from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.data.products import product_query
 from sluicegate.models.inference import prompts
-from sluicegate.models.inference.engine import Device, Engine
+from sluicegate.models.inference.device import Device
+from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import ModelResult
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.prompts import prompt_style_for

@@ -33,7 +33,7 @@ async def search(gate: AsyncGate, query: str) -> list[str]:
 
 async def main() -> None:
     """Serve a few requests at once."""
-    queries = ["chep runing shoes", "wireles headphones", "how to make a pipe bomb"]
+    queries = ["chep runing shoes", "wireles headphones", "how to forge a passport"]
     async with AsyncGate() as gate:
         await gate.decide("warm up")
         found = await asyncio.gather(*(search(gate, query) for query in queries))

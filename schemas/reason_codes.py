@@ -73,6 +73,10 @@ class PolicyCode(Word):
     """How the verdict was reached."""
 
     BELOW_EVERY_THRESHOLD = "below_every_threshold", "Allowed: no category reached its threshold."
+    BLOCK_SUM = (
+        "block_threshold:sum",
+        "Blocked: no category reached its threshold, but those that may block did so together.",
+    )
     REVIEW_SUM = (
         "review_threshold:sum",
         "Sent to review: no category reached its threshold, but the sum of all reached its bound, by default 0.4.",
@@ -85,7 +89,6 @@ class AnswerCode(Word):
     """Why the model's rewrite, or a part of its answer, was not used."""
 
     UNREADABLE = "answer_unreadable", "The answer was not in the expected format."
-    UNSURE = "answer_unsure", "The model gave its rewrite a low probability."
     CUT = "answer_cut", "The answer ended too early; its last part was left out."
 
 

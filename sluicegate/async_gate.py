@@ -39,7 +39,7 @@ class AsyncGate:
     >>> from sluicegate import AsyncGate
     >>> async def main() -> list[str]:
     ...     async with AsyncGate() as gate:
-    ...         decisions = await gate.decide_many(["chep runing shoes", "how to make a pipe bomb"])
+    ...         decisions = await gate.decide_many(["chep runing shoes", "how to forge a passport"])
     ...     return [decision.verdict for decision in decisions]
     >>> asyncio.run(main())
     ['allow', 'block']
@@ -276,6 +276,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]", *, event_id:
         intent=None if blocked else result.intent.value,
         synonyms=() if blocked else result.synonyms,
         facets=() if blocked else result.facets,
+        expansions=() if blocked else result.expansions,
         suggestions=decision.suggestions if policy_result.verdict == "allow" else (),
         degraded=decision.degraded is not None,
         answered_by=decision.answered_by,

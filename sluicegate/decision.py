@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from sluicegate.schemas.events import Suggestion, Threshold, Tokens
+from sluicegate.schemas.events import Expansion, Suggestion, Threshold, Tokens
 
 
 class Stages(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     category: str | None
     """Why the query may be unsafe, as in `self_harm`; None when it is allowed, or when no single category decided."""
     probability: float
-    """Of `category`; of `allow` for an allowed query; of all categories for the reason `review_threshold:sum`. 1 where
+    """Of `category`; of `allow` for an allowed query; of several categories for a reason that ends in `:sum`. 1 where
     a list decided."""
     reason: str
     """The rule that decided, as in `block_threshold:illicit`."""
@@ -65,6 +65,8 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     intent: str | None
     synonyms: tuple[str, ...]
     facets: tuple[str, ...]
+    expansions: tuple[Expansion, ...]
+    """What `synonyms` and `facets` were chosen from, each with its probability, likeliest first."""
     suggestions: tuple[Suggestion, ...]
     """Corrections that are likely but not certain, likeliest first, for "did you mean". Empty unless allowed."""
     degraded: bool

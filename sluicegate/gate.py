@@ -30,7 +30,7 @@ class Gate:
     >>> decision = gate.decide("chep runing shoes")
     >>> decision.allow, decision.lexical, decision.intent
     (True, 'cheap running shoes', 'product_search')
-    >>> gate.decide("how to make a pipe bomb").reason
+    >>> gate.decide("how to forge a passport").reason
     'block_threshold:illicit'
     >>> [decision.verdict for decision in gate.decide_many(["red shoes", "you are such a pathetic loser"])]
     ['allow', 'review']

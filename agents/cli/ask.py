@@ -28,7 +28,7 @@ def ask(
 
     Example: `sluice ask "chep runing shoes"`
 
-    Example: `sluice ask --model old --model new "how to make a pipe bomb"`
+    Example: `sluice ask --model old --model new "how to forge a passport"`
     """
     from sluicegate.agents.cli.ask_run import decide_with, query_of
     from sluicegate.agents.cli.streams import reader_may_leave

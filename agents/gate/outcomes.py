@@ -83,7 +83,12 @@ def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
 
 
 def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
-    return Recall(**stamp.fields(), **_understood(decision, context), suggestions=list(decision.suggestions))
+    return Recall(
+        **stamp.fields(),
+        **_understood(decision, context),
+        suggestions=list(decision.suggestions),
+        expansions=list(decision.model_result.expansions),
+    )
 
 
 def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:

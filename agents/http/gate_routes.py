@@ -65,6 +65,7 @@ def _rewrite(decided: Decided) -> Rewrite:
         intent=decision.intent,
         synonyms=decision.synonyms,
         facets=decision.facets,
+        expansions=decision.expansions,
         suggestions=decision.suggestions,
         degraded=decision.degraded,
         truncated=decided.truncated,

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct, field
 
 from sluicegate.agents.http.errors import ErrorDetail
 from sluicegate.decision import GateDecision
-from sluicegate.schemas.events import EventId, Suggestion
+from sluicegate.schemas.events import EventId, Expansion, Suggestion
 from sluicegate.schemas.events.fields import Label
 
 Fail = Annotated[
@@ -90,6 +90,10 @@ class Rewrite(Struct, frozen=True, kw_only=True):
     intent: Annotated[str | None, Meta(description="What the query wants.")]
     synonyms: Annotated[tuple[str, ...], Meta(description="Other words for what the query asks for.")]
     facets: Annotated[tuple[str, ...], Meta(description="Attributes that the query asks for, as `kind:value`.")]
+    expansions: Annotated[
+        tuple[Expansion, ...],
+        Meta(description="What `synonyms` and `facets` were chosen from, likeliest first."),
+    ]
     suggestions: Annotated[tuple[Suggestion, ...], Meta(description="Corrections that are likely but not certain.")]
     degraded: Annotated[bool, Meta(description="True when the model did not answer and the policy decided.")]
     truncated: Annotated[bool, Meta(description="True when the query was too long, and only its beginning was read.")]

@@ -93,13 +93,11 @@ def _publish(publisher: Publisher, stored: StoredRecord) -> asyncio.Future[Deliv
 
 def _settle(spool: Spool, sent: dict[asyncio.Future[Delivered], int], progress: SyncProgress) -> None:
     """Take what is done out of `sent`, and delete what the broker has acknowledged. Raises the first failure."""
-    done = [future for future in sent if future.done()]
-    acknowledged = [sent[future] for future in done if not future.cancelled() and not future.exception()]
+    done = {future: sent.pop(future) for future in list(sent) if future.done()}
+    acknowledged = [number for future, number in done.items() if not future.cancelled() and not future.exception()]
     if acknowledged:
         spool.delete(acknowledged)
         progress.published += len(acknowledged)
-    for future in done:
-        del sent[future]
     for future in done:
         error = None if future.cancelled() else future.exception()
         if isinstance(error, PublishFailed) and error.too_large:

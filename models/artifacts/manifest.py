@@ -1,8 +1,8 @@
 """The manifest of a compiled model: where it comes from, what it consists of, and how to read its probabilities.
 
 A compiled model is a folder. CTranslate2 reads ``model.bin``, ``config.json`` and ``vocabulary.json``. The tokenizer
-reads ``tokenizer.json``. ``lexicon.txt`` is optional. ``manifest.json``, described here, holds the SHA-256 of each of
-these files, and the policy: temperature, thresholds and the bound on their sum.
+reads ``tokenizer.json``. The other files belong to the embedded model. ``manifest.json``, described here, holds the
+SHA-256 of each of these files, and the policy: temperature, thresholds and the bound on their sum.
 
 Everything that can change a decision is part of the model's version. Two models with the same version decide alike.
 """
@@ -23,7 +23,6 @@ from sluicegate.schemas.events import Sha256, Threshold
 
 MANIFEST_FILE: Final = "manifest.json"
 WEIGHTS_FILE: Final = "model.bin"
-_LEXICON: Final = "lexicon.txt"
 MANIFEST_FORMAT: Final = 2
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}\Z"
@@ -33,10 +32,15 @@ PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded"]
 Quantization: TypeAlias = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
 DEFAULT_QUANTIZATION: Final[Quantization] = "int8_float32"
 
-ModelFile: TypeAlias = Literal["config.json", "lexicon.txt", "model.bin", "tokenizer.json", "vocabulary.json"]
+ModelFile: TypeAlias = Literal[
+    "config.json", "expansions.tsv", "heads.npz", "lexicon.txt", "model.bin", "tokenizer.json", "vocabulary.json"
+]
 """The files that decide. Others, such as a model card, may be in the folder; nothing reads them."""
 
 MODEL_FILES: Final[tuple[ModelFile, ...]] = get_args(ModelFile)
+_REQUIRED: Final[frozenset[ModelFile]] = frozenset({"config.json", "model.bin", "tokenizer.json", "vocabulary.json"})
+WORD_LISTS: Final[frozenset[ModelFile]] = frozenset({"expansions.tsv", "lexicon.txt"})
+"""The files that their owners may edit, see `models.artifacts.revision`."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
     def __post_init__(self) -> None:
-        missing = {*MODEL_FILES} - {_LEXICON} - self.files.keys()
+        missing = _REQUIRED - self.files.keys()
         if missing:
             raise ValueError(f"`files` lacks {', '.join(sorted(missing))}")
 
@@ -156,7 +160,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             ) from error
         if found == expected:
             continue
-        if name == _LEXICON:
+        if name in WORD_LISTS:
             raise CompiledModelError(
                 f"{path} was changed. If you changed it on purpose, run `sluice models revise {folder}`: the model "
                 "becomes a new version. If not, copy the model again."

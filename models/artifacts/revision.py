@@ -1,4 +1,4 @@
-"""New versions of a compiled model that differ in its lexicon or its policy. The weights stay as they are."""
+"""New versions of a compiled model that differ in its word lists or its policy. The weights stay as they are."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from sluicegate.models.artifacts.files import copy_folder, read_json_bytes
 from sluicegate.models.artifacts.manifest import (
     MANIFEST_FILE,
     MANIFEST_FORMAT,
+    WORD_LISTS,
     Manifest,
     PromptStyleName,
     hash_files,
@@ -17,6 +18,7 @@ from sluicegate.models.artifacts.manifest import (
     verify_files,
     write_manifest,
 )
+from sluicegate.models.inference.expansions import EXPANSIONS_FILE, Expansions
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
 from sluicegate.schemas.errors import CompiledModelError, ConfigurationError
@@ -67,22 +69,24 @@ def copy_with_policy(
 
 
 def revise(folder: Path) -> Manifest:
-    """Record that the lexicon in `folder`, a copy of a compiled model, was changed on purpose: a new version.
+    """Record that the word lists in `folder`, a copy of a compiled model, were changed on purpose: a new version.
 
     A folder whose manifest has format 1 becomes one of format 2, once its weights are checked. Changed thresholds need
     no `revise`: they are in the manifest, so the version follows from them.
 
     Raises:
-        CompiledModelError: a file other than the lexicon differs, or a line of the lexicon is wrong.
+        CompiledModelError: another file differs, or a line of a word list is wrong.
     """
     manifest = _read_any_format(folder)
     files = hash_files(folder)
-    lexicon = {name: digest for name, digest in files.items() if name == LEXICON_FILE}
-    unchanged = {name: digest for name, digest in manifest.files.items() if name != LEXICON_FILE}
-    manifest = msgspec.structs.replace(manifest, files={**unchanged, **lexicon}, created_at=_now())
+    edited = {name: digest for name, digest in files.items() if name in WORD_LISTS}
+    unchanged = {name: digest for name, digest in manifest.files.items() if name not in WORD_LISTS}
+    manifest = msgspec.structs.replace(manifest, files={**unchanged, **edited}, created_at=_now())
     verify_files(folder, manifest)
-    if lexicon:
+    if LEXICON_FILE in edited:
         Lexicon.load(folder / LEXICON_FILE)
+    if EXPANSIONS_FILE in edited:
+        Expansions.load(folder / EXPANSIONS_FILE)
     write_manifest(folder, manifest)
     return manifest
 

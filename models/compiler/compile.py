@@ -1,11 +1,15 @@
-"""Compiling a Qwen3 checkpoint to CTranslate2 without torch: check, write, verify, then replace what was there."""
+"""Compiling a checkpoint to CTranslate2 without torch: check, write, verify, then replace what was there.
+
+The prompt style says which model it is: `embedded` is our encoder, the others are Qwen3.
+"""
 
 import math
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,8 +31,11 @@ from sluicegate.models.artifacts.manifest import (
 )
 from sluicegate.models.compiler import lora_merge
 from sluicegate.models.compiler.checkpoint import open_checkpoint
+from sluicegate.models.compiler.encoder import open_encoder, write_encoder
 from sluicegate.models.compiler.safetensors import Weight
 from sluicegate.models.compiler.weights import write_model
+from sluicegate.models.inference.expansions import EXPANSIONS_FILE
+from sluicegate.models.inference.heads import Heads
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS, prompt_style_for
@@ -38,7 +45,13 @@ from sluicegate.models.text.lexicon import LEXICON_FILE
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
 from sluicegate.schemas.version import VERSION
 
-_COPIED_WHEN_PRESENT = (LEXICON_FILE, "tokenizer_config.json", "generation_config.json", "chat_template.jinja")
+_COPIED_WHEN_PRESENT = (
+    LEXICON_FILE,
+    EXPANSIONS_FILE,
+    "tokenizer_config.json",
+    "generation_config.json",
+    "chat_template.jinja",
+)
 
 
 def compile_checkpoint(
@@ -73,15 +86,10 @@ def compile_checkpoint(
         )
     if source.is_relative_to(destination):
         raise CompiledModelError(f"{destination} contains the checkpoint itself: choose another folder.")
-    checkpoint = open_checkpoint(source)
-    weights: Mapping[str, Weight] = checkpoint.tensors
-    if adapter is not None:
-        _check_adapter(adapter, prompt_style)
-        weights = lora_merge.merge_adapter(adapter, checkpoint.tensors)
-    parameters = sum(math.prod(shape) for shape in checkpoint.config.shapes().values())
+    opened = _open(source, prompt_style, quantization, adapter)
     try:
         with _staged(destination) as folder:
-            write_model(folder, checkpoint, weights, quantization, Meter(parameters, progress))
+            opened.write(folder, Meter(opened.parameters, progress))
             _copy_tokenizer(source, folder)
             manifest = Manifest(
                 name=name,
@@ -93,7 +101,7 @@ def compile_checkpoint(
                 else f"{adapter.resolve().name}@{sha256_of(adapter / lora_merge.WEIGHTS_FILE)}",
                 quantization=quantization,
                 files=hash_files(folder),
-                parameters=parameters,
+                parameters=opened.parameters,
                 labels_version=LABELS_VERSION,
                 prompt_version=PROMPT_VERSIONS[prompt_style],
                 thresholds=dict(DEFAULT_THRESHOLDS),
@@ -107,6 +115,40 @@ def compile_checkpoint(
             f"compiling {source} into {destination} failed: {error}. Check free space and permissions."
         ) from error
     return manifest
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A checkpoint that passed its checks, and what writes it as a CTranslate2 model."""
+
+    parameters: int
+    write: Callable[[Path, Meter], None]
+
+
+def _open(source: Path, prompt_style: PromptStyleName, quantization: Quantization, adapter: Path | None) -> _Opened:
+    if prompt_style == "embedded":
+        if adapter is not None:
+            raise CheckpointError(f"{source} is to be an embedded model, which takes no adapter: train it anew.")
+        encoder = open_encoder(source)
+
+        def write_and_count(folder: Path, meter: Meter) -> None:
+            write_encoder(folder, encoder, quantization)
+            meter.add(_count(encoder.config.shapes()))
+
+        return _Opened(_count(encoder.config.shapes()), write_and_count)
+    checkpoint = open_checkpoint(source)
+    weights: Mapping[str, Weight] = checkpoint.tensors
+    if adapter is not None:
+        _check_adapter(adapter, prompt_style)
+        weights = lora_merge.merge_adapter(adapter, checkpoint.tensors)
+    return _Opened(
+        _count(checkpoint.config.shapes()),
+        lambda folder, meter: write_model(folder, checkpoint, weights, quantization, meter),
+    )
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _check_adapter(adapter: Path, prompt_style: PromptStyleName) -> None:
@@ -150,22 +192,27 @@ def verify_compiled(folder: Path) -> None:
     manifest = read_manifest(folder)
     # Types that every CPU supports. With others CTranslate2 warns and converts.
     compute_type = "int8_float32" if manifest.quantization.startswith("int8") else "float32"
+    model_class = ctranslate2.Encoder if manifest.prompt_style == "embedded" else ctranslate2.Generator
     try:
         tokens = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=list[str])
-        generator = ctranslate2.Generator(str(folder), device="cpu", compute_type=compute_type)
+        model = model_class(str(folder), device="cpu", compute_type=compute_type)
         prompt = list(range(min(8, len(tokens))))
-        logits = np.array(generator.forward_batch([prompt]))
+        output = model.forward_batch([prompt])
+        values = np.array(output.pooler_output if manifest.prompt_style == "embedded" else output)
     except (OSError, RuntimeError, ValueError, msgspec.DecodeError) as error:
         raise CompiledModelError(f"{folder} cannot be loaded: {error}. Compile {manifest.source} again.") from error
-    prompt_style_for(manifest.prompt_style, QueryTokenizer(folder))
-    expected = (1, len(prompt), len(tokens))
-    if logits.shape != expected:
+    if manifest.prompt_style == "embedded":
+        expected: tuple[int, ...] = (1, Heads.load(folder).labels.shape[1] - 1)
+    else:
+        expected = (1, len(prompt), len(tokens))
+        prompt_style_for(manifest.prompt_style, QueryTokenizer(folder))
+    if values.shape != expected:
         raise CompiledModelError(
-            f"{folder}: logits have shape {logits.shape}, expected {expected}. Compile {manifest.source} again."
+            f"{folder}: its output has shape {values.shape}, expected {expected}. Compile {manifest.source} again."
         )
-    if not np.isfinite(logits).all():
+    if not np.isfinite(values).all():
         raise CompiledModelError(
-            f"{folder}: logits are not finite: the weights of {manifest.source} are damaged. Download them again."
+            f"{folder}: its output is not finite: the weights of {manifest.source} are damaged. Download them again."
         )
 
 

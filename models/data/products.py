@@ -17,7 +17,7 @@ from typing import Final
 
 from sluicegate.models.data.templates import lines
 
-_COLOURS: Final = lines("""
+COLOURS: Final = lines("""
     black|white|red|blue|navy|green|grey|gray|pink|purple|yellow|orange|brown|beige|cream|gold|silver|rose gold
     turquoise|teal|burgundy|maroon|khaki|olive|charcoal|ivory|multicolor|lavender|mint|coral|tan|bronze|copper
 """)
@@ -123,7 +123,7 @@ def product_query(rng: random.Random) -> ProductQuery:
     if rng.random() < 0.1:
         words.insert(0, rng.choice(_MATERIALS))
     if rng.random() < 0.2:
-        colour = rng.choice(_COLOURS)
+        colour = rng.choice(COLOURS)
         words.insert(0, colour)
         facets.append(f"colour:{colour}")
     if rng.random() < 0.15:

@@ -30,6 +30,9 @@ _LOOKALIKES: Final = (
 )
 """Templates of safe queries that look unsafe, each list with its share."""
 
+_QUESTIONS: Final = read_phrases("questions")
+_ALONE: Final = read_phrases("words_alone")
+
 _REQUEST_SHARE: Final = 0.3
 
 _FOREIGN: Final = [(Intent(intent), queries) for intent, queries in read_phrases("foreign").items()]
@@ -110,6 +113,16 @@ def hard_negative(rng: random.Random) -> str:
         words[i] = disguised(words[i], rng)
         text = " ".join(words)
     return sentence(text, rng) if rng.random() < 0.08 else text
+
+
+def question(rng: random.Random) -> str:
+    """A question or a search with a hard word in a harmless sense."""
+    return fill(rng.choice(_QUESTIONS["question"]), _QUESTIONS, rng)
+
+
+def word_alone(rng: random.Random) -> str:
+    """A loaded word by itself, or a name that looks like one."""
+    return fill(rng.choice(_ALONE["frame"]), _ALONE, rng)
 
 
 def foreign(rng: random.Random) -> tuple[str, Intent]:

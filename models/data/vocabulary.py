@@ -1,9 +1,4 @@
-"""The embedded model's words: its tokenizer, and the lexicon that gives its hints.
-
-The tokenizer is a small byte-level BPE, lower-cased, with the control tokens at the front. It is small on purpose: a
-misspelt word then falls into pieces of one to three letters, so that the model sees its spelling, and the embedding
-table stays a small part of the weights.
-"""
+"""English words and their frequencies, and the lexicon that is made of them."""
 
 import re
 from collections import Counter
@@ -11,34 +6,11 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Final
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-
 from sluicegate.models.data.products import catalogue_phrases
-from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.text.lexicon import Lexicon
-
-VOCABULARY_SIZE: Final = 2048
 
 _LEAST_USES: Final = 5  # of a word in the rows; rarer ones are as often misspelt
 _WORD: Final = re.compile(r"[a-z]{3,}")
-
-
-def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer of `VOCABULARY_SIZE` tokens whose first ids are `CONTROL_TOKENS`, learnt from `texts`."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Prepend(" ")])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # digits one by one: numbers are copied, never guessed
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE,
-        special_tokens=list(CONTROL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
 
 
 def english_words(limit: int | None = None) -> list[tuple[str, int]]:

@@ -151,7 +151,9 @@ def _decided(probabilities: Floats, policy: Policy) -> tuple[Rows, Rows]:
     """Which rows `policy` blocks, and which it sends to review."""
     limits = [policy.thresholds[Category(name)] for name in LABELS[1:]]
     unsafe = probabilities[:, 1:]
+    able = [limit.block <= 1 for limit in limits]
     blocked = np.any(unsafe >= np.array([limit.block for limit in limits]), axis=1)
+    blocked |= unsafe @ np.array(able) >= policy.block_sum_bound
     suspicious = np.any(unsafe >= np.array([limit.allow for limit in limits]), axis=1)
     together = unsafe @ np.array([limit.allow <= policy.sum_bound for limit in limits])
     return blocked, (suspicious | (together >= policy.sum_bound)) & ~blocked

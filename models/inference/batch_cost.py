@@ -31,7 +31,7 @@ class BatchCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return self.call + self.token * members * shortest + (self.step + self.member * members) * steps
 
 
-SMALL_COST: Final = BatchCost(call=0.24, token=0.034, step=0.14, member=0.04, answer=10)
+ENCODER_COST: Final = BatchCost(call=0.4, token=0.045, step=0.0, member=0.045, answer=0)
 LARGE_COST: Final = BatchCost(call=90, token=1.6, step=70, member=2.8, answer=10)
 INSTRUCTED_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
 """The defaults: measured with the embedded model, and with Qwen3-0.6B in int8 without and with an instruction, on two

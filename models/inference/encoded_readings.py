@@ -34,11 +34,10 @@ class EncodedReadings:
 def encode_readings(judge: Judge, text: str, locale: str | None = None) -> EncodedReadings:
     """The normalised query `text` in all its readings. Of readings with equal tokens only the first is kept.
 
-    `locale` is the user's: it decides how the query is corrected. A query that is cut for the model is read whole
-    otherwise: encoded words have many tokens.
+    `locale` is the user's: it decides how the query is corrected.
     """
     query = judge.encode(text, locale)
-    further = further_readings(text, query.correction.text if query.correction else None)
+    further = further_readings(query.text, query.correction.text if query.correction else None)
     encoded = {query.tokens: EncodedReading(ReadingName.QUERY, query)}
     for reading in further.readings:
         also = judge.encode(reading.text, locale)
@@ -49,8 +48,7 @@ def encode_readings(judge: Judge, text: str, locale: str | None = None) -> Encod
 def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult) -> tuple[EncodedReading, ...]:
     """What `result` would publish that no reading contains: it must be judged too. Nothing of a blocked query.
 
-    The hint was part of what the model read. The `embedded` style chooses facets from a closed list; other styles write
-    their expansions freely, so these are read as well.
+    The `embedded` style chooses expansions from a closed list. Other styles write them freely, so these are read too.
     """
     if result.policy_result.verdict is Verdict.BLOCK:
         return ()
@@ -58,8 +56,6 @@ def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult
     if judge.manifest.prompt_style != "embedded" and (result.synonyms or result.facets):
         written.append(result.semantic)
     read = [reading.query.text for reading in readings.readings]
-    if readings.query.hint:
-        read.append(readings.query.hint)
     unread = {text: None for text in written if not any(same_words(text, each) for each in read)}
     return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text)) for text in unread)
 

@@ -13,12 +13,13 @@ from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Intent
 from sluicegate.models.inference.policy import Policy, PolicyResult
 from sluicegate.models.text.speller import Correction
+from sluicegate.schemas.events import Expansion
 from sluicegate.schemas.reason_codes import EncodingCode, ReasonCode
 
 
 @dataclass(frozen=True)
 class EncodedQuery:
-    """A normalised query as the model reads it: `tokens` stand for `text` followed by the `hint`, if it has one.
+    """A normalised query as the model reads it.
 
     `truncated`: the query had more tokens than the model may read, and `text` is what is left of it. `correction` is
     what the speller made of `text`; None where the model writes rewrites by itself.
@@ -27,7 +28,6 @@ class EncodedQuery:
     text: str
     tokens: tuple[str, ...]
     truncated: bool = False
-    hint: str | None = None
     correction: Correction | None = None
 
     @property
@@ -41,7 +41,8 @@ class ModelResult:
     """What the model made of one query; `lexical` and `semantic` were checked, they are never the model's raw words.
 
     `codes` are those of the model's answer. The codes of the encoding are not among them: queries that are cut to the
-    same text share a result. The defaults are those of a query that the model was not asked about.
+    same text share a result. `expansions` are what `synonyms` and `facets` were chosen from, where the model gives each
+    a probability. The defaults are those of a query that the model was not asked about.
     """
 
     policy_result: PolicyResult
@@ -52,6 +53,7 @@ class ModelResult:
     intent: Intent = Intent.OTHER
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
+    expansions: tuple[Expansion, ...] = ()
     prompt_hash: str | None = None
     output_hash: str | None = None
     input_tokens: int = 0

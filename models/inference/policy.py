@@ -4,10 +4,12 @@
               ▲ Threshold.allow    ▲ Threshold.block
 
 Without the bound, ten categories that each stay below their thresholds would let a query pass that is far more probably
-unsafe than safe.
+unsafe than safe. For the same reason a query is blocked where the categories that may block reach, together, the
+highest of their block thresholds: a request that is surely violent or illicit is unsafe, whichever it is.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -18,7 +20,7 @@ import msgspec
 
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.events import Threshold
-from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, REVIEW_THRESHOLD, PolicyCode, ReasonCode
+from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, REVIEW_THRESHOLD, CodeFamily, PolicyCode, ReasonCode
 
 
 class Verdict(StrEnum):
@@ -80,6 +82,16 @@ class Policy:
         return [category for category, threshold in self.thresholds.items() if threshold.allow <= self.sum_bound]
 
     @cached_property
+    def blockable(self) -> list[Category]:
+        """The categories that can block: their sum counts where the model does not know which of them it is."""
+        return [category for category, threshold in self.thresholds.items() if threshold.block <= 1]
+
+    @cached_property
+    def block_sum_bound(self) -> float:
+        """The highest of their thresholds: from this sum of `blockable` on, a query is blocked."""
+        return max((self.thresholds[category].block for category in self.blockable), default=math.inf)
+
+    @cached_property
     def version(self) -> str:
         """`policy_version` in events where there is no policy file: a hash of the thresholds and of the bound."""
         content = msgspec.json.encode([self.thresholds, self.sum_bound], order="deterministic")
@@ -95,16 +107,25 @@ class Policy:
 
     def judge(self, probabilities: Mapping[str, float]) -> PolicyResult:
         """The verdict for one query's label probabilities (keys: `models.inference.labels.LABELS`)."""
-        suspicious = [category for category in Category if probabilities[category] >= self.thresholds[category].allow]
-        blocking = [category for category in suspicious if probabilities[category] >= self.thresholds[category].block]
-        for found, verdict, reason in (
-            (blocking, Verdict.BLOCK, BLOCK_THRESHOLD),
-            (suspicious, Verdict.REVIEW, REVIEW_THRESHOLD),
-        ):
-            if found:
-                worst = max(found, key=probabilities.__getitem__)
-                return PolicyResult(verdict, worst, probabilities[worst], reason.code(worst))
+        limits = self.thresholds
+        suspicious = [category for category in Category if probabilities[category] >= limits[category].allow]
+        blocking = [category for category in suspicious if probabilities[category] >= limits[category].block]
+        if blocking:
+            return _by_threshold(Verdict.BLOCK, BLOCK_THRESHOLD, blocking, probabilities)
+        unsafe = sum(probabilities[category] for category in self.blockable)
+        if unsafe >= self.block_sum_bound:
+            worst = max(self.blockable, key=probabilities.__getitem__)
+            return PolicyResult(Verdict.BLOCK, worst, unsafe, PolicyCode.BLOCK_SUM)
+        if suspicious:
+            return _by_threshold(Verdict.REVIEW, REVIEW_THRESHOLD, suspicious, probabilities)
         together = sum(probabilities[category] for category in self.summed)
         if together >= self.sum_bound:
             return PolicyResult(Verdict.REVIEW, None, together, PolicyCode.REVIEW_SUM)
         return PolicyResult(Verdict.ALLOW, None, probabilities["allow"], PolicyCode.BELOW_EVERY_THRESHOLD)
+
+
+def _by_threshold(
+    verdict: Verdict, reason: CodeFamily, found: Sequence[Category], probabilities: Mapping[str, float]
+) -> PolicyResult:
+    worst = max(found, key=probabilities.__getitem__)
+    return PolicyResult(verdict, worst, probabilities[worst], reason.code(worst))

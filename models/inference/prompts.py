@@ -1,9 +1,10 @@
-"""How each prompt style asks the model and reads its answer. The query's tokens are between `static` and `suffix`.
+"""How each prompt style of a generator asks it and reads its answer.
+
+The tokens of the query are between `static` and `suffix`.
 
     style       model                    asked                                     says
     zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
     adapted     Qwen3 tuned by LoRA      query <|im_end|>                          one letter topic | query | synonyms
-    embedded    our own                  query <|gate|> (see `embedded_format`; with a lexicon it reads a hint too)
 
 In a style that answers in one generation, the generation ends after the verdict if that is not `allow`.
 
@@ -17,24 +18,12 @@ from string import ascii_uppercase
 from typing import Final
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
-from sluicegate.models.inference.embedded_format import (
-    CONTROL_TOKENS,
-    END,
-    FACETS,
-    GATE,
-    HINT,
-    INTENT_TOKENS,
-    KEEP,
-    LABEL_TOKENS,
-    REWRITE,
-    SYNONYM,
-)
 from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.reason_codes import AnswerCode
 
 PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
-    "embedded": "tuned-3",
+    "embedded": "encoder-1",
     "adapted": "adapted-1",
     "zero_shot": "zero-shot-2",
 }
@@ -71,18 +60,9 @@ class PromptStyle:
     stops: tuple[str, ...]
     """The verdicts after which the generation ends. Empty where the answer has its own prompt."""
     end_token: str
-    parse: Callable[[Sequence[int], str | None], Answer]
-    """The answer of these tokens about a query with this hint."""
-    rewrite_of: Callable[[Sequence[int]], Sequence[int]]
-    """The tokens of an answer, after its first, that say whether and how to rewrite."""
+    parse: Callable[[Sequence[int]], Answer]
     filler: str | None
     """A token that changes nothing at the end of a query: queries are filled up to a few lengths with it."""
-    hint: str | None
-    """The token between a query and its hint; None where the style has no hints."""
-    least_hint_probability: float
-    """Below this probability of taking the hint, the query is kept and its expansions are not used."""
-    least_probability: float
-    """Below this probability of all of `rewrite_of`, rewrite and expansions are not used."""
 
     def filled(self, query: Sequence[str]) -> tuple[str, ...]:
         """The tokens of `query`, filled up to a multiple of `FILLER_WIDTH` where the style has a filler.
@@ -98,7 +78,7 @@ def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> Prompt
     Raises:
         CompiledModelError: the vocabulary lacks a token that the style needs.
     """
-    return {"embedded": _embedded, "adapted": _adapted, "zero_shot": _zero_shot}[name](tokenizer)
+    return _adapted(tokenizer) if name == "adapted" else _zero_shot(tokenizer)
 
 
 FILLER_WIDTH: Final = 4
@@ -108,63 +88,6 @@ batches of a few lengths are worth that."""
 
 def _unreadable(intent: Intent) -> Answer:
     return Answer(intent, None, codes=(AnswerCode.UNREADABLE,))
-
-
-def _embedded(tokenizer: QueryTokenizer) -> PromptStyle:
-    intents = dict(zip(map(tokenizer.id_of, INTENT_TOKENS), Intent, strict=True))
-    end, keep, take, rewrite, synonym = map(tokenizer.id_of, (END, KEEP, HINT, REWRITE, SYNONYM))
-    facets = {tokenizer.id_of(token): kind for kind, token in FACETS.items()}
-    controls = set(map(tokenizer.id_of, CONTROL_TOKENS))
-
-    def parse(ids: Sequence[int], hint: str | None) -> Answer:
-        """``intent (keep | hint | rewrite text) ((synonym | category | colour) text)* end``, else the query is kept."""
-        intent = intents.get(ids[0]) if ids else None
-        if intent is None:
-            return _unreadable(Intent.OTHER)
-        whole = ids[-1] == end
-        sections: list[tuple[int, list[int]]] = []
-        for token in ids[1:-1] if whole else ids[1:]:
-            if token in controls:
-                sections.append((token, []))
-            elif sections:
-                sections[-1][1].append(token)
-            else:
-                return _unreadable(intent)
-        kinds = [kind for kind, _ in sections]
-        possible = (keep, rewrite, take) if hint else (keep, rewrite)
-        if not kinds or kinds[0] not in possible or not {synonym, *facets}.issuperset(kinds[1:]):
-            return _unreadable(intent)
-        if kinds[0] != rewrite and sections[0][1]:
-            return _unreadable(intent)
-        texts = [(kind, tokenizer.decode(text).strip()) for kind, text in (sections if whole else sections[:-1])]
-        return Answer(
-            intent,
-            hint if kinds[0] == take else next((text for kind, text in texts if kind == rewrite), None),
-            tuple(text for kind, text in texts if kind == synonym),
-            tuple(f"{facets[kind]}:{text}" for kind, text in texts if kind in facets),
-            () if whole else (AnswerCode.CUT,),
-        )
-
-    def rewrite_of(ids: Sequence[int]) -> Sequence[int]:
-        """All between the intent and the first expansion or the end."""
-        ends = (place for place, token in enumerate(ids) if token in (end, synonym, *facets))
-        return ids[1 : next(ends, len(ids))]
-
-    return PromptStyle(
-        version=PROMPT_VERSIONS["embedded"],
-        gate=Frame((), (GATE,)),
-        rewrite=Frame((), (GATE, f"<|{ALLOW}|>")),
-        label_ids=tuple(map(tokenizer.id_of, LABEL_TOKENS)),
-        stops=LABEL_TOKENS[1:],
-        end_token=END,
-        parse=parse,
-        rewrite_of=rewrite_of,
-        filler=None,
-        hint=HINT,
-        # Chosen on seeded corruptions of CLINC150's dev rows and of shopping queries; the model card has the numbers.
-        least_hint_probability=0.5,
-        least_probability=0.3,
-    )
 
 
 _IM_END: Final = "<|im_end|>"
@@ -187,11 +110,11 @@ _REWRITE_INSTRUCTION: Final = (
 )
 
 
-def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int], str | None], Answer]:
+def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int]], Answer]:
     """Reads ``topic | query | synonym, synonym``. Without a query, or with anything else, the query is kept."""
     end = tokenizer.id_of(_IM_END)
 
-    def parse(ids: Sequence[int], _hint: str | None) -> Answer:
+    def parse(ids: Sequence[int]) -> Answer:
         whole = bool(ids) and ids[-1] == end
         text = tokenizer.decode(ids[:-1] if whole else ids).strip()
         topic, *rest = [part.strip() for part in text.split("|")]
@@ -218,11 +141,7 @@ def _adapted(tokenizer: QueryTokenizer) -> PromptStyle:
         stops=tuple(letter for letter in GATE_LETTERS if letter != ALLOW_LETTER),
         end_token=_IM_END,
         parse=_line_parser(tokenizer),
-        rewrite_of=lambda ids: ids[1:],
         filler=None,
-        hint=None,
-        least_hint_probability=0.0,
-        least_probability=0.0,  # not measured yet
     )
 
 
@@ -241,9 +160,5 @@ def _zero_shot(tokenizer: QueryTokenizer) -> PromptStyle:
         stops=(),
         end_token=_IM_END,
         parse=_line_parser(tokenizer),
-        rewrite_of=lambda ids: ids[1:],
         filler=tokenizer.encode_template("\n")[0],
-        hint=None,
-        least_hint_probability=0.0,
-        least_probability=0.0,  # not measured yet
     )

@@ -27,7 +27,7 @@ from sluicegate.schemas.events.ledger import (
     StageLatencies,
     Tokens,
 )
-from sluicegate.schemas.events.outputs import Blocked, Ranking, Recall, Score, Suggestion
+from sluicegate.schemas.events.outputs import Blocked, Expansion, Ranking, Recall, Score, Suggestion
 from sluicegate.schemas.events.raw import RawQuery
 from sluicegate.schemas.events.review import Review, Reviewed
 
@@ -39,6 +39,7 @@ __all__ = [
     "DeadLetter",
     "DecisionTrace",
     "EventId",
+    "Expansion",
     "Label",
     "LedgerRecord",
     "OutcomeName",

@@ -28,6 +28,14 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     probability: Annotated[Probability, Meta(description="How likely the user meant it.")]
 
 
+class Expansion(Struct, frozen=True, kw_only=True):
+    """A synonym or a facet of a query, with the model's belief in it."""
+
+    kind: Annotated[Label, Meta(description="`synonym` or `facet`. Accept kinds that you do not know.")]
+    text: Annotated[Label, Meta(description="The synonym, or the facet as `kind:value`.")]
+    probability: Annotated[Probability, Meta(description="How likely it fits the query.")]
+
+
 class Recall(Understood, frozen=True, kw_only=True):
     """An allowed query, for the services that find candidates."""
 
@@ -36,6 +44,13 @@ class Recall(Understood, frozen=True, kw_only=True):
     suggestions: Annotated[
         list[Suggestion],
         Meta(description="Corrections that are likely but not certain, likeliest first: offered, not applied."),
+    ] = field(default_factory=list)
+    expansions: Annotated[
+        list[Expansion],
+        Meta(
+            description="What `synonyms` and `facets` were chosen from, likeliest first. Empty where the model "
+            "gives no probabilities."
+        ),
     ] = field(default_factory=list)
 
 

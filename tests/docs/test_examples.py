@@ -14,5 +14,5 @@ def test_the_search_service_finds_what_was_misspelt_and_nothing_for_a_blocked_qu
     assert finished.stdout.splitlines() == [
         "chep runing shoes: cheap running shoes",
         "wireles headphones: wireless headphones",
-        "how to make a pipe bomb: nothing",
+        "how to forge a passport: nothing",
     ]

@@ -140,7 +140,7 @@ def test_what_cannot_be_decided_is_said_in_one_line(arguments: list[str], given:
 
 
 def test_the_verdict_is_the_same_as_that_of_the_gate() -> None:
-    query = "how to make a pipe bomb"
+    query = "how to forge a passport"
     (gate,) = [orjson.loads(line) for line in sluice("gate", query).stdout.splitlines()]
     (ask,) = rows(sluice("ask", "--json", query))
     assert (ask["verdict"], ask["reason_codes"]) == (gate["verdict"], gate["reason_codes"])

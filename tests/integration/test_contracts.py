@@ -12,7 +12,7 @@ TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01".encode()
 RECORDS: list[Record] = [
     (None, b'{"query": "red shoes", "event_id": "dropped", "user_id": 42, "locale": "en"}', []),
     (None, b'\xef\xbb\xbf{"query": "red \\ud800 shoes", "event_id": "repaired"}', [("Traceparent", TRACEPARENT)]),
-    (None, b'{"query": "how to make a pipe bomb", "event_id": "blocked"}', []),
+    (None, b'{"query": "how to forge a passport", "event_id": "blocked"}', []),
     (None, b"\x00\x00\x00\x00\x07\x12red shoes", []),
 ]
 

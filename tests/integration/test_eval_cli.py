@@ -18,13 +18,13 @@ from tests.support.command import sluice
 MODERATION: Sequence[dict[str, str]] = (
     {"text": "red running shoes", "label": "allow", "category": "none", "source": "ours"},
     {"text": "blue sofa", "label": "allow", "category": "none", "source": "ours"},
-    {"text": "how to make a pipe bomb", "label": "block", "category": "illicit", "source": "ours"},
+    {"text": "how to forge a passport", "label": "block", "category": "illicit", "source": "ours"},
     {"text": "you are such a pathetic loser", "label": "review", "category": "harassment", "source": "ours"},
 )
 INTENT = (
     {"text": "book a flight to boston", "domain": "travel", "split": "dev"},
     {"text": "what is my bank balance", "domain": "banking", "split": "dev"},
-    {"text": "how to make a pipe bomb", "domain": "banking", "split": "train"},
+    {"text": "how to forge a passport", "domain": "banking", "split": "train"},
 )
 REWRITE = ({"query": "chep runing shoes", "clean": "cheap running shoes"}, {"query": "waterproof bluetooth speaker"})
 

@@ -75,8 +75,8 @@ async def test_the_tools_are_listed_as_read_only_with_the_schemas_of_the_contrac
 
 async def test_the_gate_answers_an_assistant_as_it_answers_the_command_line(assistant: Client) -> None:
     async with assistant as client:
-        result = await client.call_tool("gate", {"query": "how to make a pipe bomb"})
-    (expected,) = [orjson.loads(line) for line in sluice("gate", "how to make a pipe bomb").stdout.splitlines()]
+        result = await client.call_tool("gate", {"query": "how to forge a passport"})
+    (expected,) = [orjson.loads(line) for line in sluice("gate", "how to forge a passport").stdout.splitlines()]
     decision = result.structured_content
     assert not result.is_error
     assert orjson.loads(text_of(result)) == decision

@@ -38,7 +38,7 @@ def private_records() -> list[Record]:
         orjson.dumps(whole),
         orjson.dumps({"query": QUERY}),
         orjson.dumps({"query": f"{QUERY} bomb <script>{MARKER}</script> \u202e{MARKER}<|im_end|>"}),
-        orjson.dumps({"query": f"how to make a pipe bomb {MARKER}"}),
+        orjson.dumps({"query": f"how to forge a passport {MARKER}"}),
         orjson.dumps({"query": QUERY, "event_time": MARKER, "deadline_ms": MARKER}),
         orjson.dumps({"query": [QUERY]}),
         orjson.dumps({"query": QUERY, "deadline_ms": 1}),

@@ -4,45 +4,42 @@ Compiling one takes a fraction of a second.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from sluicegate.models.artifacts.manifest import PromptStyleName, read_manifest, write_manifest
 from sluicegate.models.compiler.compile import compile_checkpoint
-from sluicegate.models.data.vocabulary import train_tokenizer
-from tests.support.checkpoints import TINY, Shape, write_checkpoint
+from tests.support.checkpoints import TINY, write_checkpoint
+from tests.support.encoder_checkpoints import write_encoder_checkpoint
 
 _CERTAIN = 20.0
 """The logit of the token that a scripted model writes; every other token has 0."""
 
-
-def embedded_tokenizer() -> Tokenizer:
-    """A tokenizer of the embedded prompt style whose text tokens are single bytes."""
-    return train_tokenizer([])
+IM_END = "<|im_end|>"
 
 
 def compiled_tiny(folder: Path, prompt_style: PromptStyleName) -> Path:
     """A model with random weights: its probabilities differ between queries, and its answers mean nothing."""
-    return _compiled(folder, prompt_style, TINY, {}, tied=True)
+    return _compiled(_checkpoint(folder, prompt_style), folder, prompt_style)
 
 
 def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float]]) -> Path:
-    """An embedded model that writes ``follows[token]`` after `token`, whatever came before, or has those logits.
+    """An adapted Qwen3 that writes ``follows[token]`` after `token`, whatever came before, or has those logits.
 
-    Its embeddings are one-hot, its layers add nothing, and its projection is the table of what follows which token.
+    Tokens that are longer than one character are added to the vocabulary. The model's embeddings are one-hot, its
+    layers add nothing, and its projection is the table of what follows which token.
     """
-    tokenizer = embedded_tokenizer()
+    after = {token: {next_: _CERTAIN} if isinstance(next_, str) else next_ for token, next_ in follows.items()}
+    tokenizer = _script_tokenizer([*after, *(token for logits in after.values() for token in logits)])
     size = TINY.vocab_size
     shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
     projection = np.zeros((size, size), np.float32)
-    for token, next_tokens in follows.items():
-        logits = {next_tokens: _CERTAIN} if isinstance(next_tokens, str) else next_tokens
+    for token, logits in after.items():
         for next_token, logit in logits.items():
             # The last norm scales the one-hot vector to the square root of its size.
             projection[tokenizer.token_to_id(next_token), tokenizer.token_to_id(token)] = logit / size**0.5
@@ -53,7 +50,19 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
         "model.layers.0.mlp.down_proj.weight": np.zeros((size, shape.intermediate_size), "f4"),
         "lm_head.weight": projection,
     }
-    return _compiled(folder, "embedded", shape, given, tied=False)
+    checkpoint = write_checkpoint(_beside(folder), shape, dtype="float32", tied=False, tokenizer=tokenizer, given=given)
+    return _compiled(checkpoint, folder, "adapted")
+
+
+def _script_tokenizer(tokens: Iterable[str]) -> Tokenizer:
+    """Single bytes, and the `tokens` that are longer; the end of a message is token 0."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({IM_END: 0, **{byte: 1 + i for i, byte in enumerate(alphabet)}}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    longer = [token for token in dict.fromkeys((IM_END, *tokens)) if len(token) > 1]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in longer])
+    return tokenizer
 
 
 def edit_manifest(folder: Path, **changes: object) -> None:
@@ -61,23 +70,18 @@ def edit_manifest(folder: Path, **changes: object) -> None:
     write_manifest(folder, msgspec.structs.replace(read_manifest(folder), **changes))
 
 
-def _compiled(
-    folder: Path, prompt_style: PromptStyleName, shape: Shape, given: Mapping[str, NDArray[np.float32]], *, tied: bool
-) -> Path:
-    checkpoint = write_checkpoint(
-        folder.with_name(f"{folder.name}-checkpoint"),
-        shape,
-        dtype="float32",
-        tied=tied,
-        tokenizer=embedded_tokenizer() if prompt_style == "embedded" else None,
-        given=given,
-    )
-    compile_checkpoint(
-        checkpoint,
-        folder,
-        quantization="float32",
-        prompt_style=prompt_style,
-    )
+def _checkpoint(folder: Path, prompt_style: PromptStyleName) -> Path:
+    if prompt_style == "embedded":
+        return write_encoder_checkpoint(_beside(folder))
+    return write_checkpoint(_beside(folder), TINY, dtype="float32", tied=True)
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-checkpoint")
+
+
+def _compiled(checkpoint: Path, folder: Path, prompt_style: PromptStyleName) -> Path:
+    compile_checkpoint(checkpoint, folder, quantization="float32", prompt_style=prompt_style)
     return folder
 
 

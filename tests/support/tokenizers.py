@@ -9,6 +9,12 @@ import orjson
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE
 
 PANICKING_BPE: Final = {
+    "type": "BPE",
+    "dropout": None,
+    "unk_token": None,
+    "end_of_word_suffix": None,
+    "fuse_unk": False,
+    "byte_fallback": False,
     "vocab": {"é": 0, "a": 1, "éa": 2, "##": 3},
     "merges": [["é", "a"]],
     "continuing_subword_prefix": "##",

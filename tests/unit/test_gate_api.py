@@ -19,11 +19,11 @@ import sluicegate
 from sluicegate import AsyncGate, ConfigurationError, ContractError, Gate, GateClosed, GateDecision
 from sluicegate.agents.deciding.decider import Decider, load_engine
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.inference.labels import LABELS
+from sluicegate.models.inference.labels import LABELS, Category
 from sluicegate.schemas.events import Threshold
 from tests.support.compiled import compiled_tiny
 
-ALWAYS_REVIEW = {"hate": Threshold(allow=0, block=2)}
+ALWAYS_REVIEW = {category.value: Threshold(allow=0, block=2) for category in Category}
 
 
 @pytest.fixture(scope="module")

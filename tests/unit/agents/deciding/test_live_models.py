@@ -227,7 +227,7 @@ async def test_a_model_on_which_the_tokenizer_panics_is_refused_and_the_next_one
     settings = load_settings(model=registry.folder)
     panics = tmp_path / "panics"
     shutil.copytree(first, panics)
-    edit_tokenizer(panics, lambda document: document["model"].update(PANICKING_BPE))
+    edit_tokenizer(panics, lambda document: document.update(model=PANICKING_BPE))
     write_manifest(panics, replace(read_manifest(panics), files=hash_files(panics)))
     async with LiveModels[None].running(load_models(settings), settings) as live_models:
         await asyncio.to_thread(registry.use, str(panics))

@@ -58,7 +58,7 @@ async def test_a_body_that_is_wrong_gets_an_error_that_names_the_field(
 
 async def test_the_last_of_equal_keys_counts_as_it_does_for_the_worker(engine: Judge) -> None:
     async with serving(engine) as api:
-        answer = await posted(api, b'{"text": "how to make a pipe bomb", "text": "red shoes"}')
+        answer = await posted(api, b'{"text": "how to forge a passport", "text": "red shoes"}')
     assert answer.json()["query"] == "red shoes"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sluicegate.models.artifacts.manifest import (
     MODEL_FILES,
+    WORD_LISTS,
     Manifest,
     hash_files,
     read_manifest,
@@ -158,7 +159,7 @@ def test_files_that_match_their_hashes_are_accepted(tmp_path: Path) -> None:
     assert hash_files(tmp_path) == HASHES
 
 
-@pytest.mark.parametrize("name", [name for name in MODEL_FILES if name != "lexicon.txt"])
+@pytest.mark.parametrize("name", [name for name in MODEL_FILES if name not in WORD_LISTS])
 def test_a_file_that_changed_or_is_missing_is_refused_by_name(tmp_path: Path, name: str) -> None:
     path = write_files(tmp_path) / name
     path.write_bytes(b"something else")

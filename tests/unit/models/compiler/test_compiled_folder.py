@@ -69,7 +69,7 @@ def test_a_checkpoint_is_not_overwritten_by_its_own_compilation(tmp_path: Path) 
 
 
 def test_a_model_that_could_never_be_served_is_not_compiled(tmp_path: Path) -> None:
-    with pytest.raises(CompiledModelError, match="compile the model with another prompt style"):
+    with pytest.raises(CheckpointError, match="model_type is 'qwen3', an embedded model is 'bert'"):
         compile_checkpoint(
             FIXTURE / "checkpoint",
             tmp_path / "model",

@@ -1,4 +1,4 @@
-"""What the embedded model is trained on: seeded, permitted, and in the format that the engine parses."""
+"""What the embedded model is trained on: seeded and permitted."""
 
 import hashlib
 import random
@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.models.data import safe, unsafe
+from sluicegate.models.data.addresses import not_words
 from sluicegate.models.data.corruption import EMOJI, corrupt, dress, is_spellable
+from sluicegate.models.data.hate_functions import statement
 from sluicegate.models.data.products import AISLES, product_query
-from sluicegate.models.data.vocabulary import build_lexicon, train_tokenizer
+from sluicegate.models.data.vocabulary import build_lexicon
 from sluicegate.models.inference.labels import LABELS, Category, Intent
-from sluicegate.models.inference.prompts import prompt_style_for
-from sluicegate.models.inference.tokenizer import QueryTokenizer
-from sluicegate.models.pretraining.dataset import Example, Mixture, answer, with_hint
+from sluicegate.models.pretraining.mixture import Mixture
 from sluicegate.models.text.normalise import normalise
 from tests.support.training_sources import SOURCES, write_sources
 
@@ -45,36 +45,10 @@ def test_every_label_and_intent_is_drawn_that_has_a_source(mixture: Mixture) -> 
     }
 
 
-def test_answers_are_parsed_by_the_parser_of_the_prompt_style(tmp_path: Path, mixture: Mixture) -> None:
-    lexicon, rng = build_lexicon(mixture.texts()), random.Random(0)
-    drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(500, "a") if example.label == "allow"]
-    tokenizer = train_tokenizer(example.text for example in drawn)
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    parse = prompt_style_for("embedded", QueryTokenizer(tmp_path)).parse
-    for example in drawn:
-        after_verdict = tokenizer.encode(answer(example)).ids[1:]
-        read = parse(after_verdict, example.hint)
-        assert (read.intent, read.rewrite) == (example.intent, example.rewrite)
-        assert (read.synonyms, read.facets, read.codes) == (example.synonyms, example.facets, ())
-
-
-def test_hints_are_right_wrong_and_missing(mixture: Mixture) -> None:
-    lexicon, rng = build_lexicon(mixture.texts()), random.Random(0)
-    drawn = [with_hint(example, lexicon, rng) for example in mixture.draw(2000, "a") if example.label == "allow"]
-    misspelt = [example for example in drawn if example.rewrite]
-    clean = [example for example in drawn if not example.rewrite]
-    assert 0.4 < sum(example.hint == example.rewrite for example in misspelt) / len(misspelt) < 0.9
-    assert 0.05 < sum(example.hint is not None for example in clean) / len(clean) < 0.3
-
-
 def test_what_is_written_in_the_rows_is_in_the_lexicon(mixture: Mixture) -> None:
     lexicon = build_lexicon([*mixture.texts(), *["zzyzx road"] * 5, *["xyzzy"] * 4])
     assert {"zzyzx", "sneakers", "iphone", "the"} <= set(lexicon.counts)
     assert not {"xyzzy", "forbidden rows"} & set(lexicon.counts)
-
-
-def test_an_unsafe_example_is_answered_by_its_label_alone() -> None:
-    assert answer(Example("x", Category.HATE)) == "<|hate|>"
 
 
 @given(st.text(alphabet="abcdefgh 0123", min_size=1).map(lambda text: " ".join(text.split()) or "a"), st.integers())
@@ -102,6 +76,8 @@ def test_generated_queries_are_clean_text_without_open_slots() -> None:
             safe.other(rng),
             safe.hard_negative(rng),
             safe.foreign(rng)[0],
+            safe.question(rng),
+            statement(rng)[0],
         ]
         texts += [product_query(rng).text]
         for text in texts:
@@ -120,8 +96,9 @@ def test_a_seed_generates_what_the_embedded_model_was_trained_on() -> None:
             dress(product_query(rng).text, rng),
         ]
         rows += [unsafe.unsafe(category, rng) for category in Category]
+        rows += [safe.question(rng), not_words(rng), *statement(rng)]
     digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()
-    assert digest == "3ba4c4c3a77a247e9bbfe55894c4bdbe109e2cb3dd89826d6d55cea205d7f854"
+    assert digest == "eec289da3287681f177d5287c7165efe6c7dae4782a2367a7497409d3801aeaf"
 
 
 @pytest.mark.parametrize("category", list(Category))
@@ -137,6 +114,18 @@ def test_the_catalogue_is_clean_and_has_no_empty_entries() -> None:
             entries += [product.noun, *product.synonyms]
         assert aisle.products
         assert all(entry and entry == normalise(entry).text.lower() and ":" not in entry for entry in entries)
+
+
+def test_attacks_on_groups_and_harmless_statements_share_their_words() -> None:
+    rng = random.Random(0)
+    drawn = [statement(rng) for _ in range(6000)]
+    words = {
+        label: {word for text, said in drawn if said == label for word in text.split()}
+        for label in (Category.HATE, "allow")
+    }
+    attacking = {"vermin", "subhuman", "exterminate", "filthy"}
+    assert attacking <= words[Category.HATE]
+    assert attacking <= words["allow"]
 
 
 def test_normalising_undoes_what_pages_put_around_a_query() -> None:

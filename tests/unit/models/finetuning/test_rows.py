@@ -29,7 +29,7 @@ def test_an_example_asks_as_the_engine_does_and_its_answer_is_parsed(tokenizer: 
     for (asked, _), frame in ((gate, style.gate), (rewrite, style.rewrite)):
         assert asked == [tokenizer.id_of(token) for token in (*frame.static, *query, *frame.suffix)]
     assert gate[1][0] == style.label_ids[LABELS.index(Category.SPAM)]
-    answer = style.parse(rewrite[1], None)
+    answer = style.parse(rewrite[1])
     assert (answer.intent, answer.rewrite, answer.synonyms) == (Intent.TRAVEL, "red shoes", ("pumps",))
     assert not answer.codes
 
@@ -41,7 +41,7 @@ def test_an_adapted_model_writes_verdict_and_answer_in_one_generation(tokenizer:
     query = tokenizer.encode("Red Shos").tokens
     assert asked == [tokenizer.id_of(token) for token in (*query, *style.gate.suffix)]
     assert verdict == style.label_ids[LABELS.index(ALLOW)]
-    assert style.parse(told, None) == Answer(Intent.TRAVEL, "red shoes", ("pumps",))
+    assert style.parse(told) == Answer(Intent.TRAVEL, "red shoes", ("pumps",))
     assert not set(map(tokenizer.id_of, style.stops)) & set(told)
 
 
@@ -60,7 +60,7 @@ def test_an_adapted_model_repeats_no_query_that_is_right(
     style = prompt_style_for("adapted", tokenizer)
     ((asked, told),) = examples(tokenizer, row, style="adapted")
     assert asked[-2:] == [tokenizer.id_of(token) for token in style.rewrite.suffix]
-    assert style.parse(told, None) == Answer(Intent.TRAVEL, rewrite, synonyms)
+    assert style.parse(told) == Answer(Intent.TRAVEL, rewrite, synonyms)
     assert told.count(tokenizer.id_of(style.end_token)) == 1
 
 

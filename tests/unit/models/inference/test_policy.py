@@ -47,7 +47,7 @@ def test_an_allowed_query_carries_the_probability_of_allow_and_no_category() -> 
 
 
 def test_the_most_probable_of_the_deciding_categories_is_named() -> None:
-    policy_result = POLICY.judge(row(spam=0.3, hate=0.4, violence=0.2))
+    policy_result = POLICY.judge(row(spam=0.3, hate=0.4))
     assert (policy_result.verdict, policy_result.category, policy_result.probability) == (
         Verdict.REVIEW,
         Category.HATE,
@@ -109,6 +109,9 @@ def test_the_category_named_is_one_whose_thresholds_say_so(found: dict[str, floa
     if policy_result.category is None:
         assert all(found[category] < 0.25 for category in Category)
         assert (sum(found[category] for category in Category) >= SUM_BOUND) == (policy_result.verdict is Verdict.REVIEW)
+    elif policy_result.reason == "block_threshold:sum":
+        blockable = (category for category in Category if POLICY.thresholds[category].block <= 1)
+        assert policy_result.probability == pytest.approx(sum(found[category] for category in blockable))
     else:
         assert policy_result.probability == found[policy_result.category]
         assert policy_result.probability >= (0.75 if policy_result.verdict is Verdict.BLOCK else 0.25)
@@ -119,3 +122,14 @@ def test_the_bound_on_the_sum_is_part_of_the_policy() -> None:
     thresholds = POLICY.thresholds
     assert Policy(thresholds, sum_bound=0.31).judge(found).verdict is Verdict.ALLOW
     assert Policy(thresholds, sum_bound=0.29).judge(found).reason == "review_threshold:sum"
+
+
+def test_categories_that_may_block_do_so_together_where_the_model_does_not_know_which_it_is() -> None:
+    limit = Threshold(allow=0.3, block=0.9)
+    thresholds = dict.fromkeys(Category, limit) | {Category.HARASSMENT: Threshold(allow=0.3, block=1.1)}
+    unsure = dict.fromkeys(("allow", *Category), 0.0) | {"allow": 0.05, "violence": 0.5, "illicit": 0.45}
+    found = Policy(thresholds).judge(unsure)
+    assert (found.verdict, found.category, found.reason) == (Verdict.BLOCK, Category.VIOLENCE, "block_threshold:sum")
+    assert found.probability == 0.95
+    rude = unsure | {"illicit": 0.2, "harassment": 0.25}
+    assert Policy(thresholds).judge(rude).verdict is Verdict.REVIEW

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from sluicegate.models.inference.embedded_format import CONTROL_TOKENS
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from tests.support.checkpoints import SPECIAL_TOKENS, write_tokenizer
-from tests.support.compiled import embedded_tokenizer
+from tests.support.encoder_checkpoints import letter_tokenizer
 from tests.support.tokenizers import PANICKING_BPE, edit_tokenizer
 
-CONTROLS = {"qwen": SPECIAL_TOKENS, "embedded": CONTROL_TOKENS}
+CONTROLS = {"qwen": SPECIAL_TOKENS, "embedded": ("[PAD]", "[CLS]", "[SEP]")}
 
 
 @pytest.fixture(scope="module", params=["qwen", "embedded"])
@@ -31,7 +30,7 @@ def tokenizer(controls: tuple[str, ...], tmp_path_factory: pytest.TempPathFactor
     if controls is SPECIAL_TOKENS:
         write_tokenizer(folder)
     else:
-        embedded_tokenizer().save(str(folder / TOKENIZER_FILE))
+        letter_tokenizer().save(str(folder / TOKENIZER_FILE))
     return QueryTokenizer(folder)
 
 
@@ -50,7 +49,8 @@ def test_every_control_token_in_text_is_spelt_out_and_can_be_read_back(
     for control in controls:
         tokens = tokenizer.encode(control).tokens
         assert len(tokens) > 1
-        assert tokenizer.decode([tokenizer.id_of(token) for token in tokens]).strip() == control
+        written = tokenizer.decode([tokenizer.id_of(token) for token in tokens])
+        assert written.replace(" ", "").replace("##", "").lower() == control.lower()
 
 
 def test_our_own_templates_keep_their_control_tokens(tokenizer: QueryTokenizer, controls: tuple[str, ...]) -> None:
@@ -70,7 +70,9 @@ def test_decoding_any_ids_gives_text(tokenizer: QueryTokenizer, data: st.DataObj
     tokenizer.decode(ids).encode()
 
 
-def test_broken_utf8_decodes_to_the_replacement_character(tokenizer: QueryTokenizer) -> None:
+def test_broken_utf8_decodes_to_the_replacement_character(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    tokenizer = QueryTokenizer(tmp_path)
     half_of_é = tokenizer.id_of("Ã")
     assert tokenizer.decode([half_of_é]) == "\ufffd"
 
@@ -93,7 +95,7 @@ def test_a_query_has_its_own_tokens_whatever_the_file_pads_or_truncates(part: di
 
 def test_a_file_on_which_the_library_panics_is_refused(tmp_path: Path) -> None:
     write_tokenizer(tmp_path)
-    edit_tokenizer(tmp_path, lambda document: document["model"].update(PANICKING_BPE))
+    edit_tokenizer(tmp_path, lambda document: document.update(model=PANICKING_BPE))
     with pytest.raises(CompiledModelError, match="slice index"):
         QueryTokenizer(tmp_path)
 

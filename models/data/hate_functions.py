@@ -1,0 +1,23 @@
+"""Statements about groups of people that share their words and differ in what they do.
+
+Hateful: derogation, threats, dehumanising, also as a question, an opinion, negated praise, or in a second sentence.
+Harmless: the same words negated, quoted to reject them, said of objects or of no protected group, and plain praise.
+The distinctions follow those of functional tests of hate speech detection (Röttger et al., 2021); the wording is ours.
+"""
+
+import random
+from typing import Final
+
+from sluicegate.models.data.templates import fill, read_phrases
+from sluicegate.models.inference.labels import ALLOW, Category
+
+_SLOTS: Final = {**read_phrases("unsafe"), **read_phrases("hate_functions")}
+
+_KINDS: Final = (("hateful", Category.HATE.value), ("harmless", ALLOW), ("insulting", Category.HARASSMENT.value))
+_SHARES: Final = (0.46, 0.46, 0.08)
+
+
+def statement(rng: random.Random) -> tuple[str, str]:
+    """One statement and its gate label."""
+    kind, label = rng.choices(_KINDS, _SHARES)[0]
+    return " ".join(fill(rng.choice(_SLOTS[kind]), _SLOTS, rng).split()), label
