@@ -57,7 +57,7 @@ def test_each_query_is_explained(policy: Path) -> None:
     assert broken["verdict"] is None
     assert "$.query" in str(broken["error"])
 
-    finished = sluice("policy", "check", policy, "--surface", "kids", "a beer", "\x1b[31mbeer")
+    finished = sluice("policy", "check", policy, "--surface", "kids", "a beer", "\x1b[31m beer")
     lines = finished.stdout.decode().splitlines()
     assert [line.split()[:2] for line in lines] == [["block", "list:toys"]] * 2
     assert "\x1b" not in finished.stdout.decode()
