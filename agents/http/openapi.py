@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the application, made from the msgspec types that its routes decode and encode."""
 
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +17,8 @@ _PROBES: Final = {
     "/healthz": "The same as /livez.",
     "/readyz": "Whether requests are answered.",
 }
+_PARAMETER: Final = re.compile(r"{(\w+)(?::\w+)?}")
+"""A part of a path, as Starlette writes it: `{name}`, or `{name:path}` if it may contain slashes."""
 _NOT_OF_GET: Final = frozenset((HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE))
 
 
@@ -36,7 +39,10 @@ def openapi(doors: Iterable[Sequence[JsonRoute[Any]]]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{}, {"bearer": []}, {"api_key": []}],
-        "paths": {route.path: {route.method.lower(): _operation(route, references, error)} for route in routes}
+        "paths": {
+            _PARAMETER.sub(r"{\1}", route.path): {route.method.lower(): _operation(route, references, error)}
+            for route in routes
+        }
         | {path: _probe(path, summary) for path, summary in _PROBES.items()}
         | {
             "/metrics": _page(
@@ -81,6 +87,10 @@ def _operation(route: JsonRoute[Any], references: dict[int, Any], error: dict[st
             },
         },
     }
+    if names := _PARAMETER.findall(route.path):
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if route.body is not None:
         operation["requestBody"] = {
             "required": True,

@@ -2,7 +2,7 @@
 
 It starts `sluice serve` and keeps connections of these kinds open at once:
 
-    good       one request after the other on a kept connection; each must be answered with 200
+    good       one request after the other on a kept connection; each must be answered with 200, or with 429
     slow       sends its request byte by byte, in time: must be answered with 200
     too slow   stops in the middle of its body, and waits: must be answered with 408
     broken     closes its connection in the middle of its body: nobody is there to answer
@@ -123,8 +123,9 @@ async def _good(port: int, rng: random.Random, seen: Seen, ends_at: float) -> No
             began = time.monotonic()
             is_ok, body = await connection.send(_request(rng))
             seen.latencies_s.append(time.monotonic() - began)
-            seen.outcomes["good"] += 1
-            if not is_ok:
+            refused = b'"overloaded"' in body
+            seen.outcomes["refused" if refused else "good"] += 1
+            if not is_ok and not refused:
                 seen.wrong.append(f"good: {body[:200]!r}")
     finally:
         connection.close()
@@ -138,7 +139,7 @@ async def _slow(port: int, rng: random.Random, seen: Seen, _: float) -> None:
         for start in range(0, len(request), piece):
             writer.write(request[start : start + piece])
             await asyncio.sleep(0.2 * READ_TIMEOUT_MS / 1000 / 10)
-        await _expect(b"HTTP/1.1 200", reader, "slow", seen)
+        await _expect((b"HTTP/1.1 200", b"HTTP/1.1 429"), reader, "slow", seen)
     finally:
         writer.close()
 
@@ -148,7 +149,7 @@ async def _too_slow(port: int, rng: random.Random, seen: Seen, _: float) -> None
     try:
         request = _request(rng)
         writer.write(request[: rng.randrange(1, len(request))])
-        await _expect(b"HTTP/1.1 408", reader, "too slow", seen)
+        await _expect((b"HTTP/1.1 408",), reader, "too slow", seen)
     finally:
         writer.close()
 
@@ -165,10 +166,10 @@ async def _broken(port: int, rng: random.Random, seen: Seen, _: float) -> None:
     seen.outcomes["broken"] += 1
 
 
-async def _expect(status: bytes, reader: asyncio.StreamReader, kind: str, seen: Seen) -> None:
+async def _expect(statuses: tuple[bytes, ...], reader: asyncio.StreamReader, kind: str, seen: Seen) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     seen.outcomes[kind] += 1
-    if not head.startswith(status):
+    if not head.startswith(statuses):
         seen.wrong.append(f"{kind}: {head[:100]!r}")
 
 
