@@ -34,10 +34,11 @@ class EncodedReadings:
 def encode_readings(judge: Judge, text: str, locale: str | None = None) -> EncodedReadings:
     """The normalised query `text` in all its readings. Of readings with equal tokens only the first is kept.
 
-    `locale` is the user's: it decides how the query is corrected.
+    `locale` is the user's: it decides how the query is corrected. A query that is cut for the model is read whole
+    otherwise: encoded words have many tokens.
     """
     query = judge.encode(text, locale)
-    further = further_readings(query.text, query.correction.text if query.correction else None)
+    further = further_readings(text, query.correction.text if query.correction else None)
     encoded = {query.tokens: EncodedReading(ReadingName.QUERY, query)}
     for reading in further.readings:
         also = judge.encode(reading.text, locale)

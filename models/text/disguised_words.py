@@ -34,17 +34,16 @@ _STAYS: Final = re.compile(
 )
 """Numbers with signs, and addresses."""
 _PARTS: Final = re.compile(r"[^\W_]+")
-_LONGEST: Final = 64
-"""Characters of the longest token that is looked into."""
 
 
 def plain_words(text: str, words: KnownWords) -> PlainWords:
     """A lower-case `text` with every disguised word plain, and without signs that are no words."""
-    read = [_read(token, words) for token in text.split()]
+    read = [_read(token, words) for token in _without_quotes(text).split()]
     _close_spaces(read, words)
-    if any(each.disguised for each in read):
+    disguised = sum(each.disguised for each in read)
+    if disguised:
         for each in read:
-            each.read = _read_leniently(each, words) if each.read is None else each.read
+            each.read = _read_leniently(each, words, many=disguised > 1) if each.read is None else each.read
     signs = [each for each in read if not each.core and each.read is None]
     if len(signs) > 1 or (signs and signs[0].token not in _ORDINARY_SIGNS):
         for each in signs:
@@ -53,13 +52,18 @@ def plain_words(text: str, words: KnownWords) -> PlainWords:
     return PlainWords(" ".join(plain.split()), any(each.disguised for each in read))
 
 
+def _without_quotes(text: str) -> str:
+    """`text` without the quotes around the whole of it."""
+    return text[1:-1] if len(text) > 1 and text[0] in '"\u201c\u201e' and text[-1] in '"\u201c\u201d' else text
+
+
 _ORDINARY_SIGNS: Final = frozenset({"&", "-", "+", "/", "|", "\u2013", "\u2014", "=", "x", ":", ","})
 
 
 def _read(token: str, words: KnownWords) -> _Read:
     core = token.strip(_EDGES)
     each = _Read(token, core)
-    if not core or len(core) > _LONGEST or _STAYS.match(core):
+    if not core or _STAYS.match(core):
         return each
     hidden = words.masked(token) if not token.isalnum() else None  # a mask may be the last letter
     if hidden is None:
@@ -75,10 +79,15 @@ def _read(token: str, words: KnownWords) -> _Read:
     return each
 
 
-def _read_leniently(each: _Read, words: KnownWords) -> str | None:
-    """What a token of a text is read as in which other words are disguised."""
+_NUMBERS_FOR_WORDS: Final = {"4": "a", "1": "i", "70": "to", "47": "at", "15": "is", "17": "it", "50": "so", "45": "as"}
+
+
+def _read_leniently(each: _Read, words: KnownWords, *, many: bool) -> str | None:
+    """What a token of a text is read as in which other words are disguised; `many`: numbers are then words too."""
     if each.core == "@":
         return "a"
+    if many and each.core in _NUMBERS_FOR_WORDS:
+        return _NUMBERS_FOR_WORDS[each.core]
     written = each.token if each.token.startswith("!") else each.core  # as in !nto
     if written.isalpha():
         return None
@@ -118,7 +127,10 @@ def _open(each: _Read, words: KnownWords) -> None:
         each.read, each.disguised = whole, whole in words.dangerous or not is_abbreviation
     elif len(parts) > (_SHORT if signs & _ABBREVIATING else _USUAL_PARTS):
         grouped = _group(parts, signs, words)
-        each.read, each.disguised = (" ".join(grouped), True) if grouped else (None, False)
+        if grouped:
+            each.read, each.disguised = " ".join(grouped), True
+        elif sum(part in words for part in parts) >= _MOSTLY * len(parts):
+            each.read = " ".join(parts)
 
 
 _USUAL: Final = frozenset("-'./:,%\u2013\u2019")
@@ -129,6 +141,7 @@ _JOINING: Final = frozenset("-'&+/;()[]\u2019")
 _PIECE: Final = 2
 """Letters of the longest part that is more likely a piece than a word."""
 _SHORT: Final = 3
+_MOSTLY: Final = 0.6
 
 
 def _hidden(parts: Sequence[str], signs: set[str], words: KnownWords) -> str | None:

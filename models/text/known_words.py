@@ -31,28 +31,30 @@ class KnownWords:
         return next((word for word in self._by_shape.get((len(token), token[0]), ()) if _fits(token, word)), None)
 
     def segment(self, letters: str) -> list[str] | None:
-        """`letters` cut into known words, the likeliest way by frequency (Viterbi); None if there is no way."""
+        """`letters` cut into words, the likeliest way by frequency (Viterbi); None unless most are known."""
         best: list[tuple[float, int]] = [(0.0, 0)]
         for end in range(1, len(letters) + 1):
             ways = [(best[start][0] + self._cost(letters[start:end]), start) for start in range(max(0, end - 20), end)]
             best.append(min(ways))
-        if math.isinf(best[-1][0]):
-            return None
         words: list[str] = []
         end = len(letters)
         while end:
             start = best[end][1]
             words.append(letters[start:end])
             end = start
-        return words[::-1]
+        known = sum(len(word) for word in words if word in self)
+        return words[::-1] if known >= _MOSTLY * len(letters) else None
 
     def _cost(self, word: str) -> float:
         rank = self.ranks.get(word)
         if rank is not None:
             return math.log(rank + 20)
-        return _DANGEROUS_COST if word in self.dangerous else math.inf
+        return _DANGEROUS_COST if word in self.dangerous else _UNKNOWN_COST + _UNKNOWN_LETTER_COST * len(word)
 
 
+_UNKNOWN_COST: Final = 12.0
+_UNKNOWN_LETTER_COST: Final = 4.0
+_MOSTLY: Final = 0.7
 _DANGEROUS_COST: Final = math.log(20_000)
 
 
