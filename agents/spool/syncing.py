@@ -25,7 +25,8 @@ from sluicegate.schemas.errors import BrokerUnavailable, PublishFailed
 from sluicegate.schemas.headers import EVENT_ID
 
 WINDOW: Final = 256
-"""Records that are published and not yet deleted, at most. Twice as many make `sync` hardly faster."""
+"""Records that are published and not yet deleted, at most."""
+_STAYS: Final = "what was not published stays in the spool: run the command again"
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class SyncProgress:
     """Acknowledged by the broker, and deleted."""
     too_large: list[str] = field(default_factory=list)
     """What the broker refuses as too large, one line each; it stays in the spool."""
+    suspects: list[int] = field(default_factory=list)
+    """Numbers of records that were refused as too large together with others of their batch."""
     damaged: int = 0
     """Records whose checksum is wrong; they stay in the spool."""
 
@@ -81,6 +84,7 @@ async def publish_all(
                 await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
                 _settle(spool, sent, progress)
                 show(progress.published, max(total, progress.published + len(sent)))
+            await _publish_alone(spool, publisher, progress)
     finally:
         _settle(spool, sent, progress)
 
@@ -91,16 +95,37 @@ def _publish(publisher: Publisher, stored: StoredRecord) -> asyncio.Future[Deliv
     return publisher.publish(record.topic, record.value, key=record.key, headers=headers)
 
 
+async def _publish_alone(spool: Spool, publisher: Publisher, progress: SyncProgress) -> None:
+    """Publish the suspects one at a time: a broker refuses a whole batch for one record in it."""
+    for number in progress.suspects:
+        for stored in spool.oldest(1, after=number - 1):
+            if stored.number != number:  # it was dropped meanwhile
+                continue
+            try:
+                await _publish(publisher, stored)
+            except PublishFailed as error:
+                if not error.too_large:
+                    raise BrokerUnavailable(f"{error}; {_STAYS}") from None
+                progress.too_large.append(str(error))
+            else:
+                spool.delete([number])
+                progress.published += 1
+
+
 def _settle(spool: Spool, sent: dict[asyncio.Future[Delivered], int], progress: SyncProgress) -> None:
     """Take what is done out of `sent`, and delete what the broker has acknowledged. Raises the first failure."""
-    done = {future: sent.pop(future) for future in list(sent) if future.done()}
-    acknowledged = [number for future, number in done.items() if not future.cancelled() and not future.exception()]
+    failure: BaseException | None = None
+    done = [future for future in sent if future.done()]
+    acknowledged = [sent[future] for future in done if not future.cancelled() and not future.exception()]
     if acknowledged:
         spool.delete(acknowledged)
         progress.published += len(acknowledged)
     for future in done:
         error = None if future.cancelled() else future.exception()
         if isinstance(error, PublishFailed) and error.too_large:
-            progress.too_large.append(str(error))
+            progress.suspects.append(sent[future])
         elif error:
-            raise BrokerUnavailable(f"{error}; what was not published stays in the spool: run the command again")
+            failure = error
+        del sent[future]
+    if failure:
+        raise BrokerUnavailable(f"{failure}; {_STAYS}")
