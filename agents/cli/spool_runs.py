@@ -1,8 +1,10 @@
 """What the commands of ``sluice spool`` do."""
 
 import asyncio
+import signal
 import sys
 from base64 import b64encode
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,12 +79,13 @@ def sync(settings: Settings) -> None:
     with Spool.open(settings, role="publish") as spool:
         waiting = spool.statistics()
         connection = Connection.of(settings)
+        timeout_s = settings.publish_timeout_ms / 1000
         require_topics(connection, {topic.topic for topic in waiting.topics}, _TOPICS_TIMEOUT_S)
         try:
             with show_progress("publishing") as show:
-                asyncio.run(
-                    publish_all(spool, connection, progress, timeout_s=settings.publish_timeout_ms / 1000, show=show)
-                )
+                asyncio.run(_until_sigterm(publish_all(spool, connection, progress, timeout_s=timeout_s, show=show)))
+        except asyncio.CancelledError:
+            sys.exit(128 + signal.SIGTERM)
         finally:
             left = spool.statistics().records
             Console().print(f"{progress.published} published; {left} left", highlight=False)
@@ -91,6 +94,13 @@ def sync(settings: Settings) -> None:
         raise ContractError(
             f"{len(progress.too_large)} records are too large and {progress.damaged} are damaged: they stay{reason}"
         )
+
+
+async def _until_sigterm(work: Coroutine[None, None, None]) -> None:
+    """Do `work`. SIGTERM cancels it as Ctrl-C does: where it waits, never between an acknowledgement and its commit."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
 
 
 def _line(stored: StoredRecord) -> bytes:

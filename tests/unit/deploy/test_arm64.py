@@ -13,7 +13,7 @@ from packaging.version import Version
 LOCK = Path(__file__).parents[3] / "uv.lock"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 FROM_SOURCE = ["faust-streaming 0.15.3"]
-"""Has wheels for x86-64 only. pip builds it on the device."""
+"""It has wheels for x86-64 only. pip builds it on the device, without a compiler: its extensions are optional."""
 
 
 def environment(python: str) -> dict[str, str]:
