@@ -133,10 +133,11 @@ def eval_intent(
 
 @evaluate.command("rewrite")
 def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Json = None, html: Html = None) -> None:
-    """Exact match, character error rate and recall, compared with a dictionary speller.
+    """Exact match, character error rate, recall and harm, compared with a dictionary speller.
 
     Fields: `query` or `text`. A row with `clean` is a misspelling of it. Other rows are correct, and get
-    reproducible misspellings.
+    reproducible misspellings. Optional: `kind` (web, question, shopping, name, brand …) and `lang` group the
+    correct rows; names, brands and other languages get no misspellings.
 
     Example: `sluice eval rewrite queries.jsonl`
     """

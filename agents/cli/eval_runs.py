@@ -13,6 +13,7 @@ from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.data.rows import IntentRow, QueryRow, read_rows
 from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
+from sluicegate.models.evaluation.harm import harmless_queries
 from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import expected_intents, score_intents
 from sluicegate.models.evaluation.judging import judge_all
@@ -48,11 +49,12 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     pairs = pairs_of(rows)
     if not pairs:
         raise ContractError(f"{file} has no query that can be misspelt: it needs a word of at least four letters")
+    harmless = harmless_queries(rows)
     systems = {}
     for name, engine in engines_in(folders).items():
-        systems[name] = score_rewrites(pairs, _rewriter(engine))
+        systems[name] = score_rewrites(pairs, _rewriter(engine), harmless)
     speller = DictionarySpeller()
-    systems[speller.name] = score_rewrites(pairs, speller.rewrite)
+    systems[speller.name] = score_rewrites(pairs, speller.rewrite, harmless)
     return Report("rewrite", str(file), len(rows), systems)
 
 

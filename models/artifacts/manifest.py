@@ -33,7 +33,15 @@ Quantization: TypeAlias = Literal["int8", "int8_float32", "int8_bfloat16", "floa
 DEFAULT_QUANTIZATION: Final[Quantization] = "int8_float32"
 
 ModelFile: TypeAlias = Literal[
-    "config.json", "expansions.tsv", "heads.npz", "lexicon.txt", "model.bin", "tokenizer.json", "vocabulary.json"
+    "config.json",
+    "expansions.tsv",
+    "heads.npz",
+    "lexicon.txt",
+    "model.bin",
+    "speller.json",
+    "speller_words.txt.gz",
+    "tokenizer.json",
+    "vocabulary.json",
 ]
 """The files that decide. Others, such as a model card, may be in the folder; nothing reads them."""
 

@@ -20,7 +20,7 @@ from sluicegate.models.artifacts.manifest import (
 )
 from sluicegate.models.inference.expansions import EXPANSIONS_FILE, Expansions
 from sluicegate.models.inference.labels import Category
-from sluicegate.models.text.lexicon import LEXICON_FILE, Lexicon
+from sluicegate.models.text.word_list import OWN_WORDS_FILE, read_own_words
 from sluicegate.schemas.errors import CompiledModelError, ConfigurationError
 from sluicegate.schemas.events import Threshold
 
@@ -83,8 +83,8 @@ def revise(folder: Path) -> Manifest:
     unchanged = {name: digest for name, digest in manifest.files.items() if name not in WORD_LISTS}
     manifest = msgspec.structs.replace(manifest, files={**unchanged, **edited}, created_at=_now())
     verify_files(folder, manifest)
-    if LEXICON_FILE in edited:
-        Lexicon.load(folder / LEXICON_FILE)
+    if OWN_WORDS_FILE in edited:
+        read_own_words(folder / OWN_WORDS_FILE)
     if EXPANSIONS_FILE in edited:
         Expansions.load(folder / EXPANSIONS_FILE)
     write_manifest(folder, manifest)

@@ -41,12 +41,15 @@ from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS, prompt_style_for
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.models.progress import Meter, Progress
-from sluicegate.models.text.lexicon import LEXICON_FILE
+from sluicegate.models.text.speller import SPELLER_FILE
+from sluicegate.models.text.word_list import OWN_WORDS_FILE, SPELLER_WORDS_FILE
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
 from sluicegate.schemas.version import VERSION
 
 _COPIED_WHEN_PRESENT = (
-    LEXICON_FILE,
+    OWN_WORDS_FILE,
+    SPELLER_FILE,
+    SPELLER_WORDS_FILE,
     EXPANSIONS_FILE,
     "tokenizer_config.json",
     "generation_config.json",

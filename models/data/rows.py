@@ -58,12 +58,18 @@ class IntentRow(msgspec.Struct, frozen=True):
 
 
 class QueryRow(msgspec.Struct, frozen=True):
-    """A query. If `clean` is given, `query` is misspelt and `clean` is its correction; else `query` is clean."""
+    """A query. If `clean` is given, `query` is misspelt and `clean` is its correction; else `query` is clean.
+
+    `kind` groups rows, for example web or name; those of `name` and `brand` get no misspellings. `lang`: the language,
+    if not English.
+    """
 
     query: Text | None = None
     text: Text | None = None
     clean: Text | None = None
     split: str | None = None
+    kind: str | None = None
+    lang: str | None = None
 
     def __post_init__(self) -> None:
         if self.query is None and self.text is None:

@@ -48,7 +48,7 @@ def tables(report: Report) -> list[ReportTable]:
         return _moderation_tables(systems)
     if report.part == "shadow":
         return [_shadow_table(systems)]
-    return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems)]
+    return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems), _harm_table(systems)]
 
 
 def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTable]:
@@ -219,6 +219,24 @@ def _rewrite_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
                 "lost recall recovered",
                 ["none was lost" if each.recovered is None else _percent(each.recovered) for each in scores],
             ),
+        ],
+    )
+
+
+def _harm_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
+    scores = list(systems.values())
+    return ReportTable(
+        "Harm to correct queries: share and its 95 % interval",
+        list(systems),
+        [
+            (
+                f"{name} ({share.rows} rows)",
+                [
+                    f"{each.share:.2%} ({each.low:.2%} to {each.high:.2%})"
+                    for each in (system.harm[name] for system in scores)
+                ],
+            )
+            for name, share in scores[0].harm.items()
         ],
     )
 

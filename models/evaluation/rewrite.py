@@ -1,4 +1,4 @@
-"""Rewriting: are misspelt queries restored, are clean ones left alone, and does search find more?
+"""Rewriting: are misspelt queries restored, are clean ones left alone, what harm is done, and does search find more?
 
 Search is known-item search: the clean queries are the documents of a BM25 index. Each query, misspelt, rewritten or
 clean, should find its own among the first ten.
@@ -15,10 +15,13 @@ from rapidfuzz.distance import Levenshtein
 
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.rows import QueryRow
+from sluicegate.models.evaluation.harm import score_harm
+from sluicegate.models.evaluation.shares import Share
 from sluicegate.models.text.normalise import normalise
 
 SEED: Final = 7
 TOP: Final = 10
+_NAMES: Final = ("name", "brand")
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -38,8 +41,9 @@ class Retrieval(msgspec.Struct, frozen=True):
 class RewriteScores(msgspec.Struct, frozen=True):
     """One system's scores over the pairs, as shares. Character error rates are edits per character of the clean query.
 
-    `spoilt`: clean queries that were changed. `worsened`: misspelt ones that are farther from the clean query than
-    before. `recovered`: the share of the recall@10 lost by misspelling that rewriting recovered; None if none was lost.
+    `spoilt`: clean queries that were changed, `harm`: the same by group of queries and by what was done to them.
+    `worsened`: misspelt ones that are farther from the clean query than before. `recovered`: the share of the recall@10
+    lost by misspelling that rewriting recovered; None if none was lost.
     """
 
     pairs: int
@@ -52,12 +56,14 @@ class RewriteScores(msgspec.Struct, frozen=True):
     rewritten: Retrieval
     clean: Retrieval
     recovered: float | None
+    harm: dict[str, Share]
 
 
 def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:
     """A pair per distinct clean query: the file's own if the row has `clean`, else a misspelling by seed."""
     rng = random.Random(seed)  # noqa: S311 - reproducible corruption, not a secret
-    rows_by_meaning = {normalise(row.clean or row.written).text.lower(): row for row in rows}
+    spellable = [row for row in rows if row.clean or (row.kind not in _NAMES and row.lang in (None, "en"))]
+    rows_by_meaning = {normalise(row.clean or row.written).text.lower(): row for row in spellable}
     rows_by_meaning.pop("", None)
     pairs = [
         Pair(normalise(row.written).text.lower() if row.clean else corrupt(meant, rng), meant)
@@ -66,11 +72,19 @@ def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:
     return [pair for pair in pairs if pair.typed != pair.meant]
 
 
-def score_rewrites(pairs: Sequence[Pair], rewrite: Callable[[Sequence[str]], Sequence[str]]) -> RewriteScores:
-    """The scores of a system that answers many queries with `rewrite`, in order."""
+def score_rewrites(
+    pairs: Sequence[Pair],
+    rewrite: Callable[[Sequence[str]], Sequence[str]],
+    harmless: Sequence[tuple[str, str]] = (),
+) -> RewriteScores:
+    """The scores of a system that answers many queries with `rewrite`, in order.
+
+    `harmless` are correct queries with their groups, see `models.evaluation.harm`.
+    """
     meant, typed = [pair.meant for pair in pairs], [pair.typed for pair in pairs]
-    answers = [text.lower() for text in rewrite([*typed, *meant])]
-    restored, kept = answers[: len(pairs)], answers[len(pairs) :]
+    queries = [query for query, _ in harmless]
+    answers = [text.lower() for text in rewrite([*typed, *meant, *queries])]
+    restored, kept, unharmed = answers[: len(pairs)], answers[len(pairs) : 2 * len(pairs)], answers[2 * len(pairs) :]
     search = _search_among(meant)
     corrupted, rewritten, clean = search(typed), search(restored), search(kept)
     best = search(meant).recall_at_10
@@ -89,6 +103,7 @@ def score_rewrites(pairs: Sequence[Pair], rewrite: Callable[[Sequence[str]], Seq
         rewritten=rewritten,
         clean=clean,
         recovered=(rewritten.recall_at_10 - corrupted.recall_at_10) / cost if cost > 0 else None,
+        harm=score_harm(queries, unharmed, [group for _, group in harmless]),
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 from rapidfuzz.distance import OSA
 
+from sluicegate.models.text.meaning import is_other_spelling, turns_meaning
 from sluicegate.models.text.normalise import normalise
 from sluicegate.schemas.reason_codes import NormaliseCode, RewriteCode
 
@@ -193,10 +194,13 @@ def _edits(source: str, target: str) -> int | None:
     """Optimal string alignment distance, or None where it is more than a misspelling.
 
     One edit in up to 4 letters, two in up to 8, three beyond. None in a single letter, where a digit or sign is
-    involved, or in Han, where one character is a word and red would become green.
+    involved, or in Han, where one character is a word and red would become green. None too where a negating prefix or
+    suffix comes or goes, or a British spelling becomes an American one.
     """
     if source == target:
         return 0
+    if turns_meaning(source, target) or is_other_spelling(source, target):
+        return None
     if len(source) == 1 or _FIXED.search(source) or _FIXED.search(target):
         return None
     slack = 1 if len(source) <= 4 else 2 if len(source) <= 8 else 3

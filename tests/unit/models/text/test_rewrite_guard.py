@@ -258,3 +258,18 @@ def test_expansions_of_anything_are_short_plain_lines(query: str, offered: list[
 )
 def test_the_semantic_query_starts_with_the_lexical_one(synonyms: list[str], facets: list[str], expected: str) -> None:
     assert semantic_query("running shoes", synonyms, facets) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "rewrite"),
+    [
+        ("unecessary surgery", "necessary surgery"),
+        ("necessary surgery", "unnecessary surgery"),
+        ("wirless mouse", "wire mouse"),
+        ("decaffeinated tea", "caffeinated tea"),
+        ("behavioral therapy", "behavioural therapy"),
+        ("tumour markers", "tumor markers"),
+    ],
+)
+def test_meaning_and_the_spelling_of_a_country_stay(query: str, rewrite: str) -> None:
+    assert check_rewrite(query, rewrite) == RewriteCheck(query, accepted=False, codes=(RewriteCode.INVENTED,))
