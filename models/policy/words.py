@@ -1,8 +1,9 @@
 """Text as the lists of a policy read it: a sequence of words, without case and accents.
 
 A word is a run of letters, digits and their marks. White space, hyphens and underscores separate words. Every other
-character is a word of its own, and so is each letter of the scripts that write without spaces (Chinese, Japanese, Thai,
-Lao, Khmer, Burmese, Tibetan). So a term is found as whole words: `ass` is not in `assistance`, but it is in `ass!`.
+character is a word of its own, and so is each letter and vowel sign of the scripts that write without spaces (Chinese,
+Japanese, Thai, Lao, Khmer, Burmese, Tibetan). So a term is found as whole words: `ass` is not in `assistance`, but it
+is in `ass!`.
 
 Letters are compared as Unicode's caseless compatibility match does (Unicode 16, section 3.13.5), then without the
 marks that several scripts share, such as the acute and the tilde. The marks of one script alone are letters to it:
@@ -20,7 +21,7 @@ _UNSPACED: Final = (
 )
 _WORD: Final = regex.compile(
     rf"(?V1)[[\p{{L}}\p{{M}}\p{{N}}\u200c\u200d]--[{_UNSPACED}]]+"
-    rf"|[{_UNSPACED}]\p{{M}}*"
+    rf"|[\p{{Han}}\p{{Hiragana}}\p{{Katakana}}]\p{{M}}*|[{_UNSPACED}]"
     r"|[^\s\p{Pd}\p{Pc}\p{Default_Ignorable_Code_Point}]"
 )
 _SHARED_MARKS: Final = regex.compile(
