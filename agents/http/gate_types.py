@@ -33,7 +33,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a caller may say about a query, or about all queries of a batch."""
 
     event_id: (
-        Annotated[EventId, Meta(description="Id of the decision in the answer, the ledger and traces.")] | None
+        Annotated[EventId, Meta(description="Id of the decision, which the answer repeats. Default: a new one.")] | None
     ) = None
     user_id: Annotated[Label, Meta(description="Who searches.")] | None = None
     user_id_alias: Annotated[Label, Meta(description="The same as `user_id`.")] | None = field(
@@ -61,7 +61,7 @@ class QueryBatch(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Moderation(Struct, frozen=True, kw_only=True):
     """Whether one query may pass."""
 
-    event_id: Annotated[str, Meta(description="Id of the decision in the ledger and in traces.")]
+    event_id: Annotated[str, Meta(description="Id of the decision: the caller's, or a new one.")]
     allow: Annotated[bool, Meta(description="True for the verdict `allow` only.")]
     verdict: Literal["allow", "block", "review"]
     gate: Gate
@@ -79,7 +79,7 @@ class Moderation(Struct, frozen=True, kw_only=True):
 class Rewrite(Struct, frozen=True, kw_only=True):
     """One query as search engines should get it. A blocked query has no rewrite: nothing may search for it."""
 
-    event_id: Annotated[str, Meta(description="Id of the decision in the ledger and in traces.")]
+    event_id: Annotated[str, Meta(description="Id of the decision: the caller's, or a new one.")]
     allow: Annotated[bool, Meta(description="True for the verdict `allow` only.")]
     verdict: Literal["allow", "block", "review"]
     reason: Annotated[str, Meta(description="The rule that decided, as in `block_threshold:illicit`.")]

@@ -17,7 +17,7 @@ import pytest
 from tests.support.command import sluice
 from tests.support.log_hygiene import assert_every_line_is_json
 from tests.support.ports import free_port
-from tests.support.worker_process import wait_for
+from tests.support.worker_process import Stream, run_worker, wait_for
 
 UNUSUAL = "zanzibar"
 START_S = 120
@@ -108,3 +108,15 @@ def test_a_port_that_is_taken_is_refused_in_one_line() -> None:
         done = sluice("serve", "--port", str(port))
     assert (done.returncode, done.stderr.count(b"\n")) == (78, 1)
     assert f"cannot listen on 127.0.0.1:{port}".encode() in done.stderr
+
+
+def test_a_worker_serves_the_api_on_its_port_when_a_setting_says_so(stream: Stream, tmp_path: Path) -> None:
+    with run_worker(stream, tmp_path, http_api=True) as worker:
+        wait_for(lambda: worker.readiness()[0] == 200, START_S, "the worker is not ready")
+        answer = post(worker.http_port, {"text": "red shoes"})
+        assert (answer.status_code, answer.json()["verdict"]) == (200, "allow")
+        assert get(worker.http_port, "/livez").json() == worker.health()
+        stream.produce([(None, orjson.dumps({"query": "blue shoes"}), [])])
+        stream.await_commits()
+        assert "sluicegate_verdicts_total" in get(worker.http_port, "/metrics").text
+        worker.stop()
