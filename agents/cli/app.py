@@ -4,7 +4,7 @@ That keeps ``--help`` and shell completion quick: no file here imports Faust, a 
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -34,7 +34,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Moderate, understand and rewrite search queries before search, recommendation and ads see them.\n\n"
-    "Try it with `sluice up`. Every setting is an environment variable: see `sluice config show`.",
+    'Start with `sluice ask "chep runing shoes"`; `sluice up` shows the whole stream. Every setting is an environment '
+    "variable: see `sluice config show`. `sluice --install-completion` lets the shell complete commands.",
     epilog="Exit codes: " + ", ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
 )
 app.command("up")(up)
@@ -59,13 +60,37 @@ app.add_typer(spool, name="spool")
 app.add_typer(config, name="config")
 
 
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""Typer has its own copy of Click's class, and does not export it."""
+
+
 def main() -> None:
-    """Run a command. A `SluicegateError` becomes one line on standard error and its exit code."""
+    """Run a command. An error becomes one line on standard error and its exit code."""
     try:
-        app()
+        sys.exit(app(prog_name="sluice", standalone_mode=False))
     except SluicegateError as error:
-        sys.stderr.write(f"sluice: {error}\n")
+        sys.stderr.write(_line(str(error)))
         sys.exit(error.exit_code)
+    except _USAGE_ERROR as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # its help has been printed
+            sys.stderr.write(_line(_usage(error)))
+        sys.exit(ExitCode.USAGE)
+    except typer.Abort:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _usage(error: Exception) -> str:
+    """What is wrong with the arguments, and where to read about them."""
+    context = getattr(error, "ctx", None)
+    message = str(getattr(error, "format_message", error.__str__)())
+    message = " ".join(message.removeprefix("Invalid value: ").split()).rstrip(".")
+    return f"{message}: see `{context.command_path if context else 'sluice'} --help`"
+
+
+def _line(message: str) -> str:
+    """`message` as one line, with everything escaped that a terminal would obey: it may quote arguments and files."""
+    shown = (each if each.isprintable() else each.encode("unicode_escape").decode() for each in message)
+    return f"sluice: {''.join(shown)}\n"
 
 
 def _version(wanted: bool) -> None:

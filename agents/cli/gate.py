@@ -12,7 +12,7 @@ from sluicegate.schemas.errors import ExitCode
 def gate(
     queries: Annotated[
         list[str] | None,
-        typer.Argument(help="Queries to decide. With --jsonl, --lines or --csv: one file. Default: standard input."),
+        typer.Argument(help="Queries to decide. With --jsonl, --lines or --csv: one file, otherwise standard input."),
     ] = None,
     jsonl: Annotated[
         bool,
@@ -26,6 +26,8 @@ def gate(
     model: Annotated[Path | None, typer.Option(help="Folder of a compiled model. Default: SLUICE_MODEL.")] = None,
 ) -> None:
     """Decide queries without Kafka. Writes one JSON line per query to standard output, in input order.
+
+    `sluice ask` shows one decision to a person.
 
     A field or column that has the name of a field of the decision is renamed to `input_<name>`.
 

@@ -35,10 +35,11 @@ from tests.support.worker_process import Stream
         ["gate", "--x"],
     ],
 )
-def test_wrong_usage_is_an_error_with_usage(arguments: list[str]) -> None:
+def test_wrong_usage_is_one_line_that_names_the_help(arguments: list[str]) -> None:
     finished = sluice(*arguments)
     assert finished.returncode == 2
-    assert b"Usage" in finished.stderr
+    assert b"--help`" in finished.stderr
+    assert finished.stderr.count(b"\n") == 1
     assert finished.stdout == b""
 
 

@@ -35,7 +35,7 @@ def session(given: bytes, *options: str, **environment: str) -> subprocess.Compl
         input=given,
         env={**os.environ, **environment},
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -128,7 +128,7 @@ def test_a_signal_ends_it_while_it_waits_for_input(number: signal.Signals) -> No
         send(process, INITIALIZE, INITIALIZED, call(1, "gate", query="red shoes"))
         assert {receive(process)["id"], receive(process)["id"]} == {"first", 1}
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout
         assert process.stderr
         assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
@@ -143,13 +143,13 @@ def test_a_signal_while_calls_are_under_way_leaves_whole_messages() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout
         messages_in(process.stdout.read())
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_signal_before_the_model_is_loaded_writes_nothing() -> None:
     with mcp_process() as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) in (-signal.SIGTERM, 143)
+        assert process.wait(60) in (-signal.SIGTERM, 143)
         assert process.stdout
         assert process.stdout.read() == b""
 
@@ -162,7 +162,7 @@ def test_a_client_that_goes_away_ends_it_quietly() -> None:
         assert process.stderr
         process.stdout.close()
         send(process, call(1, "gate", query="red shoes"))
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert b"Traceback" not in process.stderr.read()
 
 
@@ -173,7 +173,7 @@ def test_a_client_that_reads_nothing_cannot_hold_the_process() -> None:
         # Far more than a pipe holds.
         send(process, *(call(number, "gate", query="red shoes") for number in range(300)))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_streams_that_are_closed_when_it_starts(redirection: str, stream: str | 
         ["bash", "-c", f'"$@" {redirection}', "bash", *COMMAND],
         input=written(INITIALIZE),
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     if stream:

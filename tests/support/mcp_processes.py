@@ -73,10 +73,10 @@ def mcp_over_http(*options: str) -> Iterator[str]:
         log = _read_until(process, rb"serving (http://\S+/mcp)")
         yield log
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
-def _read_until(process: subprocess.Popen[bytes], pattern: bytes, timeout_s: float = 60) -> str:
+def _read_until(process: subprocess.Popen[bytes], pattern: bytes, timeout_s: float = 120) -> str:
     assert process.stderr
     log, deadline = b"", time.monotonic() + timeout_s
     while time.monotonic() < deadline:

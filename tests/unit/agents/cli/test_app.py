@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sluicegate.agents.cli.app import app
+from sluicegate.agents.cli.app import app, main
 from sluicegate.schemas import errors
 from sluicegate.schemas.errors import ExitCode
 
@@ -105,6 +105,47 @@ def test_the_shell_can_complete_a_command_and_an_event(typed: str, completed: li
         check=False,
     )
     assert finished.stdout.split() == completed
+
+
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[object, str]:
+    """The exit code of `sluice` with `arguments`, and what it writes to standard error."""
+    monkeypatch.setattr(sys, "argv", ["sluice", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope"], "sluice: No such command 'nope': see `sluice --help`\n"),
+        (["gate", "--jsno"], "sluice: No such option: --jsno (Possible options: --jsonl): see `sluice gate --help`\n"),
+        (["ask"], "sluice: Missing argument 'query': see `sluice ask --help`\n"),
+        (
+            ["gate", "--jsonl", "--lines"],
+            "sluice: --jsonl, --lines and --csv exclude each other: see `sluice gate --help`\n",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    assert run(capsys, monkeypatch, *arguments) == (2, said)
+
+
+def test_no_argument_reaches_the_terminal_raw(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (["--\x1b[2J"], ["\x1b[2J"], ["gate", "--lines", "/no\x1b[2J\nfile"]):
+        code, said = run(capsys, monkeypatch, *arguments)
+        assert code in (2, 74)
+        assert said.removesuffix("\n").isprintable()
+
+
+def test_a_group_without_a_command_shows_its_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, monkeypatch, "topics") == (2, "")
 
 
 def test_every_error_ends_a_command_with_a_documented_exit_code() -> None:
