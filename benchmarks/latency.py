@@ -32,7 +32,7 @@ from sluicegate.models.text.normalise import normalise
 _QUERIES: Final = 1000
 _WARM_UP: Final = 50
 _STARTS: Final = 7
-_FIRST_DECISION: Final = "import sys; from sluicegate import Gate; Gate(sys.argv[1]).decide('chep runing shoes')"
+_FIRST_DECISION: Final = "import sys; from sluicegate import Gate; Gate(sys.argv[1]).decide('wireless headphons')"
 
 
 def main(

@@ -11,7 +11,7 @@ from sluicegate import AsyncGate, ContractError
 
 logger = logging.getLogger("search")
 
-CATALOGUE = ("cheap running shoes", "wireless headphones", "stainless steel refrigerator")
+CATALOGUE = ("wireless headphones", "running shoes", "stainless steel refrigerator")
 TIME_LIMIT_S = 2.0
 
 
@@ -33,7 +33,7 @@ async def search(gate: AsyncGate, query: str) -> list[str]:
 
 async def main() -> None:
     """Serve a few requests at once."""
-    queries = ["chep runing shoes", "wireles headphones", "how to forge a passport"]
+    queries = ["wireless headphons", "runing shoes", "how to forge a passport"]
     async with AsyncGate() as gate:
         await gate.decide("warm up")
         found = await asyncio.gather(*(search(gate, query) for query in queries))

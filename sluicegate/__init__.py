@@ -2,9 +2,9 @@
 
     >>> from sluicegate import Gate
     >>> with Gate() as gate:
-    ...     decision = gate.decide("chep runing shoes")
+    ...     decision = gate.decide("wireless headphons")
     >>> decision.verdict, decision.lexical
-    ('allow', 'cheap running shoes')
+    ('allow', 'wireless headphones')
 
 `Gate` is for scripts and threads, `AsyncGate` for asyncio services. Both decide exactly as the Kafka worker does, and
 import no Kafka client; `KafkaLedger` alone does. Everything else in the package is not public.

@@ -39,7 +39,7 @@ class AsyncGate:
     >>> from sluicegate import AsyncGate
     >>> async def main() -> list[str]:
     ...     async with AsyncGate() as gate:
-    ...         decisions = await gate.decide_many(["chep runing shoes", "how to forge a passport"])
+    ...         decisions = await gate.decide_many(["wireless headphons", "how to forge a passport"])
     ...     return [decision.verdict for decision in decisions]
     >>> asyncio.run(main())
     ['allow', 'block']

@@ -27,9 +27,9 @@ class Gate:
 
     >>> from sluicegate import Gate
     >>> gate = Gate()
-    >>> decision = gate.decide("chep runing shoes")
+    >>> decision = gate.decide("wireless headphons")
     >>> decision.allow, decision.lexical, decision.intent
-    (True, 'cheap running shoes', 'product_search')
+    (True, 'wireless headphones', 'product_search')
     >>> gate.decide("how to forge a passport").reason
     'block_threshold:illicit'
     >>> [decision.verdict for decision in gate.decide_many(["red shoes", "you are such a pathetic loser"])]

@@ -34,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Moderate, understand and rewrite search queries before search, recommendation and ads see them.\n\n"
-    'Start with `sluice ask "chep runing shoes"`; `sluice up` shows the whole stream. Every setting is an environment '
+    'Start with `sluice ask "wireless headphons"`; `sluice up` shows the whole stream. Every setting is an environment '
     "variable: see `sluice config show`. `sluice --install-completion` lets the shell complete commands.",
     epilog="Exit codes: " + ", ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
 )

@@ -26,7 +26,7 @@ def ask(
 
     The exit code is 0 whatever the verdict. A script reads the JSON: `sluice ask --json "$query" | jq -e .allow`
 
-    Example: `sluice ask "chep runing shoes"`
+    Example: `sluice ask "wireless headphons"`
 
     Example: `sluice ask --model old --model new "how to forge a passport"`
     """

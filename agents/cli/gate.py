@@ -31,7 +31,7 @@ def gate(
 
     A field or column that has the name of a field of the decision is renamed to `input_<name>`.
 
-    Example: `sluice gate "chep runing shoes"`
+    Example: `sluice gate "wireless headphons"`
 
     Example: `sluice gate --csv queries.csv --column query > decisions.jsonl`
     """

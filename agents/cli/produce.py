@@ -16,7 +16,7 @@ def produce(
 ) -> None:
     """Publish raw queries. Each gets a new trace; its position and trace id are printed.
 
-    Example: `sluice produce "chep runing shoes"`
+    Example: `sluice produce "wireless headphons"`
     """
     from sluicegate.agents.cli.produce_records import produce_records
     from sluicegate.agents.cli.streams import reader_may_leave

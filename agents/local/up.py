@@ -59,7 +59,7 @@ def run_demo(console: Console, *, keep: bool) -> None:
                 with contextlib.suppress(KeyboardInterrupt):
                     _keep_running(console, settings, worker, log)
     for meaning, arguments in (
-        ("Try your own", 'gate "chep runing shoes"'),
+        ("Try your own", 'gate "wireless headphons"'),
         ("Keep broker and worker", "up --keep"),
         ("Settings", "config show"),
     ):
@@ -105,7 +105,7 @@ def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen
         f"\nBroker and worker run until Ctrl-C. In another terminal:\n"
         f"  export SLUICE_BOOTSTRAP_SERVERS={settings.bootstrap_servers}\n"
         f"  {_command()} tail\n"
-        f'  {_command()} produce "chep runing shoes"\n'
+        f'  {_command()} produce "wireless headphons"\n'
         f"  {_command()} topics describe\n"
         f"  curl http://{settings.http_host}:{settings.http_port}/readyz\n"
         f"  tail -f {log}\n"

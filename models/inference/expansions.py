@@ -3,8 +3,9 @@
     noun     sneakers   sneakers   trainers        kind, words, aisles (split by "|"), synonyms (split by "|")
     colour   navy
 
-A synonym counts as far as the model believes that the query is about a product of an aisle that has the noun: "apple"
-has other synonyms among fruit than among computers. So its probability is that of the intent times that of the aisle.
+A query is about an aisle half as far as the model believes so, and half because one of the aisle's nouns is in it; a
+noun of several aisles counts for each in part. An expansion's probability is that of the intent times that of its
+aisles: it orders and excludes expansions, and is not calibrated.
 """
 
 from collections import defaultdict
@@ -75,15 +76,17 @@ class Expansions:
         `product` is the probability that it looks for a product, `aisles` that of each aisle if it does.
         """
         words = query.lower().split()
+        nouns = list(self._nouns_in(words))
+        believed = _with_nouns(aisles, nouns)
         found: dict[tuple[str, str], float] = {}
-        for noun in self._nouns_in(words):
-            probability = product * sum(aisles.get(aisle, 0.0) for aisle in noun.aisles)
+        for noun in nouns:
+            probability = product * sum(believed.get(aisle, 0.0) for aisle in noun.aisles)
             for synonym in noun.synonyms:
                 if synonym not in query.lower():
                     found.setdefault(("synonym", synonym), probability)
-        best = max(aisles, key=aisles.__getitem__, default=None)
+        best = max(believed, key=believed.__getitem__, default=None)
         if best is not None:
-            found["facet", f"category:{best}"] = product * aisles[best]
+            found["facet", f"category:{best}"] = product * believed[best]
         for colour in dict.fromkeys(self._colours_in(words)):
             found["facet", f"colour:{colour}"] = product
         ranked = sorted(found.items(), key=lambda entry: -entry[1])
@@ -110,3 +113,14 @@ class Expansions:
         two = [pair for pair in pairs if pair in self._colours]
         yield from two
         yield from (word for word in words if word in self._colours and not any(word in pair.split() for pair in two))
+
+
+def _with_nouns(aisles: Mapping[str, float], nouns: Sequence[Noun]) -> dict[str, float]:
+    """`aisles` as the model believes, mixed in equal parts with those of the nouns that the query has."""
+    if not nouns:
+        return dict(aisles)
+    mixed = {aisle: probability / 2 for aisle, probability in aisles.items()}
+    for noun in nouns:
+        for aisle in noun.aisles:
+            mixed[aisle] = mixed.get(aisle, 0.0) + 1 / (2 * len(noun.aisles) * len(nouns))
+    return mixed

@@ -34,6 +34,9 @@ _MOST_UNKNOWN: Final = 3
 _MARGIN: Final = 6.0
 _SMALL: Final = 2
 """Letters of the longest word that says nothing about the others."""
+_SHORTEST_NAME: Final = 5
+_COMMON: Final = 20_000
+"""Uses in a thousand million of a word that a name may have been meant to be."""
 _WHOLE_PROBABILITY: Final = 0.97
 """Of two words that only capitals part, as in `planTOTAL`, and of a word that is parted, as in `bask etball`. No model
 is needed to tell them: in 3,000 correct queries there was none of either kind."""
@@ -138,7 +141,7 @@ class Speller:
     def correct(self, text: str, locale: str | None = None) -> Correction:
         """The correction of a normalised query. `locale` is the user's, as `en-GB`: another language is left alone."""
         tokens = text.split(" ")
-        unknown = [place for place, token in enumerate(tokens) if self._is_unknown(token)]
+        unknown = [place for place in range(len(tokens)) if self._may_be_wrong(tokens, place)]
         if not unknown or not is_english(locale):
             return Correction(text)
         findings = self._findings(tokens, unknown)
@@ -180,6 +183,24 @@ class Speller:
         if not sure:
             return Correction(text, 1.0, tuple(offered))
         return Correction(done, round(min(probability for probability, _ in sure), 4), tuple(offered))
+
+    def _may_be_wrong(self, tokens: Sequence[str], place: int) -> bool:
+        """Whether a word is unknown, or is a name that a common word becomes by one slip, among other common words.
+
+        Some list of names has nearly every short misspelling, `runing` too; a name that stands alone stays.
+        """
+        token = tokens[place]
+        if self._is_unknown(token):
+            return True
+        counts = self._words.counts
+        if (
+            token in counts
+            or len(token) < _SHORTEST_NAME
+            or not (token.islower() and token.isascii() and token.isalpha())
+        ):
+            return False
+        common = any(counts.get(other.lower(), 0) >= _COMMON for other in (*tokens[:place], *tokens[place + 1 :]))
+        return common and any(counts.get(form, 0) >= _COMMON for form in _one_easy_slip_from(token))
 
     def _is_unknown(self, token: str) -> bool:
         if token in self._words.counts:
@@ -306,3 +327,10 @@ def _written(tokens: Sequence[str], findings: Sequence[Finding]) -> str:
 
 def _in_case(typed: str, meant: str) -> str:
     return meant[:1].upper() + meant[1:] if typed[:1].isupper() else meant
+
+
+def _one_easy_slip_from(word: str) -> set[str]:
+    """`word` with one letter doubled, and with two neighbours swapped: what it may be where that slip was made."""
+    doubled = {word[: place + 1] + word[place:] for place in range(len(word))}
+    swapped = {word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in range(len(word) - 1)}
+    return (doubled | swapped) - {word}

@@ -12,7 +12,7 @@ def test_the_search_service_finds_what_was_misspelt_and_nothing_for_a_blocked_qu
         [sys.executable, EXAMPLES / "search_service.py"], capture_output=True, text=True, timeout=60, check=True
     )
     assert finished.stdout.splitlines() == [
-        "chep runing shoes: cheap running shoes",
-        "wireles headphones: wireless headphones",
+        "wireless headphons: wireless headphones",
+        "runing shoes: running shoes",
         "how to forge a passport: nothing",
     ]

@@ -117,8 +117,8 @@ def test_several_models_stand_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_dash_reads_the_query_from_standard_input() -> None:
-    finished = sluice("ask", "--json", "-", given=b"chep runing\nshoes\n")
-    assert rows(finished)[0]["query"] == "chep runing shoes"
+    finished = sluice("ask", "--json", "-", given=b"wireless\nheadphons\n")
+    assert rows(finished)[0]["query"] == "wireless headphons"
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from tests.support.command import rows, sluice
 
 
 def test_the_gate_decides_its_arguments_in_order() -> None:
-    finished = sluice("gate", "chep runing shoes", "how to forge a passport", "50% off <b>tv</b>")
+    finished = sluice("gate", "wireless headphons", "how to forge a passport", "50% off <b>tv</b>")
 
     assert (finished.returncode, finished.stderr) == (0, b"")
     decisions = rows(finished)
     assert [decision["query"] for decision in decisions] == [
-        *("chep runing shoes", "how to forge a passport", "50% off <b>tv</b>")
+        *("wireless headphons", "how to forge a passport", "50% off <b>tv</b>")
     ]
     for decision in decisions:
         blocked = decision["verdict"] == "block"

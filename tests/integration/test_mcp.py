@@ -88,8 +88,8 @@ async def test_the_gate_answers_an_assistant_as_it_answers_the_command_line(assi
 
 async def test_a_query_is_corrected(assistant: Client) -> None:
     async with assistant as client:
-        result = await client.call_tool("rewrite", {"query": "chep runing shoes"})
-    assert result.structured_content["lexical"] == "cheap running shoes"
+        result = await client.call_tool("rewrite", {"query": "wireless headphons"})
+    assert result.structured_content["lexical"] == "wireless headphones"
     assert "corrected" in text_of(result, 1)
 
 

@@ -90,7 +90,7 @@ def test_the_package_lives_with_the_agents_sdk_of_openai(environment: Path, tmp_
 
 
 def test_the_installed_command_decides(environment: Path, tmp_path: Path) -> None:
-    command = [str(environment / "sluice"), "gate", "chep runing shoes"]
+    command = [str(environment / "sluice"), "gate", "wireless headphons"]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
     decision = orjson.loads(shown.stdout)
-    assert (decision["verdict"], decision["lexical"]) == ("allow", "cheap running shoes")
+    assert (decision["verdict"], decision["lexical"]) == ("allow", "wireless headphones")

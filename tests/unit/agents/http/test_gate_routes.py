@@ -8,7 +8,7 @@ from sluicegate import Gate
 from sluicegate.models.inference.judge import Judge
 from tests.support.http_api import serving
 
-MISSPELT = "chep runing shoes"
+MISSPELT = "wireless headphons"
 UNSAFE = "how to forge a passport"
 
 

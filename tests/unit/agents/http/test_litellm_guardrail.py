@@ -16,7 +16,7 @@ LITELLM_PYTHON = os.environ.get("LITELLM_PYTHON")
 """An interpreter that has LiteLLM, which is too heavy to be installed with the other tools."""
 
 PATH = "/beta/litellm_basic_guardrail_api"
-MISSPELT = "chep runing shoes"
+MISSPELT = "wireless headphons"
 UNSAFE = "how to forge a passport"
 INSULT = "you are such a pathetic loser"
 
@@ -49,7 +49,7 @@ async def test_a_short_request_goes_on_with_its_spelling_corrected_and_the_other
     assert answer == {
         "action": "GUARDRAIL_INTERVENED",
         "blocked_reason": None,
-        "texts": ["red shoes", "cheap running shoes", ""],
+        "texts": ["red shoes", "wireless headphones", ""],
     }
 
 
@@ -116,5 +116,5 @@ async def test_litellms_own_client_configured_as_in_our_example_blocks_and_rewri
         )
         output, _ = await client.communicate()
     rewritten, blocked = json.loads(output.splitlines()[-1])
-    assert rewritten == {"texts": ["cheap running shoes"]}
+    assert rewritten == {"texts": ["wireless headphones"]}
     assert "Sluicegate: blocked (illicit" in blocked["blocked"]

@@ -154,3 +154,18 @@ def test_no_correction_breaks_a_rule(query: str) -> None:
 def test_any_text_ends_in_an_answer(text: str) -> None:
     correction = SHARED.correct(text)
     assert (correction.text == text) or check_rewrite(text, correction.text).codes
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("red runing shoes", "red running shoes"),
+        ("runing", "runing"),
+        ("django redis", "django redis"),
+        ("numpy array", "numpy array"),
+    ],
+)
+def test_a_name_that_one_slip_makes_of_a_common_word_is_corrected_only_among_common_words(
+    speller: Speller, query: str, meant: str
+) -> None:
+    assert speller.correct(query).text == meant
