@@ -16,6 +16,7 @@ from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import Policy, Verdict
 from sluicegate.models.inference.strictest import JudgedReading
 from sluicegate.schemas.events import (
+    Context,
     DecisionTrace,
     LedgerRecord,
     OutcomeName,
@@ -84,6 +85,7 @@ def make_ledger_record(
     error: Exception | None = None,
     shadow: bool = False,
     replay_of: str | None = None,
+    context: Context | None = None,
 ) -> LedgerRecord:
     """The audit record of one event, or of a shadow decision about it; `with_text` adds the normalised query.
 
@@ -109,6 +111,7 @@ def make_ledger_record(
         shadow=shadow,
         input_hash=input_hash,
         replay_of=replay_of,
+        context=context,
     )
 
 

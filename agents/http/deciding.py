@@ -11,6 +11,7 @@ from sluicegate.async_gate import gate_decision
 from sluicegate.decision import GateDecision
 from sluicegate.models.text.normalise import WORK_FACTOR
 from sluicegate.schemas.errors import Overloaded, RequestRefused
+from sluicegate.schemas.events import Context
 from sluicegate.schemas.reason_codes import EncodingCode, NormaliseCode
 
 _TRUNCATED: Final = frozenset((NormaliseCode.TRUNCATED_CHARS, EncodingCode.TRUNCATED_TOKENS))
@@ -25,6 +26,13 @@ class Options:
     fail: Fail | None = None
     deadline_ms: float | None = None
     surface: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+
+    @property
+    def context(self) -> Context:
+        """What the audit record says about the search."""
+        return Context(user_id=self.user_id, session_id=self.session_id, locale=self.locale, surface=self.surface)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +47,12 @@ class Decided:
 async def decide(service: HttpService, call: Call[Any], text: str, options: Options) -> Decided:
     """The decision about the untrusted `text`. Adds the time of each stage to the call's `timings_ms`.
 
+    Its audit record is kept before it is returned, if SLUICE_HTTP_LEDGER is set.
+
     Raises:
         ContractError: nothing is left of it once it is cleaned.
         RequestRefused: it is far too long; or too many queries wait, and SLUICE_HTTP_OVERLOAD is `refuse`.
+        LedgerFailed: the audit record could not be kept.
     """
     longest = WORK_FACTOR * service.settings.max_query_chars
     if len(text) > longest:
@@ -62,6 +73,16 @@ async def decide(service: HttpService, call: Call[Any], text: str, options: Opti
     if decision.degraded == Overloaded.__name__ and service.settings.http_overload == "refuse":
         raise RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
     _report(service, call, decision, decider.engine.manifest.model_version)
+    if service.recorder is not None:
+        await service.recorder.record(
+            text,
+            decision,
+            decider,
+            event_id=event_id,
+            trace_id=call.span.trace_id,
+            headers=(("traceparent", call.span.traceparent),),
+            context=options.context,
+        )
     truncated = not _TRUNCATED.isdisjoint((*decision.normalisation, *decision.encoding))
     return Decided(event_id, gate_decision(decision, decider, event_id=event_id), truncated)
 

@@ -22,6 +22,7 @@ from sluicegate.schemas.errors import (
     DeadlineExceeded,
     EngineFailed,
     GateClosed,
+    LedgerFailed,
     Overloaded,
     PromptTooLong,
     RequestRefused,
@@ -73,6 +74,7 @@ MEANINGS: Final = {
     "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"),
     "engine_failed": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
     "deadline_exceeded": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
+    "ledger_failed": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
     "unavailable": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
 }
 """By the code of a `RequestRefused`."""
@@ -113,6 +115,9 @@ def refusal_of(error: Exception) -> RequestRefused:
             return RequestRefused("deadline_exceeded", "the model did not answer in time: try again later")
         case EngineFailed():
             return RequestRefused("engine_failed", "the model failed on this request: try again later")
+        case LedgerFailed():
+            logger.error("a decision is not given away, because its audit record is not kept: %s", error)
+            return RequestRefused("ledger_failed", "the audit record cannot be kept: try again later")
         case GateClosed():
             return RequestRefused("unavailable", "the gate is closed: try again later")
         case _:

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from sluicegate.agents.http.deciding import Decided, Options, decide
 from sluicegate.agents.http.errors import detail_of, refusal_of
 from sluicegate.agents.http.gate_types import (
+    Asked,
     BatchAnswer,
     BatchItem,
     GateAnswer,
@@ -82,13 +83,24 @@ def _gate(decided: Decided) -> GateAnswer:
     )
 
 
+def _options(asked: Asked, event_id: str | None) -> Options:
+    return Options(
+        event_id=event_id,
+        locale=asked.locale,
+        fail=asked.fail,
+        deadline_ms=asked.deadline_ms,
+        surface=asked.surface,
+        user_id=asked.user_id if asked.user_id is not None else asked.user_id_alias,
+        session_id=asked.session_id,
+    )
+
+
 def _one(
     answer: Callable[[Decided], AnswerT],
 ) -> Callable[[HttpService, Call[Query]], Coroutine[Any, Any, AnswerT]]:
     async def handle(service: HttpService, call: Call[Query]) -> AnswerT:
         asked = call.body
-        options = Options(asked.event_id, asked.locale, asked.fail, asked.deadline_ms, asked.surface)
-        return answer(await decide(service, call, asked.text, options))
+        return answer(await decide(service, call, asked.text, _options(asked, asked.event_id)))
 
     return handle
 
@@ -105,9 +117,8 @@ def _many(
 
         async def item(place: int, text: str) -> BatchItem[AnswerT]:
             event_id = f"{asked.event_id}-{place}" if asked.event_id else None
-            options = Options(event_id, asked.locale, asked.fail, asked.deadline_ms, asked.surface)
             try:
-                return BatchItem(answer=answer(await decide(service, call, text, options)))
+                return BatchItem(answer=answer(await decide(service, call, text, _options(asked, event_id))))
             except Exception as error:  # noqa: BLE001 - the item's boundary: the others are answered
                 detail = detail_of(refusal_of(error))
                 return BatchItem(error=structs.replace(detail, param=f"$.texts[{place}]" if detail.param else None))

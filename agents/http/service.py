@@ -1,11 +1,13 @@
 """What every route works with: the models in service, the settings, telemetry, and how many requests are open."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.http.ledgers import ledger_of
 from sluicegate.agents.http.openai.chat_queue import ChatQueue
+from sluicegate.agents.ledger.recording import Recorder
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.schemas.errors import RequestRefused
@@ -21,6 +23,8 @@ class HttpService:
         self.settings = settings
         self.telemetry = telemetry
         self.chats = ChatQueue(settings)
+        self.recorder: Recorder | None = None
+        """Keeps the audit record of each decision, inside `recording`; None: no records are kept."""
         self._models = models
         self._open_requests = 0
         self._stopping = False
@@ -48,6 +52,21 @@ class HttpService:
     def stopping(self) -> bool:
         """Whether new requests are refused, because the process is about to end."""
         return self._stopping
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[None]:
+        """Keep the audit records where SLUICE_HTTP_LEDGER says, until the end of the block, which flushes them.
+
+        Raises:
+            ConfigurationError: the ledger cannot be opened.
+            SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
+        """
+        ledger = ledger_of(self.settings)
+        if ledger is None:
+            yield
+            return
+        async with Recorder.running(ledger, self.settings, door="http") as self.recorder:
+            yield
 
     @contextmanager
     def request(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, 
 from sluicegate.agents.ledger.ledger import Ledger, LedgerEntry
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import encode
-from sluicegate.schemas.events import Position, StageLatencies
+from sluicegate.schemas.events import Context, Position, StageLatencies
 
 
 class Recorder:
@@ -30,7 +30,7 @@ class Recorder:
     @classmethod
     @asynccontextmanager
     async def running(cls, ledger: Ledger, settings: Settings, *, door: str) -> AsyncIterator[Self]:
-        """Open `ledger`, and close it at the end of the block. `door` says who decides, as in "gate"."""
+        """Open `ledger`, and close it at the end of the block. `door` says who decides, as in "gate" or "http"."""
         await ledger.open(settings)
         try:
             yield cls(ledger, settings, door)
@@ -46,8 +46,11 @@ class Recorder:
         event_id: str,
         trace_id: str,
         headers: tuple[tuple[str, bytes | None], ...] = (),
+        context: Context | None = None,
     ) -> None:
         """Write the record of `decision` about `query`. The text is in it with SLUICE_LEDGER_TEXT only.
+
+        `context` is what the caller said about the query.
 
         Raises:
             LedgerFailed: it could not be kept.
@@ -73,6 +76,7 @@ class Recorder:
             decision=decision,
             policy=decider.engine.policy,
             with_text=self._with_text,
+            context=context,
             input_hash=sha256(query.encode(errors="replace")).hexdigest(),
         )
         await self._ledger.write(LedgerEntry(event_id, encode(record), headers))

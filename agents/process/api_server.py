@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels
@@ -30,16 +31,19 @@ class ApiServer:
         self._metrics = metrics
         self.service = HttpService(settings, telemetry, models)
         self._background = BackgroundTasks()
+        self._recording = AsyncExitStack()
         self._server: HttpServer | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, pages: Mapping[str, Page]) -> None:
-        """Listen; `pages` are the probes, by their paths.
+        """Open the ledger, then listen; `pages` are the probes, by their paths.
 
         Raises:
-            ConfigurationError: the port is taken.
+            ConfigurationError: the ledger cannot be opened, or the port is taken.
+            SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
         """
         settings = self._settings
+        await self._recording.enter_async_context(self.service.recording())
         app = build_app(self.service, self._access, pages, self._metrics)
         bound = listen(settings.http_host, settings.http_port)
         self._server = HttpServer(app, bound, settings.http_read_timeout_ms / 1000)
@@ -57,10 +61,11 @@ class ApiServer:
             await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
-        """Refuse new requests, answer the open ones, then close the port and every connection."""
+        """Refuse new requests, answer the open ones, close the port and every connection, then the ledger."""
         settings = self._settings
         await self.service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
         if self._server and self._serving:
             self._server.stop()
             await self._serving
         await self._background.stop()
+        await self._recording.aclose()

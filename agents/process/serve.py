@@ -20,6 +20,7 @@ from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import Page
+from sluicegate.agents.http.ledgers import check_ledger
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.process.api_server import ApiServer
@@ -38,12 +39,15 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     """Serve the HTTP API until a signal.
 
     Raises:
-        ConfigurationError: the port is taken, the API keys cannot be read, or the model cannot be served.
+        ConfigurationError: the port is taken, the API keys cannot be read, the ledger cannot be opened, or the model
+            cannot be served.
+        SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
     """
     configure_logging(settings.log_level)
     ignore_other_signals()
     access = Access(settings)
     listen(settings.http_host, settings.http_port).close()
+    check_ledger(settings)
     loaded = load(settings)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)

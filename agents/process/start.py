@@ -16,6 +16,7 @@ from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LoadedModels, load_models
 from sluicegate.agents.gate.agent import Worker
 from sluicegate.agents.http.access import Access
+from sluicegate.agents.http.ledgers import check_ledger
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
@@ -39,7 +40,9 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
     Raises:
-        ConfigurationError: a topic is missing, the port is taken, or the model or the policy cannot be served.
+        ConfigurationError: a topic is missing, the port is taken, the ledger of the HTTP API cannot be opened, or the
+            model or the policy cannot be served.
+        SpoolFailed: that ledger is a spool that cannot be opened, or that another process has open.
         BrokerUnavailable: the cluster cannot be reached.
     """
     configure_logging(settings.log_level)
@@ -47,6 +50,8 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     listen(settings.http_host, settings.http_port).close()
     access = Access(settings) if settings.http_api else None
+    if settings.http_api:
+        check_ledger(settings)
     connection = Connection.of(settings)
     require_topics(connection, settings.topics.values(), PREFLIGHT_S)
     require_rights(

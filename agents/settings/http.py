@@ -48,6 +48,12 @@ class HttpSettings(BaseModel, title="HTTP"):
         description="Time that a client has to send a request, head and body, in milliseconds.",
     )
 
+    http_ledger: str | None = Field(
+        None,
+        description="Where the API keeps the audit record of each decision: `file:PATH` appends JSON lines to a file, "
+        "`spool:PATH` adds to a spool, `kafka` publishes to SLUICE_TOPIC_LEDGER. Unset: no records are kept.",
+    )
+
     @field_validator("http_rate")
     @classmethod
     def _is_a_rate(cls, rate: str | None) -> str | None:
@@ -57,3 +63,12 @@ class HttpSettings(BaseModel, title="HTTP"):
             except ValueError:
                 raise ValueError("write a number and a time, for example 100/second or 5000/minute") from None
         return rate
+
+    @field_validator("http_ledger")
+    @classmethod
+    def _is_a_ledger(cls, ledger: str | None) -> str | None:
+        if ledger is not None and ledger != "kafka":
+            kind, _, path = ledger.partition(":")
+            if kind not in ("file", "spool") or not path:
+                raise ValueError("write file:PATH, spool:PATH or kafka")
+        return ledger

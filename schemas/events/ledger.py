@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from sluicegate.schemas.events.fields import (
     CategoryName,
     Codes,
+    Context,
     Count,
     Degraded,
     IntentName,
@@ -115,4 +116,8 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     replay_of: Annotated[
         Label | None,
         Meta(description="For a replay: `topic-partition-offset` of the record that it repeats."),
+    ] = None
+    context: Annotated[
+        Context | None,
+        Meta(description="What the caller said about the query. Null for an event from Kafka: its outputs have it."),
     ] = None

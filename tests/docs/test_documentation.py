@@ -51,7 +51,7 @@ def test_the_shell_blocks_of_a_document_run(document: Path, tmp_path: Path) -> N
     with EmbeddedBroker() as broker:
         script = "\n".join(f"echo '--- line {block.line}'\n{commands_of(block)}" for block in shell_blocks(document))
         script = script.replace("localhost:9092", broker.bootstrap_servers).replace(". .venv/bin/activate", ":")
-        script = script.replace("8080", str(free_port()))
+        script = script.replace("8080", str(free_port())).replace("8081", str(free_port()))
         # What a block starts in the background ends with the script.
         script = f"set -eu\ntrap 'jobs -p | xargs -r kill; wait' EXIT\n{script}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "OTEL_"))}

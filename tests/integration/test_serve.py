@@ -11,10 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import orjson
 import pytest
 
+from sluicegate.agents.mcp.ledger import LedgerFile
+from sluicegate.schemas.events import LedgerRecord
+from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice
+from tests.support.kafka_client import consume_all
 from tests.support.log_hygiene import assert_every_line_is_json
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, run_worker, wait_for
@@ -93,6 +98,8 @@ def test_it_answers_at_once_when_its_port_opens_and_a_stop_answers_what_is_open(
         ({"SLUICE_HTTP_KEYS": "/nowhere/keys"}, b"cannot read the API keys in /nowhere/keys"),
         ({"SLUICE_HTTP_RATE": "often"}, b"SLUICE_HTTP_RATE: write a number and a time"),
         ({"SLUICE_MODEL": "/nowhere"}, b"/nowhere"),
+        ({"SLUICE_HTTP_LEDGER": "ledger.jsonl"}, b"SLUICE_HTTP_LEDGER: write file:PATH, spool:PATH or kafka"),
+        ({"SLUICE_HTTP_LEDGER": "file:/nowhere/ledger"}, b"cannot write the ledger /nowhere/ledger"),
     ],
 )
 def test_what_is_configured_wrong_is_refused_in_one_line(settings: dict[str, str], message: bytes) -> None:
@@ -120,3 +127,29 @@ def test_a_worker_serves_the_api_on_its_port_when_a_setting_says_so(stream: Stre
         stream.await_commits()
         assert "sluicegate_verdicts_total" in get(worker.http_port, "/metrics").text
         worker.stop()
+
+
+def test_a_stop_waits_until_kafka_has_every_audit_record(broker: Broker, topics: TopicMaker, tmp_path: Path) -> None:
+    topic = topics("ledger")
+    kafka = {"bootstrap_servers": broker.bootstrap_servers, "topic_ledger": topic}
+    with served(tmp_path / "log", http_ledger="kafka", **kafka) as (process, port):
+        texts = [f"red shoes {number}" for number in range(50)]
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/v1/gate/batch", json={"texts": texts}, timeout=60, verify=False
+        ).json()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    messages = consume_all(broker.bootstrap_servers, [topic], lambda found: len(found) >= len(texts))
+    records = [msgspec.json.decode(message.value() or b"", type=LedgerRecord) for message in messages]
+    assert sorted(record.event_id for record in records) == sorted(
+        item["answer"]["event_id"] for item in answer["results"]
+    )
+
+
+def test_a_worker_keeps_the_audit_records_of_its_api_where_the_setting_says(stream: Stream, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    with run_worker(stream, tmp_path, http_api=True, http_ledger=f"file:{ledger}") as worker:
+        wait_for(lambda: worker.readiness()[0] == 200, START_S, "the worker is not ready")
+        event_id = post(worker.http_port, {"text": "red shoes"}).json()["event_id"]
+        worker.stop()
+    assert LedgerFile(ledger).find(event_id)

@@ -65,21 +65,22 @@ async def serving(
     async with LiveModels.running(_loaded(given, judge), given, batch_observers(observed)) as models:
         service = HttpService(given, observed, lambda: models)
         access = Access(given)
-        server = HttpServer(
-            build_app(service, access, {"/livez": lambda: (200, b"{}")}),
-            listen(given.http_host, port),
-            given.http_read_timeout_ms / 1000,
-        )
-        running = asyncio.create_task(server.run_until_stopped(), name="HTTP server")
-        try:
-            async with (
-                asyncio.timeout(60),
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client,
-            ):
-                yield Api(client, service, server, port, models)
-        finally:
-            server.stop()
-            await running
+        async with service.recording():
+            server = HttpServer(
+                build_app(service, access, {"/livez": lambda: (200, b"{}")}),
+                listen(given.http_host, port),
+                given.http_read_timeout_ms / 1000,
+            )
+            running = asyncio.create_task(server.run_until_stopped(), name="HTTP server")
+            try:
+                async with (
+                    asyncio.timeout(60),
+                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client,
+                ):
+                    yield Api(client, service, server, port, models)
+            finally:
+                server.stop()
+                await running
 
 
 def _loaded(settings: Settings, judge: Judge | None) -> LoadedModels:
