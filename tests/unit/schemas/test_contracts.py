@@ -111,7 +111,9 @@ EVENT_VALUES = {name: values_of(inspect.type_info(event)) for name, event in EVE
 
 def test_the_exported_files_are_what_the_code_says(tmp_path: Path) -> None:
     fresh = {path.name: path.read_bytes() for path in export(tmp_path)}
-    assert fresh == {path.name: path.read_bytes() for path in EXPORTED.glob("*.json")}, "run `make schemas`"
+    committed = {path.name: path.read_bytes() for path in EXPORTED.glob("*.json")}
+    committed.pop("openapi.json")  # of the HTTP API: tests/unit/agents/http/test_openapi.py
+    assert fresh == committed, "run `make schemas`"
 
 
 @pytest.mark.parametrize("name", EVENTS)
