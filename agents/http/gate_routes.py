@@ -100,7 +100,9 @@ def _one(
 ) -> Callable[[HttpService, Call[Query]], Coroutine[Any, Any, AnswerT]]:
     async def handle(service: HttpService, call: Call[Query]) -> AnswerT:
         asked = call.body
-        return answer(await decide(service, call, asked.text, _options(asked, asked.event_id)))
+        decided = await decide(service, call, asked.text, _options(asked, asked.event_id))
+        service.telemetry.requests.name_decision(call.span, event_id=decided.event_id, verdict=decided.decision.verdict)
+        return answer(decided)
 
     return handle
 

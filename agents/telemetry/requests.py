@@ -60,6 +60,11 @@ class RequestTelemetry:
             if status >= _SERVER_ERROR:
                 request.span.set_status(StatusCode.ERROR)
 
+    def name_decision(self, request: EventSpan, *, event_id: str, verdict: str) -> None:
+        """Name the one decision of a request on its span. A request that makes several names none."""
+        if request.recording:
+            request.span.set_attributes({semconv.EVENT_ID: event_id, semconv.VERDICT: verdict})
+
     def record_decision(self, *, verdict: str, category: str | None, answered_by: str, degraded: str | None) -> None:
         """Count one decision, as those about events are counted. A batch makes several in one request."""
         self._instruments.verdicts.add(verdict, category or "none")

@@ -25,6 +25,8 @@ async def test_a_request_continues_the_trace_of_its_client_and_names_its_own_spa
     assert (request.kind, request.parent_id) == ("server", PARENT)
     assert request.attributes["http.route"] == "/v1/gate"
     assert request.attributes["http.response.status_code"] == 200
+    assert request.attributes["sluicegate.event_id"] == answer.json()["event_id"]
+    assert request.attributes["sluicegate.verdict"] == "allow"
     assert {spans[stage].parent_id for stage in ("normalise", "queue", "model")} == {request.span_id}
     assert answer.headers["traceparent"] == f"00-{TRACE}-{request.span_id}-01"
     assert (TRACE, request.span_id) in batches[0].links
