@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test unit coverage lint types lock audit chaos fuzz schemas docs bench train clean
+.PHONY: help up setup test unit coverage lint types lock audit chaos fuzz schemas docs bench train speller clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes
 train: $(READY) ## train the embedded model: make train DATA=folder OUT=folder
 	$(SYNC) --extra train
 	$(BIN)/python -m sluicegate.models.pretraining --data $(DATA) --out $(OUT)
+
+speller: $(READY) ## build the speller's files: make speller DATA=folder DICTIONARIES=folder OUT=folder
+	$(BIN)/python -m sluicegate.models.spelling --data $(DATA) --dictionaries $(DICTIONARIES) --out $(OUT)
 
 clean: ## remove what the other commands created
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
