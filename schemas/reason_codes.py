@@ -75,7 +75,7 @@ class PolicyCode(Word):
     BELOW_EVERY_THRESHOLD = "below_every_threshold", "Allowed: no category reached its threshold."
     BLOCK_SUM = (
         "block_threshold:sum",
-        "Blocked: no category reached its threshold, but those that may block did so together.",
+        "Blocked: no category reached its own block threshold, but those that may block did so together.",
     )
     REVIEW_SUM = (
         "review_threshold:sum",

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from sluicegate.async_gate import AsyncGate
     from sluicegate.decision import GateDecision
     from sluicegate.gate import Gate
-    from sluicegate.schemas.errors import ConfigurationError, ContractError, GateClosed, LedgerFailed, SluicegateError
+    from sluicegate.schemas.errors import (
+        ConfigurationError,
+        ContractError,
+        GateClosed,
+        LedgerFailed,
+        SluicegateError,
+        SpoolFailed,
+    )
 
 __all__ = [
     "AsyncGate",
@@ -32,6 +39,7 @@ __all__ = [
     "KafkaLedger",
     "LedgerFailed",
     "SluicegateError",
+    "SpoolFailed",
     "SpoolLedger",
 ]
 
@@ -52,3 +60,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'schemas.errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted(__all__)
