@@ -217,10 +217,12 @@ def test_models_info_shows_the_manifest() -> None:
 
 def test_schemas_export_writes_what_is_committed(tmp_path: Path) -> None:
     assert sluice("schemas", "export", tmp_path / "out").returncode == 0
-    committed = Path(__file__).parents[2] / "schemas" / "json"
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {
-        path.name: path.read_bytes() for path in committed.glob("*.json")
+    committed = {
+        path.name: path.read_bytes() for path in (Path(__file__).parents[2] / "schemas" / "json").glob("*.json")
     }
+    written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert written.items() <= committed.items()
+    assert committed.keys() - written.keys() <= {"openapi.json"}  # of the HTTP API
 
 
 def test_calibrate_writes_settings_that_the_worker_reads(tmp_path: Path) -> None:
