@@ -92,6 +92,8 @@ def open_encoder(folder: Path) -> EncoderCheckpoint:
     Raises:
         CheckpointError: a file is missing, damaged or for other labels; names it.
     """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder: give the folder that `make train` wrote.")
     path = folder / "config.json"
     model_type = read_json(path, _ModelType).model_type
     if model_type != "bert":

@@ -45,7 +45,7 @@ def test_your_own_words_and_thresholds_are_tried_used_and_rolled_back(registry: 
     assert "canary 10.00%" in row
     assert "lexicon.txt" in listed
     assert "thresholds" in listed
-    assert "review 0.01 to 0.40" in listed
+    assert "review 0.01 to 0.30" in listed
     assert "in use" in next(line for line in listed.splitlines() if old in line)
     shown("use", new, "--registry", registry.folder)
     info = shown("info", "--registry", registry.folder)

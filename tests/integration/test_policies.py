@@ -5,12 +5,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from sluicegate.models.inference.labels import Category
 from sluicegate.models.policy.policy_file import read_policy
 from sluicegate.models.policy.registry import PolicyRegistry
+from sluicegate.schemas.events import Threshold
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice
-from tests.support.compiled import compiled_tiny
+from tests.support.compiled import compiled_tiny, edit_manifest
 from tests.support.kafka_client import Record
 from tests.support.worker_process import Output, Stream, make_stream, run_worker, wait_for
 
@@ -19,7 +21,10 @@ POLICY = '[list.banned]\naction = "block"\ncategory = "spam"\nfile = "banned.txt
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "embedded")
+    """A model that allows everything: the policy alone decides."""
+    folder = compiled_tiny(tmp_path_factory.mktemp("models") / "tiny", "embedded")
+    edit_manifest(folder, thresholds=dict.fromkeys(Category, Threshold(allow=1, block=2)), sum_bound=9.0)
+    return folder
 
 
 @pytest.fixture
