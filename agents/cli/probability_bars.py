@@ -23,16 +23,16 @@ def bars(
 ) -> Text:
     """One line per label, `allow` first, then the most probable, and a line that says what the marks mean."""
     numbers = width >= _NUMBERS_FROM
-    room = max(_NARROWEST_BAR, width - _LABEL - len("  0.000") - (len("   review   block") if numbers else 0))
+    bar_width = max(_NARROWEST_BAR, width - _LABEL - len("  0.000") - (len("   review   block") if numbers else 0))
     review, block = ("|", "!") if ascii_only else ("│", "┃")
     head = f"{review} reviewed from  {block} blocked from"
-    lines = [Text(f"{head:<{_LABEL + room + 7}}   review   block" if numbers else head, style="dim")]
+    lines = [Text(f"{head:<{_LABEL + bar_width + 7}}   review   block" if numbers else head, style="dim")]
     order = sorted(probabilities, key=lambda label: (label != "allow", -probabilities[label]))
     for label in order:
         probability, threshold = probabilities[label], thresholds.get(label)
         style = _style(probability, threshold)
         line = Text(f"{label[: _LABEL - 1]:<{_LABEL}}")
-        line.append_text(_bar(probability, threshold, room, style, ascii_only=ascii_only))
+        line.append_text(_bar(probability, threshold, bar_width, style, ascii_only=ascii_only))
         line.append(f"  {probability:.3f}", style=style)
         if numbers and threshold:
             blocked = "never" if threshold.block > NEVER_BLOCKS else f"{threshold.block:.2f}"
@@ -47,11 +47,11 @@ def _style(probability: float, threshold: Threshold | None) -> str:
     return "red" if probability >= threshold.block else "yellow"
 
 
-def _bar(probability: float, threshold: Threshold | None, room: int, style: str, *, ascii_only: bool) -> Text:
-    eighths = round(min(1.0, max(0.0, probability)) * room * 8)
+def _bar(probability: float, threshold: Threshold | None, bar_width: int, style: str, *, ascii_only: bool) -> Text:
+    eighths = round(min(1.0, max(0.0, probability)) * bar_width * 8)
     full, rest = divmod(eighths, 8)
     cells = list("#" * full if ascii_only else _EIGHTHS[8] * full + (_EIGHTHS[rest] if rest else ""))
-    cells += " " * (room - len(cells))
+    cells += " " * (bar_width - len(cells))
     bar = Text("".join(cells), style=style)
     if threshold is None:
         return bar
@@ -59,6 +59,6 @@ def _bar(probability: float, threshold: Threshold | None, room: int, style: str,
     if threshold.block <= NEVER_BLOCKS:
         marks.append((threshold.block, "!" if ascii_only else "┃"))
     for at, mark in marks:
-        place = min(room - 1, int(at * room))
+        place = min(bar_width - 1, int(at * bar_width))
         bar = Text.assemble(bar[:place], (mark, "bold"), bar[place + 1 :])
     return bar

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from sluicegate.models.data.rows import QueryRow
-from sluicegate.models.evaluation.shares import Share, share_of
+from sluicegate.models.evaluation.intervals import Share, share_of
 from sluicegate.models.text.meaning import is_other_spelling, turns_meaning
 from sluicegate.models.text.normalise import normalise
 

@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.rows import QueryRow
 from sluicegate.models.evaluation.harm import score_harm
-from sluicegate.models.evaluation.shares import Share
+from sluicegate.models.evaluation.intervals import Share
 from sluicegate.models.text.normalise import normalise
 
 SEED: Final = 7

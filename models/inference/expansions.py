@@ -75,6 +75,8 @@ class Expansions:
 
         `product` is the probability that it looks for a product, `aisles` that of each aisle if it does.
         """
+        if product < _LEAST:
+            return ()  # none can be more probable than that
         words = query.lower().split()
         nouns = list(self._nouns_in(words))
         believed = _with_nouns(aisles, nouns)

@@ -31,6 +31,10 @@ class Verdict(StrEnum):
     REVIEW = "review"
 
 
+SEVERITY: Final[Mapping[Verdict, int]] = {Verdict.ALLOW: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
+"""How strict a verdict is, as a number to compare."""
+
+
 @dataclass(frozen=True)
 class PolicyResult:
     """A verdict with the category and probability that decided it.

@@ -9,15 +9,12 @@ answer has the verdict of the policy, and the largest margin.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category
-from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.models.inference.policy import SEVERITY, Policy, PolicyResult, Verdict
 from sluicegate.models.text.readings import ReadingName
 from sluicegate.schemas.reason_codes import READING, ReasonCode, RewriteCode
-
-_SEVERITY: Final[Mapping[Verdict, int]] = {Verdict.ALLOW: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def merge_rewrites(
 ) -> ModelResult:
     """`result`, or the verdict of a rewrite of it that is judged more strictly: then no rewrite leaves."""
     merged = merge([JudgedReading(ReadingName.QUERY, result), *rewrites], policy)
-    if _SEVERITY[merged.policy_result.verdict] == _SEVERITY[result.policy_result.verdict]:
+    if SEVERITY[merged.policy_result.verdict] == SEVERITY[result.policy_result.verdict]:
         return result
     return without_rewrite(query, merged, RewriteCode.UNSAFE)
 
@@ -76,7 +73,7 @@ def is_allowed(reading: JudgedReading) -> bool:
 
 
 def _strictness(result: ModelResult, policy: Policy) -> tuple[int, float]:
-    return _SEVERITY[result.policy_result.verdict], _margin(result.policy_result, result.probabilities, policy)
+    return SEVERITY[result.policy_result.verdict], _margin(result.policy_result, result.probabilities, policy)
 
 
 def _margin(verdict: PolicyResult, probabilities: Mapping[str, float], policy: Policy) -> float:

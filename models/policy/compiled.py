@@ -5,20 +5,18 @@ counts: `gay pride how to make a bomb` is judged as `how to make a bomb`. If not
 Block and review lists are looked for in the whole text, so an allow list never lifts them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 
 from sluicegate.models.inference.judge import ModelResult
-from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.models.inference.policy import SEVERITY, Policy, PolicyResult, Verdict
 from sluicegate.models.policy.policy_file import PolicyFile
 from sluicegate.models.policy.term_lists import Action, Match, TermLists
 from sluicegate.models.text.normalise import Normalised, normalise
 from sluicegate.schemas.reason_codes import LIST, NormaliseCode
-
-SEVERITY: Final[Mapping[Verdict, int]] = {Verdict.ALLOW: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
 
 _LONGEST_TYPED: Final = 4
 """Characters that are searched of what was typed, for each that is left of it: a repair shortens a text."""

@@ -4,7 +4,7 @@ import pytest
 
 from sluicegate.models.data.rows import QueryRow
 from sluicegate.models.evaluation.harm import harmless_queries, score_harm
-from sluicegate.models.evaluation.shares import share_of
+from sluicegate.models.evaluation.intervals import share_of
 
 
 def test_queries_are_grouped_by_language_and_kind() -> None:
