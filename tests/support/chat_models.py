@@ -2,19 +2,16 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.inference.chat_text import BYTES
-from tests.support.checkpoints import TINY, write_checkpoint, write_tokenizer
+from tests.support.checkpoints import write_checkpoint, write_tokenizer
+from tests.support.compiled import CERTAIN, write_scripted_checkpoint
 
 END = "<|im_end|>"
-_CERTAIN = 20.0
-"""The logit of the token that a scripted model writes; every other token has 0."""
 _CHARACTERS = {byte: character for character, byte in BYTES.items()}
 
 
@@ -40,24 +37,10 @@ def compiled_answer(folder: Path, answer: str, *, then: str = END, template: str
 
 
 def _scripted_checkpoint(folder: Path, follows: Mapping[str, str]) -> Path:
-    """One-hot embeddings, layers that add nothing, and a projection that is the table of what follows which token."""
     folder.mkdir(parents=True)
     write_tokenizer(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    size = TINY.vocab_size
-    shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
-    projection = np.zeros((size, size), np.float32)
-    for token, following in follows.items():
-        # The last norm scales the one-hot vector to the square root of its size.
-        projection[tokenizer.token_to_id(following), tokenizer.token_to_id(token)] = _CERTAIN / size**0.5
-    given = {
-        "model.embed_tokens.weight": np.eye(size, dtype=np.float32),
-        "model.norm.weight": np.ones(size, np.float32),
-        "model.layers.0.self_attn.o_proj.weight": np.zeros((size, shape.num_attention_heads * shape.head_dim), "f4"),
-        "model.layers.0.mlp.down_proj.weight": np.zeros((size, shape.intermediate_size), "f4"),
-        "lm_head.weight": projection,
-    }
-    return write_checkpoint(folder, shape, dtype="float32", tied=False, given=given)
+    return write_scripted_checkpoint(folder, tokenizer, {token: {next_: CERTAIN} for token, next_ in follows.items()})
 
 
 def _compiled(folder: Path, checkpoint: Path, template: str | None) -> Path:

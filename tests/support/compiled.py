@@ -17,7 +17,7 @@ from sluicegate.models.compiler.compile import compile_checkpoint
 from tests.support.checkpoints import TINY, write_checkpoint
 from tests.support.encoder_checkpoints import write_encoder_checkpoint
 
-_CERTAIN = 20.0
+CERTAIN = 20.0
 """The logit of the token that a scripted model writes; every other token has 0."""
 
 IM_END = "<|im_end|>"
@@ -34,15 +34,30 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
     Tokens that are longer than one character are added to the vocabulary. The model's embeddings are one-hot, its
     layers add nothing, and its projection is the table of what follows which token.
     """
-    after = {token: {next_: _CERTAIN} if isinstance(next_, str) else next_ for token, next_ in follows.items()}
+    after = {token: {next_: CERTAIN} if isinstance(next_, str) else next_ for token, next_ in follows.items()}
     tokenizer = _script_tokenizer([*after, *(token for logits in after.values() for token in logits)])
+    checkpoint = write_scripted_checkpoint(_beside(folder), tokenizer, after, given_tokenizer=tokenizer)
+    return _compiled(checkpoint, folder, "adapted")
+
+
+def write_scripted_checkpoint(
+    folder: Path,
+    tokenizer: Tokenizer,
+    after: Mapping[str, Mapping[str, float]],
+    *,
+    given_tokenizer: Tokenizer | None = None,
+) -> Path:
+    """A Qwen3 whose logits after each token are those of `after`: one-hot embeddings, layers that add nothing.
+
+    `tokenizer` has the ids. Without `given_tokenizer` the checkpoint gets the Qwen-like one.
+    """
     size = TINY.vocab_size
-    shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
     projection = np.zeros((size, size), np.float32)
     for token, logits in after.items():
         for next_token, logit in logits.items():
             # The last norm scales the one-hot vector to the square root of its size.
             projection[tokenizer.token_to_id(next_token), tokenizer.token_to_id(token)] = logit / size**0.5
+    shape = replace(TINY, hidden_size=size, num_hidden_layers=1)
     given = {
         "model.embed_tokens.weight": np.eye(size, dtype=np.float32),
         "model.norm.weight": np.ones(size, np.float32),
@@ -50,8 +65,7 @@ def compiled_script(folder: Path, follows: Mapping[str, str | Mapping[str, float
         "model.layers.0.mlp.down_proj.weight": np.zeros((size, shape.intermediate_size), "f4"),
         "lm_head.weight": projection,
     }
-    checkpoint = write_checkpoint(_beside(folder), shape, dtype="float32", tied=False, tokenizer=tokenizer, given=given)
-    return _compiled(checkpoint, folder, "adapted")
+    return write_checkpoint(folder, shape, dtype="float32", tied=False, tokenizer=given_tokenizer, given=given)
 
 
 def _script_tokenizer(tokens: Iterable[str]) -> Tokenizer:
