@@ -26,8 +26,9 @@ class NullEngine:
         self.manifest = read_manifest(settings.model)
         self.policy = Policy.layered(self.manifest.thresholds)
 
-    def encode(self, text: str, _locale: str | None = None) -> EncodedQuery:
+    def encode(self, text: str, _locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """One token per word."""
+        del correct
         return EncodedQuery(text, tuple(text.split()), truncated=False)
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:

@@ -6,8 +6,9 @@
 
 A result is a pure function of the query's text, tokens and correction, the model, its prompts and its policy. There is
 one cache per engine, which has one of each, so the other three are the key. The tokens matter because a query that was
-cut gets no hint: its text may equal that of a query that has one. The correction depends on the user's locale. Failures
-are never kept. Lives on one event loop.
+cut gets no hint: its text may equal that of a query that has one. The correction depends on the user's locale. A query
+that the speller leaves as it is has the result of one that it was not asked about. Failures are never kept. Lives on
+one event loop.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed
 
 Source = Literal["model", "cache", "in_flight"]
 
-_Key = tuple[str, tuple[str, ...], str | None]
+_Key = tuple[str, tuple[str, ...], str]
 
 
 class AnsweredQuery(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class AnswerCache:
         if not self._kept.maxsize:
             batched = await ask()
             return AnsweredQuery(batched.result, "model", batched)
-        key = (query.text, query.tokens, query.correction.text if query.correction else None)
+        key = _key(query)
         while True:
             kept = self._kept.get(key)
             if kept is not None:
@@ -85,3 +86,8 @@ class AnswerCache:
         finally:
             del self._in_flight[key]
             flight.set_result(found)
+
+
+def _key(query: EncodedQuery) -> _Key:
+    corrected = query.correction.text if query.correction else query.text
+    return query.text, query.tokens, corrected

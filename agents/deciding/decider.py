@@ -311,7 +311,7 @@ class Decider(Generic[OwnerT]):
             self._log(error, fail)
             return _degraded(encoded, fail)
 
-        ask = PolicyAnswers(self.engine, policy, locale, ask_model).answer
+        ask = PolicyAnswers(self.engine, policy, ask_model).answer
         answers = await ask_all(readings.readings, ask, unanswered)
         read = [*texts_to_search(query, normalised), *(reading.query.text for reading in readings.readings)]
         worst = strictest(answers.judged, policy.thresholds).result
@@ -327,7 +327,7 @@ class Decider(Generic[OwnerT]):
         result = merge(answers.judged, policy.thresholds)
         unread = unread_rewrites(self.engine, readings, result)
         offered = encoded.correction.suggestions if encoded.correction else ()
-        again = await ask_all([*unread, *encode_suggestions(self.engine, offered, locale)], ask, unanswered)
+        again = await ask_all([*unread, *encode_suggestions(self.engine, offered)], ask, unanswered)
         rewrites, offers = again.judged[: len(unread)], again.judged[len(unread) :]
         if all(rewrite.result.probabilities for rewrite in rewrites):
             result = merge_rewrites(encoded, result, rewrites, policy.thresholds)

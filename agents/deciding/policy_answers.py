@@ -16,7 +16,6 @@ class PolicyAnswers:
 
     judge: Judge
     policy: EventPolicy
-    locale: str | None
     ask: Callable[[EncodedQuery], Awaitable[AnsweredQuery]]
 
     async def answer(self, query: EncodedQuery) -> AnsweredQuery:
@@ -25,5 +24,5 @@ class PolicyAnswers:
         rest = self.policy.rest_of(query.text)
         judged: ModelResult | None = found.model_result
         if rest != query.text:
-            judged = (await self.ask(self.judge.encode(rest, self.locale))).model_result if rest else None
+            judged = (await self.ask(self.judge.encode(rest, correct=False))).model_result if rest else None
         return msgspec.structs.replace(found, model_result=self.policy.judge(query.text, found.model_result, judged))

@@ -41,7 +41,7 @@ def encode_readings(judge: Judge, text: str, locale: str | None = None) -> Encod
     further = further_readings(text, query.correction.text if query.correction else None)
     encoded = {query.tokens: EncodedReading(ReadingName.QUERY, query)}
     for reading in further.readings:
-        also = judge.encode(reading.text, locale)
+        also = judge.encode(reading.text, correct=False)
         encoded.setdefault(also.tokens, EncodedReading(reading.name, also))
     return EncodedReadings(tuple(encoded.values()), further.codes)
 
@@ -58,11 +58,9 @@ def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult
         written.append(result.semantic)
     read = [reading.query.text for reading in readings.readings]
     unread = {text: None for text in written if not any(same_words(text, each) for each in read)}
-    return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text)) for text in unread)
+    return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text, correct=False)) for text in unread)
 
 
-def encode_suggestions(
-    judge: Judge, suggestions: Sequence[Suggestion], locale: str | None
-) -> tuple[EncodedReading, ...]:
+def encode_suggestions(judge: Judge, suggestions: Sequence[Suggestion]) -> tuple[EncodedReading, ...]:
     """What is offered to the user, to be judged before it is."""
-    return tuple(EncodedReading(ReadingName.SUGGESTION, judge.encode(each.text, locale)) for each in suggestions)
+    return tuple(EncodedReading(ReadingName.SUGGESTION, judge.encode(each.text, correct=False)) for each in suggestions)

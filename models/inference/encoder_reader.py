@@ -52,14 +52,15 @@ class EncoderReader:
         self._longest = min(max_tokens, MAX_TOKENS - 2)
         self._encoder: Any = placement.load(ctranslate2.Encoder, folder)
 
-    def encode(self, text: str, locale: str | None) -> EncodedQuery:
-        """The normalised `text` as tokens, and the speller's correction of it."""
+    def encode(self, text: str, locale: str | None, *, correct: bool) -> EncodedQuery:
+        """The normalised `text` as tokens, and the speller's correction of it if `correct`."""
         encoding = self._tokenizer.encode(text)
         truncated = len(encoding.tokens) > self._longest
         if truncated:
             text = text[: encoding.offsets[self._longest - 1][1]].strip()
         tokens = (FIRST, *encoding.tokens[: self._longest], LAST)
-        correction = None if truncated or self._speller is None else self._speller.correct(text, locale)
+        speller = self._speller if correct and not truncated else None
+        correction = speller.correct(text, locale) if speller else None
         return EncodedQuery(text, tokens, truncated=truncated, correction=correction)
 
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:

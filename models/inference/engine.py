@@ -65,13 +65,13 @@ class Engine:
         )
         self.cost = cost or self._reader.cost
 
-    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+    def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """The normalised query `text` as tokens, cut after `max_query_tokens`.
 
         The text of a query that is cut is cut with it: downstream gets no word that the model did not read. `locale` is
-        for the speller.
+        for the speller, which reads the query only if `correct`.
         """
-        return self._reader.encode(text, locale)
+        return self._reader.encode(text, locale, correct=correct)
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """One result per query of `batch`, in order.

@@ -54,9 +54,9 @@ class GeneratorReader:
         self.cost: BatchCost = LARGE_COST if self._fused else INSTRUCTED_COST
         self._generator: Any = placement.load(ctranslate2.Generator, folder)
 
-    def encode(self, text: str, locale: str | None) -> EncodedQuery:
-        """The normalised `text` as tokens; the model corrects it by itself, so `locale` is not used."""
-        del locale
+    def encode(self, text: str, locale: str | None, *, correct: bool) -> EncodedQuery:
+        """The normalised `text` as tokens; the model corrects it by itself, so the other arguments are not used."""
+        del locale, correct
         encoding = self._tokenizer.encode(text)
         limit = self._max_query_tokens
         truncated = len(encoding.tokens) > limit

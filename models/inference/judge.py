@@ -22,7 +22,7 @@ class EncodedQuery:
     """A normalised query as the model reads it.
 
     `truncated`: the query had more tokens than the model may read, and `text` is what is left of it. `correction` is
-    what the speller made of `text`; None where the model writes rewrites by itself.
+    what the speller made of `text`; None where it was not asked, and where the model writes rewrites by itself.
     """
 
     text: str
@@ -75,10 +75,11 @@ class Judge(Protocol):
     def cost(self) -> BatchCost:
         """What a batch costs."""
 
-    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+    def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """The normalised query `text` as the model reads it. Fast enough for an event loop.
 
-        `locale` is the user's, as `en-GB`: it decides in which language the query is corrected.
+        `locale` is the user's, as `en-GB`: it decides in which language the query is corrected. Unless `correct`, it is
+        not corrected: for a text that is only judged.
         """
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:

@@ -44,8 +44,8 @@ class Reader(Protocol):
     def cost(self) -> BatchCost:
         """What a batch costs where nobody measured it."""
 
-    def encode(self, text: str, locale: str | None) -> EncodedQuery:
-        """The normalised `text` as the model reads it."""
+    def encode(self, text: str, locale: str | None, *, correct: bool) -> EncodedQuery:
+        """The normalised `text` as the model reads it, with a correction of it if `correct`."""
 
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:
         """A reply per query of `batch`, in order. Raises what CTranslate2 and numpy raise, or EngineFailed."""

@@ -37,8 +37,9 @@ class ScriptedEngine:
         self.policy = Policy.layered(self.manifest.thresholds)
         self._fault = fault
 
-    def encode(self, text: str, _locale: str | None = None) -> EncodedQuery:
+    def encode(self, text: str, _locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """One token per word."""
+        del correct
         return EncodedQuery(text, tuple(text.split()))
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:

@@ -30,8 +30,8 @@ class HeldJudge:
         self.release = threading.Event()
         self.manifest, self.policy, self.cost = judge.manifest, judge.policy, judge.cost
 
-    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
-        return self._judge.encode(text, locale)
+    def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
+        return self._judge.encode(text, locale, correct=correct)
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         self.asked.release()

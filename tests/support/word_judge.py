@@ -23,9 +23,9 @@ class WordJudge(Engine):
         self._words = words
         self.judged: list[str] = []
 
-    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
+    def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """The query with its text as one more token: no two texts have equal tokens, as they may without accents."""
-        query = super().encode(text, locale)
+        query = super().encode(text, locale, correct=correct)
         return replace(query, tokens=(*query.tokens[:-1], query.text, query.tokens[-1]))
 
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:

@@ -117,18 +117,21 @@ async def test_a_query_that_is_too_old_is_decided_by_the_policy_at_once(tmp_path
 
 
 async def test_the_locale_reaches_the_speller_and_its_suggestions_the_decision(tmp_path: Path) -> None:
-    asked: list[str | None] = []
+    asked: list[tuple[str, str | None]] = []
 
     class Offering(Engine):
-        def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
-            asked.append(locale)
+        def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
+            query = super().encode(text, locale, correct=correct)
+            if not correct:
+                return query
+            asked.append((text, locale))
             offered = Suggestion(text="bike shed", probability=0.6)
-            return replace(super().encode(text, locale), correction=Correction(text, suggestions=(offered,)))
+            return replace(query, correction=Correction(text, suggestions=(offered,)))
 
     folder = compiled_tiny(tmp_path / "model", "embedded")
     tolerant = {category.value: {"allow": 1.0, "block": 1.1} for category in Category}
     settings = load_settings(model=folder, thresholds=tolerant)
     async with Decider[None].running(Offering(folder, thresholds=settings.thresholds), settings) as decider:
         decision = await decider.decide("bike ched", None, locale="en-GB")
-    assert asked == ["en-GB", "en-GB"]  # the query, and what is offered
+    assert asked == [("bike ched", "en-GB")]  # not what is offered: that is only judged
     assert [suggestion.text for suggestion in decision.suggestions] == ["bike shed"]

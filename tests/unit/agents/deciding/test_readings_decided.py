@@ -28,8 +28,8 @@ CORRECTIONS = {
 class RewritingJudge(WordJudge):
     """A model that rewrites some queries, corrects others before it judges them, and misses a word among twenty."""
 
-    def encode(self, text: str, locale: str | None = None) -> EncodedQuery:
-        return replace(super().encode(text, locale), correction=CORRECTIONS.get(text))
+    def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
+        return replace(super().encode(text, locale), correction=CORRECTIONS.get(text) if correct else None)
 
     def _judged(self, query: EncodedQuery, result: ModelResult) -> ModelResult:
         lexical = query.correction.text if query.correction else REWRITES.get(query.text, query.text)
