@@ -9,6 +9,7 @@
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
     ├── ContractError           bytes that are not the event they claim to be; names the field
     │   ├── UnreadableRecord    bytes of the log that are not a valid Kafka record
+    │   ├── SchemaRefused       a JSON Schema that a formatter cannot follow; names the path and the keyword
     │   └── PromptTooLong       a conversation with more tokens than the model may read
     ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
@@ -93,6 +94,20 @@ class ContractError(SluicegateError):
 
 class UnreadableRecord(ContractError):
     """Bytes of the log that are not a valid Kafka record."""
+
+
+class SchemaRefused(ContractError):
+    """A JSON Schema that a formatter cannot follow to the letter.
+
+    `path` is the JSON pointer of the refused part within the schema, empty for the whole. `keyword` is the one that is
+    wrong or not supported, where one is.
+    """
+
+    def __init__(self, message: str, *, path: str = "", keyword: str | None = None) -> None:
+        where = f"at `#{path}`" + (f", keyword `{keyword}`" if keyword else "")
+        super().__init__(f"{message} - {where}")
+        self.path = path
+        self.keyword = keyword
 
 
 class PromptTooLong(ContractError):

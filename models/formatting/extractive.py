@@ -1,0 +1,68 @@
+"""Formatting without a model: deterministic, in about a millisecond, for the demo and where a model is no better."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from sluicegate.models.formatting.compact import compact_json
+from sluicegate.models.formatting.extraction import Extraction, Missing
+from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted
+from sluicegate.models.formatting.mentions import Mentions
+
+MOST_CHARACTERS: Final = 20_000
+
+
+class ExtractiveFormatter:
+    """Finds dates, numbers, money, addresses, enum values and labelled or quoted text. It writes nothing of its own.
+
+    What it cannot find is null where the schema allows it, left out where it is optional, else `not_found`.
+    """
+
+    @property
+    def model_version(self) -> str:
+        """The name and version, for events and ledger records."""
+        return "extractive@1"
+
+    @property
+    def prompt_version(self) -> str:
+        """The version of the rules."""
+        return "extractive-1"
+
+    def format(self, batch: Sequence[FormatRequest]) -> list[Formatted | FormatFailure]:
+        """A result per request of `batch`, in order."""
+        return [self._one(request) for request in batch]
+
+    def _one(self, request: FormatRequest) -> Formatted | FormatFailure:
+        read = hashlib.sha256(
+            f"{request.schema.schema_hash}\n{request.text}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
+        if len(request.text) > MOST_CHARACTERS:
+            return FormatFailure(
+                code="too_long",
+                message=f"the text has {len(request.text)} characters, at most {MOST_CHARACTERS} are read",
+                prompt_hash=read,
+            )
+        outcome = Extraction(request.schema, Mentions(request.text)).run()
+        if isinstance(outcome, Missing):
+            return FormatFailure(
+                code="not_found",
+                message=f"the text has no value for {outcome.pointer or 'the document'}",
+                pointer=outcome.pointer,
+                prompt_hash=read,
+            )
+        if violation := request.schema.violation(outcome.value):
+            return FormatFailure(
+                code="does_not_validate",
+                message=f"the value at {violation.pointer or 'the root'} breaks `{violation.keyword}`",
+                pointer=violation.pointer,
+                keyword=violation.keyword,
+                prompt_hash=read,
+            )
+        value = compact_json(outcome.value)
+        return Formatted(
+            value=value,
+            sources=outcome.sources,
+            ungrounded=(),
+            prompt_hash=read,
+            output_hash=hashlib.sha256(value).hexdigest(),
+        )

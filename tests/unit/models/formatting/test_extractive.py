@@ -1,0 +1,149 @@
+"""What the formatter without a model finds, and what it says where it finds nothing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sluicegate.models.formatting.extractive import ExtractiveFormatter
+from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted
+from sluicegate.models.formatting.schema import FormatSchema
+
+TRIP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "origin": {"type": "string"},
+        "destination": {"type": "string"},
+        "departure_date": {"type": "string", "format": "date"},
+        "adults": {"type": "integer", "minimum": 1, "maximum": 9},
+        "cabin": {"enum": ["economy", "premium economy", "business"]},
+        "refundable": {"type": "boolean"},
+        "max_price": {"type": ["number", "null"]},
+    },
+    "required": ["destination", "max_price"],
+}
+ORDER: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "items": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/item"}},
+        "email": {"type": "string", "format": "email"},
+        "tags": {"type": "array", "items": {"enum": ["urgent", "fragile"]}},
+    },
+    "required": ["items"],
+    "$defs": {
+        "item": {
+            "type": "object",
+            "properties": {"product": {"enum": ["apple", "olive oil"]}, "quantity": {"type": "integer"}},
+            "required": ["product", "quantity"],
+        }
+    },
+}
+
+
+def extract(schema: dict[str, Any], text: str) -> Formatted | FormatFailure:
+    return ExtractiveFormatter().format([FormatRequest(text, FormatSchema.from_json(schema))])[0]
+
+
+def value(schema: dict[str, Any], text: str) -> Any:
+    result = extract(schema, text)
+    assert isinstance(result, Formatted), result
+    return json.loads(result.value)
+
+
+def test_a_trip_is_read_from_a_sentence() -> None:
+    text = "two adults from Oslo to New York on 26 November 2026, business class, not refundable, at most $1,299.50"
+    assert value(TRIP, text) == {
+        "origin": "Oslo",
+        "destination": "New York",
+        "departure_date": "2026-11-26",
+        "adults": 2,
+        "cabin": "business",
+        "refundable": False,
+        "max_price": 1299.5,
+    }
+
+
+def test_each_value_says_where_it_was_found() -> None:
+    text = "to Oslo, refundable"
+    result = extract(TRIP, text)
+    assert isinstance(result, Formatted)
+    places = {
+        one.pointer: (one.how, text[one.start : one.end] if one.start is not None else None) for one in result.sources
+    }
+    assert places == {
+        "/destination": ("text", "Oslo"),
+        "/refundable": ("boolean", "refundable"),
+        "/max_price": ("null", None),
+    }
+    assert result.ungrounded == ()
+
+
+def test_a_list_of_things_becomes_an_array_of_objects() -> None:
+    assert value(ORDER, "3 apples and one olive oil, urgent please, to a.b@example.com") == {
+        "items": [{"product": "apple", "quantity": 3}, {"product": "olive oil", "quantity": 1}],
+        "email": "a.b@example.com",
+        "tags": ["urgent"],
+    }
+
+
+def test_a_required_value_that_is_not_in_the_text_is_named() -> None:
+    result = extract(TRIP, "hello")
+    assert isinstance(result, FormatFailure)
+    assert (result.code, result.pointer) == ("not_found", "/destination")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1,299.50", 1299.5),
+        ("1.299,50", 1299.5),
+        ("1,299", 1299),
+        ("2,5", 2.5),
+        ("-3", -3),
+        ("twenty-one", 21),
+        ("two hundred and five", 205),
+        ("a dozen", 12),
+        ("3k", 3000),
+        ("1.5 million", 1_500_000),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text: str, found: float) -> None:
+    assert value({"type": "number"}, f"about {text} in all") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-26", "2026-11-26"),
+        ("26.11.2026", "2026-11-26"),
+        ("11/26/2026", "2026-11-26"),
+        ("3/4/2026", "2026-04-03"),
+        ("Nov 26th, 2026", "2026-11-26"),
+        ("the 1st of March 2024", "2024-03-01"),
+    ],
+)
+def test_dates_become_iso_dates(text: str, found: str) -> None:
+    assert value({"type": "string", "format": "date"}, f"on {text}.") == found
+
+
+@pytest.mark.parametrize("text", ["30 February 2026", "26 November", "2026-13-01"])
+def test_what_is_no_whole_date_is_not_found(text: str) -> None:
+    assert isinstance(extract({"type": "string", "format": "date"}, text), FormatFailure)
+
+
+def test_bounds_choose_among_the_numbers() -> None:
+    assert value({"type": "integer", "minimum": 10, "maximum": 20}, "3 or 15 or 40") == 15
+
+
+def test_a_text_that_is_too_long_is_a_failure() -> None:
+    result = extract(TRIP, "to Oslo " * 10_000)
+    assert isinstance(result, FormatFailure)
+    assert result.code == "too_long"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\x00\ufffd\u202e", "\ud800", "(((((" * 2_000, "1," * 9_000, "a: " * 6_000, '"' * 9_999]
+)
+def test_hostile_texts_end_in_a_result(text: str) -> None:
+    for schema in (TRIP, ORDER):
+        assert isinstance(extract(schema, text), (Formatted, FormatFailure))
