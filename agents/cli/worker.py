@@ -1,10 +1,27 @@
-"""``sluice worker``: the gate agent as a process."""
+"""``sluice worker``: an agent as a process."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from sluicegate.agents.cli.options import Brokers
 
 
-def worker(brokers: Brokers = None) -> None:
-    """Run the gate worker until SIGTERM or Ctrl-C. Either one finishes and commits the events in flight.
+class AgentName(StrEnum):
+    """The agents that a worker can run."""
+
+    GATE = "gate"
+
+
+def worker(
+    agent: Annotated[AgentName, typer.Argument(help="The agent to run. `gate`: decides raw queries.")] = AgentName.GATE,
+    brokers: Brokers = None,
+) -> None:
+    """Run a worker until SIGTERM or Ctrl-C. Either one finishes and commits the events in flight.
+
+    A worker runs one agent, by default the gate. Each agent has a consumer group, a window and a deadline of its own,
+    so run each as a process of its own.
 
     Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
     """
@@ -20,4 +37,7 @@ def worker(brokers: Brokers = None) -> None:
     from sluicegate.agents.process.start import run_worker
     from sluicegate.agents.settings import load_settings
 
-    run_worker(load_settings(bootstrap_servers=brokers))
+    settings = load_settings(bootstrap_servers=brokers)
+    match agent:
+        case AgentName.GATE:
+            run_worker(settings)

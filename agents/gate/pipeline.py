@@ -14,65 +14,54 @@ from datetime import datetime
 from typing import Self
 
 import msgspec
-from opentelemetry.context import Context
 
+from sluicegate.agents.agent import Condition
 from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.decider import Decider, Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
-from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
-from sluicegate.agents.gate.origin import Origin, origin_of
-from sluicegate.agents.gate.outcomes import make_dead_letter, make_events, shorten_dead_letter
-from sluicegate.agents.gate.passed_headers import PassedHeaders
-from sluicegate.agents.kafka.connection import Connection
-from sluicegate.agents.kafka.publisher import Delivered, Publisher
+from sluicegate.agents.gate.outcomes import make_events
+from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.outcomes.event import Event, milliseconds, processing
+from sluicegate.agents.outcomes.origin import Origin, origin_of
+from sluicegate.agents.outcomes.publishing import OutcomePublisher, Outputs
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
-from sluicegate.agents.time_budget import CLOSE_PUBLISHER_S
 from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of, value_hash
-from sluicegate.schemas.errors import ContractError, PublishFailed
+from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import OutcomeName, Position, StageLatencies
-from sluicegate.schemas.headers import REPLAY_OF
 
 logger = logging.getLogger(__name__)
 
-Outputs = list[tuple[str, bytes]]
-"""Names of topics (keys of `Settings.topics`) and encoded events."""
 
-
-@dataclass(slots=True)
-class _Event:
+@dataclass(slots=True, kw_only=True)
+class _Event(Event):
     """One event on its way; each step adds what it knows."""
 
-    record: Record
-    origin: Origin
-    span: EventSpan
     decider: Decider[EventSpan]
-    stamp: Stamp
-    started_ns: int
     policy: CompiledPolicy | None = None
     """A policy that is tried on the event; else the one in use decides."""
     decision: Decision | None = None
     outcome: OutcomeName = "deadletter"
-    error: Exception | None = None
     validate_ms: float | None = None
-    publish_ms: float | None = None
 
 
 class Pipeline:
     """Processes records. Safe for many events at once on one event loop."""
 
     def __init__(
-        self, settings: Settings, live_models: LiveModels[EventSpan], publisher: Publisher, telemetry: Telemetry
+        self,
+        settings: Settings,
+        live_models: LiveModels[EventSpan],
+        publisher: OutcomePublisher,
+        telemetry: Telemetry,
     ) -> None:
         self._settings = settings
-        self._topics = settings.topics
         self._replay_secret = settings.replay_secret
-        self._passed_headers = PassedHeaders(settings.passed_header_patterns)
         self._live_models = live_models
         self._publisher = publisher
         self._telemetry = telemetry
@@ -85,11 +74,7 @@ class Pipeline:
         """A pipeline with its models and publisher running; at the end of the block the publisher is flushed."""
 
         async with (
-            Publisher(
-                Connection.of(settings),
-                delivery_timeout_s=settings.publish_timeout_ms / 1000,
-                flush_timeout_s=CLOSE_PUBLISHER_S,
-            ) as publisher,
+            OutcomePublisher.running(settings, telemetry) as publisher,
             LiveModels.running(models, settings, batch_observers(telemetry)) as live_models,
         ):
             pipeline = cls(settings, live_models, publisher, telemetry)
@@ -114,24 +99,16 @@ class Pipeline:
         """Queries that wait for the engine."""
         return self._live_models.queue_depth
 
-    @property
-    def can_publish(self) -> bool:
-        """Whether the producer works: False after a fatal error."""
-        return self._publisher.fatal is None
-
-    def warnings(self) -> list[str]:
-        """What has failed and will be restarted, one sentence each: until then queries are decided by the policy."""
-        return self._live_models.warnings()
-
-    @property
-    def models(self) -> str:
-        """The versions in service, in a few words."""
-        return self._live_models.description
-
-    @property
-    def policies(self) -> LivePolicies:
-        """The policies in service."""
-        return self._live_models.policies
+    def condition(self) -> Condition:
+        """Its models, its policies and its producer at this moment."""
+        models, policies = self._live_models, self._live_models.policies
+        return Condition(
+            models=models.description,
+            policy=policies.description,
+            policy_warnings=tuple(policies.warnings()),
+            can_publish=self._publisher.can_publish,
+            failing_tasks=tuple(models.warnings()),
+        )
 
     async def process(self, record: Record) -> None:
         """Bring `record` to a named outcome that the broker has acknowledged.
@@ -139,19 +116,8 @@ class Pipeline:
         Raises:
             PublishFailed: not even a dead letter could be published; do not ack.
         """
-        with self._telemetry.process_span(
-            self._telemetry.extract(record.headers),
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            group=self._settings.group_id,
-            body_size=len(record.value or b""),
-        ) as span:
-            try:
-                await self._process_once(record, span)
-            except Exception as error:
-                logger.critical("%s has no outcome: %s", record.position, describe_error(error))
-                raise
+        with processing(self._telemetry, record, self._settings.group_id) as span:
+            await self._process_once(record, span)
 
     async def _process_once(self, record: Record, span: EventSpan) -> None:
         origin = origin_of(record, self._replay_secret)
@@ -166,15 +132,16 @@ class Pipeline:
         """One event from its record to the ledger; returns whether it was decided: False for a dead letter."""
         decider = self._live_models.in_use
         stamp = _stamp(origin.event_id, origin.event_time, decider)
-        event = _Event(record, origin, span, decider, stamp, time.time_ns())
+        event = _Event(record=record, origin=origin, span=span, stamp=stamp, decider=decider)
         try:
             decoded = self._decode(event)
             self._start_shadows(event, decoded)
             decision = await self._decide(event, decoded)
             outputs = self._make_outputs(event, decoded, decision)
-            delivered = await self._publish(event, outputs)
+            delivered = await self._publisher.publish(event, outputs)
         except Exception as error:  # noqa: BLE001 - the event's boundary: any error ends in a dead letter
-            delivered = await self._publish_dead_letter(event, error)
+            event.outcome = "deadletter"
+            delivered = await self._publisher.publish_dead_letter(event, error)
         await self._write_ledger(event, delivered)
         self._report(event)
         return event.error is None
@@ -185,7 +152,7 @@ class Pipeline:
             record.require_readable()
             decoded = decode_raw_query(record.value)
         except ContractError:
-            event.stamp = msgspec.structs.replace(event.stamp, event_id=event_id_of(record.value) or origin.event_id)
+            event.keep_id_of_broken_record()
             raise
         raw = decoded.query
         event_id = raw.event_id or origin.event_id
@@ -213,36 +180,9 @@ class Pipeline:
         event.outcome, events = make_events(decoded.query, decision, event.stamp, event.record.position)
         outputs = [(topic, encode(output)) for topic, output in events]
         ended_ns = time.time_ns()
-        event.validate_ms = _ms(started_ns, ended_ns)
+        event.validate_ms = milliseconds(started_ns, ended_ns)
         self._telemetry.record_stage(event.span, "validate", started_ns, ended_ns)
         return outputs
-
-    async def _publish(self, event: _Event, outputs: Outputs, *, key: bytes | None = None) -> list[Delivered]:
-        """Publish under `key`, else the record's key, else the event's id; returns once all are acknowledged."""
-        started_ns = time.time_ns()
-        key = key or event.record.key or event.stamp.event_id.encode()
-        topics = [self._topics[name] for name, _ in outputs]
-        with self._telemetry.publish_span(event.span, topics) as context:
-            headers = self._headers(event, context)
-            sent = [
-                self._publisher.publish(topic, value, key=key, headers=headers)
-                for topic, (_, value) in zip(topics, outputs, strict=True)
-            ]
-            delivered = await asyncio.gather(*sent)
-        event.publish_ms = _ms(started_ns, time.time_ns())
-        return delivered
-
-    async def _publish_dead_letter(self, event: _Event, error: Exception) -> list[Delivered]:
-        event.outcome, event.error = "deadletter", error
-        letter = make_dead_letter(event.record, error, event.stamp)
-        try:
-            return await self._publish(event, [("deadletter", encode(letter))])
-        except PublishFailed as refusal:
-            if not refusal.too_large:
-                raise
-        letter = shorten_dead_letter(letter)
-        key = letter.key or event.stamp.event_id.encode()
-        return await self._publish(event, [("deadletter", encode(letter))], key=key)
 
     async def _write_ledger(self, event: _Event, delivered: Sequence[Delivered], *, shadow: bool = False) -> None:
         entry = make_ledger_record(
@@ -260,19 +200,7 @@ class Pipeline:
             input_hash=value_hash(event.record.value),
             replay_of=event.origin.replay_of,
         )
-        await self._publisher.publish(
-            self._topics["ledger"],
-            encode(entry),
-            key=event.stamp.event_id.encode(),
-            headers=self._headers(event, event.span.context),
-        )
-
-    def _headers(self, event: _Event, context: Context) -> list[tuple[str, bytes | None]]:
-        headers: list[tuple[str, bytes | None]] = [*self._telemetry.inject(context)]
-        if event.origin.replay_of:
-            headers.append((REPLAY_OF, event.origin.replay_of.encode()))
-        headers += self._passed_headers.of(event.record.headers)
-        return headers
+        await self._publisher.publish_ledger_record(event, entry)
 
     def _start_shadows(self, event: _Event, decoded: DecodedQuery) -> None:
         """Let a model in shadow decide the event too, by the policy in use, and the event's model by one in shadow."""
@@ -287,7 +215,9 @@ class Pipeline:
     ) -> None:
         if len(self._shadows) < self._settings.window:
             stamp = _stamp(event.stamp.event_id, event.stamp.event_time, decider)
-            shadow = _Event(event.record, event.origin, event.span, decider, stamp, time.time_ns(), policy)
+            shadow = _Event(
+                record=event.record, origin=event.origin, span=event.span, stamp=stamp, decider=decider, policy=policy
+            )
             task = asyncio.create_task(self._decide_shadow(shadow, decoded), name="shadow")
             self._shadows.add(task)
             task.add_done_callback(self._shadows.discard)
@@ -348,18 +278,14 @@ def _stamp(event_id: str, event_time: datetime, decider: Decider[EventSpan]) -> 
     return Stamp(event_id, event_time, manifest.model_version, manifest.prompt_version, decider.policy_version)
 
 
-def _ms(started_ns: int, ended_ns: int) -> float:
-    return max(0, ended_ns - started_ns) / 1e6
-
-
 def _latencies(event: _Event) -> StageLatencies:
     decision = event.decision
     batched = decision.batched if decision else None
     return StageLatencies(
-        normalise=_ms(decision.normalise_started_ns, decision.normalise_ended_ns) if decision else None,
-        queue=_ms(batched.queued_ns, batched.started_ns) if batched else None,
-        model=_ms(batched.started_ns, batched.ended_ns) if batched else None,
+        normalise=milliseconds(decision.normalise_started_ns, decision.normalise_ended_ns) if decision else None,
+        queue=milliseconds(batched.queued_ns, batched.started_ns) if batched else None,
+        model=milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
         validate=event.validate_ms,
         publish=event.publish_ms,
-        total=_ms(event.started_ns, time.time_ns()),
+        total=event.total_ms,
     )

@@ -27,6 +27,15 @@ from sluicegate.agents.time_budget import REBALANCE_S, REQUEST_S
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """What an agent reads: a topic, as a consumer group, at most `window` records at a time."""
+
+    topic: str
+    group_id: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A record that somebody must bring to its end, and then ack."""
 
@@ -44,21 +53,21 @@ class RecordSource:
     Lives on Faust's event loop. Make it, say who consumes (`feed`), then run `app`.
     """
 
-    def __init__(self, settings: Settings, topic: str) -> None:
-        self.app: Any = _faust_app(settings)
+    def __init__(self, settings: Settings, subscription: Subscription) -> None:
+        self.app: Any = _faust_app(settings, subscription)
         self._topic = self.app.topic(
-            topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+            subscription.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, settings.window)
+        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, subscription.window)
         self.app.on_partitions_revoked.connect(self._revoke)
 
-    def feed(self, name: str, consume: Consume) -> None:
+    def feed(self, consume: Consume) -> None:
         """Call `consume` with the deliveries once the group is joined. It should return only when the app stops."""
 
         async def agent(stream: Any) -> None:
             await consume(self._deliveries(stream))
 
-        self.app.agent(self._topic, name=name, concurrency=1)(agent)
+        self.app.agent(self._topic, concurrency=1)(agent)
 
     def on_assigned(self, tell: Callable[[list[int]], None]) -> None:
         """Call `tell` with the numbers of the partitions whenever the group has assigned them."""
@@ -172,10 +181,10 @@ def _timestamp(seconds: float | None) -> datetime:
         return datetime.now(UTC)
 
 
-def _faust_app(settings: Settings) -> Any:
+def _faust_app(settings: Settings, subscription: Subscription) -> Any:
     brokers = ";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(","))
     app = faust.App(
-        settings.group_id,
+        subscription.group_id,
         broker=brokers,
         broker_credentials=faust_credentials(settings),
         autodiscover=False,
@@ -194,7 +203,7 @@ def _faust_app(settings: Settings) -> Any:
         consumer_metadata_max_age_ms=10_000,  # the longest that a partition added to the topic goes unread
         stream_wait_empty=True,
         stream_publish_on_commit=False,
-        stream_buffer_maxsize=settings.window,
+        stream_buffer_maxsize=subscription.window,
         topic_disable_leader=True,
         topic_allow_declare=False,
         table_standby_replicas=0,

@@ -11,8 +11,8 @@ from typing import Final
 
 import orjson
 
-from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.process.probe_server import Page
+from sluicegate.agents.process.state import WorkerState
 from sluicegate.agents.telemetry.levels import WorkerLevels
 from sluicegate.agents.time_budget import LATE_S, TimeBudget
 from sluicegate.schemas.version import VERSION

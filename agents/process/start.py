@@ -6,15 +6,16 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import faust
 import uvloop
 from mode import Service
 
+from sluicegate.agents.agent import Agent, RunningT
 from sluicegate.agents.background import BackgroundTasks
-from sluicegate.agents.deciding.live_models import LoadedModels, load_models
-from sluicegate.agents.gate.agent import Worker
+from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.gate.agent import gate_agent
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.ledgers import check_ledger
 from sluicegate.agents.http.server import listen
@@ -26,22 +27,34 @@ from sluicegate.agents.process.health import Health
 from sluicegate.agents.process.probe_server import Page, ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
+from sluicegate.agents.process.worker import Worker
 from sluicegate.agents.settings import Settings, warn_of_unknown
-from sluicegate.agents.telemetry import PrometheusPage, Telemetry
+from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
-from sluicegate.schemas.topics import SENT
 from sluicegate.schemas.version import VERSION
 
 logger = logging.getLogger(__name__)
 
 
 def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> None:
+    """Run the gate, with the HTTP API on its port if SLUICE_HTTP_API asks for it. See `run_agent`."""
+    run_agent(settings, gate_agent(settings, load), live_models=lambda gate: gate.live_models)
+
+
+def run_agent(
+    settings: Settings,
+    agent: Agent[RunningT],
+    *,
+    live_models: Callable[[RunningT], LiveModels[EventSpan]] | None = None,
+) -> None:
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
+    `live_models` are those of an agent that can serve the HTTP API too.
+
     Raises:
-        ConfigurationError: a topic is missing, the port is taken, the ledger of the HTTP API cannot be opened, or the
-            model or the policy cannot be served.
+        ConfigurationError: a topic or a right is missing, the port is taken, the ledger of the HTTP API cannot be
+            opened, or the agent cannot be loaded.
         SpoolFailed: that ledger is a spool that cannot be opened, or that another process has open.
         BrokerUnavailable: the cluster cannot be reached.
     """
@@ -49,18 +62,11 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     ignore_other_signals()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     listen(settings.http_host, settings.http_port).close()
-    access = Access(settings) if settings.http_api else None
-    if settings.http_api:
+    access = Access(settings) if settings.http_api and live_models else None
+    if access:
         check_ledger(settings)
-    connection = Connection.of(settings)
-    require_topics(connection, settings.topics.values(), PREFLIGHT_S)
-    require_rights(
-        connection,
-        read=settings.topic_raw,
-        write=[settings.topics[name] for name in SENT],
-        group_id=settings.group_id,
-    )
-    models = load(settings)  # last, because it takes longest
+    _check_cluster(settings, agent)
+    loaded = agent.load()  # last, because it takes longest
     metrics = PrometheusPage() if access else None
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
@@ -69,28 +75,26 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
         instance_id=socket.gethostname(),
         prometheus=metrics,
     )
-    worker = Worker(settings, models, telemetry)
-    versions = ", ".join(engine.manifest.model_version for engine in models.engines.values())
+    worker = Worker(settings, agent.subscription, loaded, telemetry)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)
-    policy = (models.policies.description if models.policies else None) or "of the model's own thresholds"
-    logger.info("model %s loaded, policy %s; joining group %s", versions, policy, settings.group_id)
-    budget = settings.time_budget
+    logger.info("%s; joining group %s", loaded.description, agent.subscription.group_id)
 
     def flush() -> None:
         telemetry.shutdown(TELEMETRY_S)
         logging.shutdown()
 
     try:
-        health = Health(worker.state, budget)
+        health = Health(worker.state, agent.budget)
         server: _Server = ProbeServer(settings.http_host, settings.http_port)
-        if access and metrics:
-            server = ApiServer(settings, access, telemetry, lambda: worker.live_models, metrics)
-        process = _FaustProcess(worker, health, telemetry, server)
+        if live_models and access and metrics:
+            in_service = partial(_live_models, worker, live_models)
+            server = ApiServer(settings, access, telemetry, in_service, metrics)
+        process = _FaustProcess(worker.app, health, telemetry, server)
         StopWatchdog(
             stopping=lambda: process.should_stop or process.drain_requested(),
             in_flight=lambda: worker.in_flight,
-            longest_s=budget.leave_after_s,
+            longest_s=agent.budget.leave_after_s,
             idle_s=LEAVE_GROUP_S,
             flush=flush,
             exit_code=lambda: 1 if worker.app.crashed else 0,
@@ -100,6 +104,20 @@ def run_worker(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     finally:
         logger.info("stopped")
         flush()
+
+
+def _check_cluster(settings: Settings, agent: Agent[RunningT]) -> None:
+    """Check that the cluster has every topic of the agent, and lets us use it."""
+    connection, subscription = Connection.of(settings), agent.subscription
+    written = [settings.topics[name] for name in agent.outputs]
+    require_topics(connection, [subscription.topic, *written], PREFLIGHT_S)
+    require_rights(connection, read=subscription.topic, write=written, group_id=subscription.group_id)
+
+
+def _live_models(
+    worker: Worker[RunningT], live_models: Callable[[RunningT], LiveModels[EventSpan]]
+) -> LiveModels[EventSpan] | None:
+    return live_models(worker.running) if worker.running else None
 
 
 class _Server(Protocol):
@@ -113,9 +131,9 @@ class _Server(Protocol):
 class _FaustProcess(faust.Worker):
     """Faust's process, with our signals, our probe port and our background tasks around its app."""
 
-    def __init__(self, worker: Worker, health: Health, telemetry: Telemetry, server: _Server) -> None:
+    def __init__(self, app: Any, health: Health, telemetry: Telemetry, server: _Server) -> None:
         super().__init__(
-            worker.app,
+            app,
             _Probes(health, telemetry, server),
             quiet=True,
             override_logging=False,

@@ -16,7 +16,10 @@ class KafkaSettings(BaseModel, title="Kafka"):
     )
     group_id: str = Field("sluicegate-gate", min_length=1, description="Consumer group of the gate workers.")
     window: int = Field(
-        256, ge=1, le=65_536, description="Maximum number of events that a worker has read and not yet acknowledged."
+        256,
+        ge=1,
+        le=65_536,
+        description="Maximum number of events that a gate worker has read and not yet acknowledged.",
     )
     publish_timeout_ms: int = Field(
         10_000, ge=1_000, le=45_000, description="Time limit for the broker to acknowledge an output, in milliseconds."

@@ -12,11 +12,13 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from sluicegate.agents.settings.chat import ChatSettings
 from sluicegate.agents.settings.deciding import DecidingSettings
+from sluicegate.agents.settings.formatting import FormattingSettings
 from sluicegate.agents.settings.guardrail import GuardrailSettings
 from sluicegate.agents.settings.http import HttpSettings
 from sluicegate.agents.settings.kafka import KafkaSettings
 from sluicegate.agents.settings.model import ModelSettings
 from sluicegate.agents.settings.replay import ReplaySettings
+from sluicegate.agents.settings.review import ReviewSettings
 from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.spool import SpoolSettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
@@ -33,6 +35,8 @@ class Settings(
     ReplaySettings,
     ModelSettings,
     DecidingSettings,
+    ReviewSettings,
+    FormattingSettings,
     SpoolSettings,
     TelemetrySettings,
     HttpSettings,
@@ -63,13 +67,9 @@ class Settings(
 
     @model_validator(mode="after")
     def _event_fits_into_a_rebalance(self) -> Self:
-        longest_s = self.time_budget.event_s
-        if longest_s > LONGEST_EVENT_S:
-            wait = f" + {DEDUP_WAIT_S * 1000:.0f} (SLUICE_DEDUP_WINDOW)" if self.dedup_window else ""
-            raise ValueError(
-                f"SLUICE_DEADLINE_MS + {PUBLISHES} x SLUICE_PUBLISH_TIMEOUT_MS{wait} is {longest_s * 1000:.0f} ms: "
-                f"keep it within {LONGEST_EVENT_S * 1000:.0f} ms, so that a rebalance can wait for an event"
-            )
+        wait = f" + {DEDUP_WAIT_S * 1000:.0f} (SLUICE_DEDUP_WINDOW)" if self.dedup_window else ""
+        if too_long := _longer_than_a_rebalance_waits(self.time_budget, "deadline_ms", wait):
+            raise ValueError(too_long)
         return self
 
     @model_validator(mode="after")
@@ -83,12 +83,52 @@ class Settings(
 
     @property
     def time_budget(self) -> TimeBudget:
-        """How long one event, and the worker's stop, can take."""
+        """How long one event of the gate, and its worker's stop, can take."""
+        return self._budget(self.deadline_ms, deduplicates=self.dedup_window > 0)
+
+    @property
+    def review_consumer_group(self) -> str:
+        """The consumer group of the review agent."""
+        return self.review_group_id or f"{self.group_id}-review"
+
+    @property
+    def review_time_budget(self) -> TimeBudget:
+        """How long one event of the review agent can take. Raises ConfigurationError if no rebalance waits for it."""
+        return self._checked_budget("review_deadline_ms")
+
+    @property
+    def format_consumer_group(self) -> str:
+        """The consumer group of the format agent."""
+        return self.format_group_id or f"{self.group_id}-format"
+
+    @property
+    def format_time_budget(self) -> TimeBudget:
+        """How long one event of the format agent can take. Raises ConfigurationError if no rebalance waits for it."""
+        return self._checked_budget("format_deadline_ms")
+
+    def _checked_budget(self, deadline: str) -> TimeBudget:
+        budget = self._budget(getattr(self, deadline))
+        if too_long := _longer_than_a_rebalance_waits(budget, deadline):
+            raise ConfigurationError(f"wrong configuration: {too_long}")
+        return budget
+
+    def _budget(self, deadline_ms: int, *, deduplicates: bool = False) -> TimeBudget:
         return TimeBudget(
-            deadline_s=self.deadline_ms / 1000,
-            publish_timeout_s=self.publish_timeout_ms / 1000,
-            deduplicates=self.dedup_window > 0,
+            deadline_s=deadline_ms / 1000, publish_timeout_s=self.publish_timeout_ms / 1000, deduplicates=deduplicates
         )
+
+
+def _longer_than_a_rebalance_waits(budget: TimeBudget, deadline: str, wait: str = "") -> str | None:
+    """What is wrong with the limits of one event; None if nothing is. `deadline` is the setting, `wait` one more term.
+
+    Not checked for an agent that does not run here: its settings must not stop the others.
+    """
+    if budget.event_s <= LONGEST_EVENT_S:
+        return None
+    return (
+        f"{variable(deadline)} + {PUBLISHES} x SLUICE_PUBLISH_TIMEOUT_MS{wait} is {budget.event_s * 1000:.0f} ms: "
+        f"keep it within {LONGEST_EVENT_S * 1000:.0f} ms, so that a rebalance can wait for an event"
+    )
 
 
 SECTIONS: Final[tuple[type[BaseModel], ...]] = tuple(

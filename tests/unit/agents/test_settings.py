@@ -312,3 +312,17 @@ def test_a_password_is_never_shown() -> None:
     settings = load_settings(**SASL)
     assert settings.sasl_secret == "correct-horse"
     assert "correct-horse" not in repr(settings) + str(describe_settings(settings))
+
+
+def test_every_agent_has_a_group_of_its_own_that_follows_the_gates() -> None:
+    settings = load_settings(group_id="search")
+    assert (settings.review_consumer_group, settings.format_consumer_group) == ("search-review", "search-format")
+    named = load_settings(review_group_id="second-look", format_group_id="strict-json")
+    assert (named.review_consumer_group, named.format_consumer_group) == ("second-look", "strict-json")
+
+
+def test_a_deadline_that_no_rebalance_waits_for_stops_the_agent_it_belongs_to_and_no_other() -> None:
+    settings = load_settings(deadline_ms=1_000, publish_timeout_ms=19_000, review_deadline_ms=5_000)
+    for agent in ("format", "review"):
+        with pytest.raises(ConfigurationError, match=f"SLUICE_{agent.upper()}_DEADLINE_MS .* keep it within 80000 ms"):
+            _ = getattr(settings, f"{agent}_time_budget")

@@ -16,6 +16,7 @@ from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.gate.pipeline import Pipeline
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.outcomes.publishing import OutcomePublisher
 from sluicegate.agents.settings import load_settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.agents.time_budget import PUBLISHES
@@ -61,7 +62,8 @@ async def pipeline(model: Path, broker: Broker, **others: object) -> AsyncIterat
     settings = load_settings(model=model, **others)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
     async with LiveModels[EventSpan].running(load_models(settings), settings) as live_models:
-        yield Pipeline(settings, live_models, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+        publisher = OutcomePublisher(settings, broker, telemetry)  # type: ignore[arg-type]  # it only publishes
+        yield Pipeline(settings, live_models, publisher, telemetry)
 
 
 def refused(topics: Sequence[str], *, too_large: bool) -> dict[str, list[PublishFailed]]:

@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP, ConsumerMessage
 
 from sluicegate.agents.kafka.record import Unreadable
-from sluicegate.agents.kafka.source import Delivery, RecordSource
+from sluicegate.agents.kafka.source import Delivery, RecordSource, Subscription
 from sluicegate.agents.settings import load_settings
 
 PARTITION = TP("queries.raw", 0)
@@ -45,7 +45,7 @@ class Stream:
 
 @pytest.fixture
 def source() -> RecordSource:
-    source = RecordSource(load_settings(), "queries.raw")
+    source = RecordSource(load_settings(), Subscription("queries.raw", "group", window=256))
     source.app.consumer_generation_id = 1
     return source
 

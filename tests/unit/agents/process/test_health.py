@@ -7,9 +7,9 @@ import logging
 import msgspec
 import pytest
 
-from sluicegate.agents.gate.state import WorkerState
 from sluicegate.agents.process import health
 from sluicegate.agents.process.health import Health
+from sluicegate.agents.process.state import WorkerState
 from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
 from sluicegate.agents.time_budget import TimeBudget
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.deciding.ledger_record import Stamp
-from sluicegate.agents.gate.outcomes import make_dead_letter, shorten_dead_letter
 from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.outcomes.dead_letter import make_dead_letter, shorten_dead_letter
 from sluicegate.agents.replay.selection import Filter, Recorded, make_plan, read_dead_letters, read_decisions
 from sluicegate.schemas.codec import encode
 from sluicegate.schemas.events import DeadLetter, Position

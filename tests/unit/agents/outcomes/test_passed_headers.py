@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluicegate.agents.gate.passed_headers import MAX_BYTES, MAX_HEADERS, PassedHeaders
+from sluicegate.agents.outcomes.passed_headers import MAX_BYTES, MAX_HEADERS, PassedHeaders
 from sluicegate.agents.settings import load_settings
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.headers import Header

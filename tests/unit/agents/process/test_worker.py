@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.agents.deciding.live_models import load_models
-from sluicegate.agents.gate.agent import Worker
+from sluicegate.agents.gate.agent import gate_agent
+from sluicegate.agents.gate.pipeline import Pipeline
+from sluicegate.agents.process.worker import Worker
 from sluicegate.agents.settings import load_settings
 from sluicegate.agents.telemetry import Telemetry
 from tests.support.compiled import compiled_tiny
@@ -16,25 +17,26 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def worker(model: Path) -> Worker:
+def worker(model: Path) -> Worker[Pipeline]:
     settings = load_settings(model=model)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
-    return Worker(settings, load_models(settings), telemetry)
+    agent = gate_agent(settings)
+    return Worker(settings, agent.subscription, agent.load(), telemetry)
 
 
-async def test_the_state_shows_the_age_of_the_oldest_event_in_flight(worker: Worker) -> None:
+async def test_the_state_shows_the_age_of_the_oldest_event_in_flight(worker: Worker[Pipeline]) -> None:
     assert (worker.state().in_flight, worker.state().oldest_event_s) == (0, 0)
     registered = await worker._source._tracker.register(object(), ("queries.raw", 0), 0)
     registered.since -= 51
     assert (worker.state().in_flight, round(worker.state().oldest_event_s)) == (1, 51)
 
 
-async def test_the_state_shows_for_how_long_a_commit_is_late(worker: Worker) -> None:
+async def test_the_state_shows_for_how_long_a_commit_is_late(worker: Worker[Pipeline]) -> None:
     assert worker.state().commit_late_s == 0
     worker.app.consumer._committing_since = time.monotonic() - 51
     assert round(worker.state().commit_late_s) == 51
 
 
-def test_the_state_before_the_start_has_no_models_and_no_group(worker: Worker) -> None:
+def test_the_state_before_the_start_has_no_models_and_no_group(worker: Worker[Pipeline]) -> None:
     state = worker.state()
     assert (state.models, state.joined, state.stopping) == (None, False, False)

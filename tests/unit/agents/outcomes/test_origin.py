@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluicegate.agents.gate.origin import Origin, origin_of
 from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.outcomes.origin import Origin, origin_of
 from sluicegate.schemas.headers import Headers, replay_headers
 from sluicegate.schemas.reason_codes import RecordCode
 

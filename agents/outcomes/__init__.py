@@ -1,0 +1,1 @@
+"""What every agent on Kafka does with an event around its own work: origin, outputs, dead letter, ledger."""

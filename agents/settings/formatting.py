@@ -1,0 +1,25 @@
+"""Settings of the formatter: the agent, and the same over HTTP."""
+
+from pydantic import BaseModel, Field
+
+
+class FormattingSettings(BaseModel, title="Formatter"):
+    """How actions are formatted, and how `sluice worker format` works. It shares no limit with the gate."""
+
+    format_group_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Consumer group of the format workers. Default: SLUICE_GROUP_ID with `-format` appended.",
+    )
+    format_window: int = Field(
+        256,
+        ge=1,
+        le=65_536,
+        description="Maximum number of actions that a format worker has read and not yet acknowledged.",
+    )
+    format_deadline_ms: int = Field(
+        10_000,
+        ge=10,
+        le=45_000,
+        description="Time limit for formatting one action, in milliseconds. An action can ask for less.",
+    )
