@@ -21,6 +21,8 @@
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
         ├── Overloaded          the event's deadline cannot be met: too many events are waiting
+        ├── UpstreamFailed      a chat API gave no answer
+        ├── Unanswered          a reviewer did not decide
         └── PublishFailed       the broker refused an output, or did not acknowledge it in time
 
 Each message is one line that says what happened, where, and what to do about it.
@@ -171,6 +173,22 @@ class DeadlineExceeded(EventFailed):
 
 class Overloaded(EventFailed):
     """The event's deadline cannot be met: too many events are waiting for the model."""
+
+
+class UpstreamFailed(EventFailed):
+    """A chat API gave no answer. `reason` is a word for metrics, as in ``timed_out``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unanswered(EventFailed):
+    """A reviewer did not decide. `reason` is a word for metrics and the ledger, as in ``timed_out``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class PublishFailed(EventFailed):

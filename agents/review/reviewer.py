@@ -15,9 +15,20 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from sluicegate.schemas.errors import EventFailed
+from sluicegate.schemas.errors import Unanswered
 from sluicegate.schemas.events import Position, Review
 from sluicegate.schemas.vocabulary import Category
+
+__all__ = [
+    "Asked",
+    "HandedOver",
+    "ReviewDecision",
+    "ReviewDesk",
+    "ReviewTask",
+    "Reviewer",
+    "ReviewerKind",
+    "Unanswered",
+]
 
 ReviewerKind: TypeAlias = Literal["api", "model", "people"]
 
@@ -63,14 +74,6 @@ class ReviewDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 class HandedOver(msgspec.Struct, frozen=True):
     """The task waits for people, and is kept until they have decided it."""
-
-
-class Unanswered(EventFailed):
-    """A reviewer did not decide. `reason` is a word for metrics and the ledger, as in `timed_out`."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
