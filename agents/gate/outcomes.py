@@ -133,4 +133,7 @@ def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
         category=decision.model_result.policy_result.category,
         probabilities=decision.model_result.probabilities,
         reason=decision.model_result.policy_result.reason,
+        thresholds={str(category): limit for category, limit in decision.thresholds.thresholds.items()}
+        if decision.thresholds
+        else {},
     )

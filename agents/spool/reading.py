@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sluicegate.agents.spool import database
+from sluicegate.agents import sqlite_file
+from sluicegate.agents.spool.database import SPOOL, read_records
 from sluicegate.agents.spool.record import SpoolStatistics, StoredRecord, TopicStatistics
 
 _BY_TOPIC = (
@@ -23,9 +24,9 @@ def statistics_of(connection: sqlite3.Connection) -> SpoolStatistics:
     ]
     return SpoolStatistics(
         records=sum(each.records for each in topics),
-        bytes=database.used_bytes(connection),
+        bytes=sqlite_file.used_bytes(connection),
         oldest_age_s=max((each.oldest_age_s for each in topics), default=None),
-        dropped=database.number(connection, "SELECT value FROM counters WHERE name = 'dropped'"),
+        dropped=sqlite_file.number(connection, "SELECT value FROM counters WHERE name = 'dropped'"),
         topics=topics,
     )
 
@@ -37,7 +38,7 @@ def read_statistics(path: Path) -> SpoolStatistics:
         SpoolFailed: it cannot be read.
         ConfigurationError: it is no spool.
     """
-    with database.open_for_reading(path) as connection:
+    with SPOOL.open_for_reading(path) as connection:
         return statistics_of(connection)
 
 
@@ -48,10 +49,10 @@ def find_problems(path: Path) -> Iterator[str]:
         SpoolFailed: it cannot be read.
         ConfigurationError: it is no spool.
     """
-    with database.open_for_reading(path) as connection:
-        if damage := database.find_damage(connection, thorough=True):
+    with SPOOL.open_for_reading(path) as connection:
+        if damage := sqlite_file.find_damage(connection, thorough=True):
             yield damage
-        for stored in database.read_records(connection, after=0):
+        for stored in read_records(connection, after=0):
             if not stored.intact:
                 yield f"record {stored.number} is damaged: its checksum is wrong"
 
@@ -63,5 +64,5 @@ def read_all(path: Path) -> Iterator[StoredRecord]:
         SpoolFailed: it cannot be read.
         ConfigurationError: it is no spool.
     """
-    with database.open_for_reading(path) as connection:
-        yield from database.read_records(connection, after=0)
+    with SPOOL.open_for_reading(path) as connection:
+        yield from read_records(connection, after=0)

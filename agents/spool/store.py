@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias, TypeVar
 
+from sluicegate.agents import sqlite_file
 from sluicegate.agents.settings import Settings
-from sluicegate.agents.spool import database
+from sluicegate.agents.spool.database import SPOOL, read_records, row_of
 from sluicegate.agents.spool.files import FileLock, Reserve, make_private, put_aside
 from sluicegate.agents.spool.reading import statistics_of
 from sluicegate.agents.spool.record import SpoolRecord, SpoolStatistics, StoredRecord, WhenFull
@@ -62,7 +63,7 @@ class Spool:
         self._silent_until = 0.0
         self._adds = role == "add"
         refusal = f"the spool {path} is in use: one process at a time can {role} its records"
-        with database.spool_errors(path):
+        with SPOOL.errors(path):
             if not self._adds:
                 path.stat()
             self._lock = FileLock(Path(f"{path}{'' if self._adds else '.sync'}.lock"), refusal=refusal)
@@ -111,12 +112,12 @@ class Spool:
             SpoolFailed: it cannot be written to.
         """
         added_ms = time.time_ns() // 1_000_000
-        rows = [database.row_of(record, added_ms) for record in records]
+        rows = [row_of(record, added_ms) for record in records]
         needed = sum(record.size for record in records)
 
         def insert() -> None:
             self._restore_reserve(self._connection)
-            with database.transaction(self._connection):
+            with sqlite_file.transaction(self._connection):
                 self._connection.executemany(_INSERT, rows)
 
         try:
@@ -132,7 +133,7 @@ class Spool:
         Raises:
             SpoolFailed: it cannot be read.
         """
-        return self._guarded(lambda: list(database.read_records(self._connection, after=after, limit=limit)))
+        return self._guarded(lambda: list(read_records(self._connection, after=after, limit=limit)))
 
     def delete(self, numbers: Sequence[int]) -> None:
         """Delete records by their numbers, in one transaction; those that are gone already do not matter.
@@ -142,7 +143,7 @@ class Spool:
         """
 
         def delete() -> None:
-            with database.transaction(self._connection):
+            with sqlite_file.transaction(self._connection):
                 self._connection.executemany("DELETE FROM records WHERE number = ?", [(number,) for number in numbers])
 
         try:
@@ -172,39 +173,39 @@ class Spool:
         """Take the reserve again if the disk has room for it. As long as it has none, the database does not grow."""
         taken = self._reserve.take()
         if self._adds:
-            pages = self._most_bytes // database.number(connection, "PRAGMA page_size") if taken else 1
+            pages = self._most_bytes // sqlite_file.number(connection, "PRAGMA page_size") if taken else 1
             connection.execute(f"PRAGMA max_page_count={pages}")  # of fewer than it has, SQLite makes as many as it has
 
     def _unless_corrupt(self) -> sqlite3.Connection:
         """The open database; to add, a new one in place of a corrupt one."""
         try:
-            connection = database.open_for_writing(self.path)
+            connection = SPOOL.open_for_writing(self.path)
             if not self._adds:
                 return connection
-            damage = database.find_damage(connection, thorough=False)
+            damage = sqlite_file.find_damage(connection, thorough=False)
             if damage is None:
                 return connection
             connection.close()
         except sqlite3.Error as error:
-            if not self._adds or not database.is_corrupt(error):
+            if not self._adds or not sqlite_file.is_corrupt(error):
                 raise
             damage = str(error)
         aside = put_aside(self.path)
         logger.error("the spool %s is corrupt (%s): it is now %s, and a new one is started", self.path, damage, aside)
         make_private(self.path)
-        return database.open_for_writing(self.path)
+        return SPOOL.open_for_writing(self.path)
 
     def _guarded(self, act: Callable[[], ResultT]) -> ResultT:
         """Run `act` with the database to itself. If it finds it corrupt, and adds, again with a new one."""
         if os.getpid() != self._process:
             raise SpoolFailed(f"the spool {self.path} was opened before a fork: open one in this process")
-        with self._mutex, database.spool_errors(self.path):
+        with self._mutex, SPOOL.errors(self.path):
             try:
                 return act()
             except sqlite3.Error as error:
-                if database.is_full(error):
+                if sqlite_file.is_full(error):
                     raise SpoolFull(self._why_full()) from None
-                if not (self._adds and database.is_corrupt(error)):
+                if not (self._adds and sqlite_file.is_corrupt(error)):
                     raise
                 self._connection.close()
                 self._connection = self._opened()
@@ -242,9 +243,9 @@ class Spool:
 
             def replace(room: int = room) -> None:
                 nonlocal dropped, left
-                with database.transaction(self._connection):
+                with sqlite_file.transaction(self._connection):
                     dropped = _drop_oldest(self._connection, room)
-                    left = database.number(self._connection, "SELECT 1 FROM records LIMIT 1")
+                    left = sqlite_file.number(self._connection, "SELECT 1 FROM records LIMIT 1")
                     self._connection.executemany(_INSERT, rows)
 
             try:
@@ -268,7 +269,7 @@ class Spool:
 def _drop_oldest(connection: sqlite3.Connection, room: int) -> int:
     """Delete the oldest records that take `room` bytes together, and count them; returns how many those are."""
     last, found, dropped = 0, 0, 0
-    for stored in database.read_records(connection, after=0):
+    for stored in read_records(connection, after=0):
         last, found, dropped = stored.number, found + stored.record.size, dropped + 1
         if found >= room:
             break

@@ -29,11 +29,12 @@ from sluicegate.schemas.events.ledger import (
 )
 from sluicegate.schemas.events.outputs import Blocked, Expansion, Ranking, Recall, Score, Suggestion
 from sluicegate.schemas.events.raw import RawQuery
-from sluicegate.schemas.events.review import Review, Reviewed
+from sluicegate.schemas.events.review import Appeal, Review, Reviewed
 
 OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord
 
 __all__ = [
+    "Appeal",
     "Blocked",
     "Context",
     "DeadLetter",

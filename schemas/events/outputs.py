@@ -95,8 +95,7 @@ class Ranking(Output, frozen=True, kw_only=True):
 class Blocked(Output, frozen=True, kw_only=True):
     """A query that goes no further. It does not repeat the user's words.
 
-    To appeal, read the raw record at `source`, and publish the decision as a reviewed event whose `blocked` is the
-    position of this event.
+    `sluice review appeal` asks people to decide the query again. It reads the text from the raw record at `source`.
     """
 
     schema: Annotated[Literal["sluicegate.blocked"], Meta(description="Name of the contract.")] = "sluicegate.blocked"

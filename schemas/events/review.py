@@ -2,9 +2,30 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
-from sluicegate.schemas.events.fields import CategoryName, Label, Output, Position, Probabilities, Reason, Understood
+from sluicegate.schemas.events.fields import (
+    CategoryName,
+    Label,
+    Output,
+    Position,
+    Probabilities,
+    Reason,
+    Text,
+    Threshold,
+    Understood,
+)
+
+Rationale = Annotated[str, Meta(max_length=4096, description="Why, for people.")]
+
+
+class Appeal(Struct, frozen=True, kw_only=True):
+    """Somebody asks people to decide a blocked query again."""
+
+    blocked: Annotated[Position, Meta(description="Where the blocked event is that is appealed against.")]
+    gate: Annotated[Literal["model", "reviewer"], Meta(description="Who blocked the query.")]
+    appellant: Annotated[Label, Meta(description="Who appeals: a person or a service.")]
+    rationale: Rationale
 
 
 class Review(Understood, frozen=True, kw_only=True):
@@ -18,13 +39,25 @@ class Review(Understood, frozen=True, kw_only=True):
     ]
     probabilities: Probabilities
     reason: Reason
+    thresholds: Annotated[
+        dict[str, Threshold],
+        Meta(description="Thresholds of each category when the gate decided. Empty in older events."),
+    ] = field(default_factory=dict)
+    appeal: Annotated[
+        Appeal | None,
+        Meta(
+            description="For a query that was blocked and is appealed for: people decide, no model alone. The event "
+            "has the id of the blocked one, and the query as it was normalised again, without a rewrite."
+        ),
+    ] = None
 
 
 class Reviewed(Output, frozen=True, kw_only=True):
     """A reviewer's decision: about a review event, or about an appeal against a blocked event.
 
     Exactly one of `review` and `blocked` says what was decided. A review event is included whole, so that an allowed
-    query can be processed without a join. A blocked event is only referred to: nothing repeats a blocked query.
+    query can be processed without a join. A blocked event is only referred to: nothing repeats a query that stays
+    blocked.
     """
 
     schema: Annotated[Literal["sluicegate.reviewed"], Meta(description="Name of the contract.")] = "sluicegate.reviewed"
@@ -32,12 +65,13 @@ class Reviewed(Output, frozen=True, kw_only=True):
     allow: Annotated[bool, Meta(description="True: the query is allowed. False: it is blocked.")]
     category: Annotated[CategoryName | None, Meta(description="Why the query is unsafe, if it is.")] = None
     reviewer: Annotated[Label, Meta(description="Who decided: a person, a team or a model.")]
-    rationale: Annotated[str, Meta(max_length=4096, description="Why, for people.")] | None = None
+    rationale: Rationale | None = None
     review: Annotated[Review | None, Meta(description="The review event that is decided.")] = None
     blocked: Annotated[
         Position | None,
         Meta(description="For an appeal: where the blocked event is. Its `source` leads to the raw record."),
     ] = None
+    query: Annotated[Text, Meta(description="For an appeal that is allowed: the normalised query.")] | None = None
 
     def __post_init__(self) -> None:
         if (self.review is None) == (self.blocked is None):
