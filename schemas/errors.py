@@ -17,6 +17,8 @@
     ├── LedgerFailed            a decision's audit record cannot be kept
     ├── SpoolFailed             the spool on disk cannot be used
     │   └── SpoolFull           it has no room for a record
+    ├── ReviewQueueFailed       the queue of queries that wait for people cannot be used
+    │   └── ReviewQueueFull     it has no room for an event
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
@@ -157,6 +159,16 @@ class SpoolFailed(SluicegateError):
 
 class SpoolFull(SpoolFailed):
     """The spool, or the disk, has no room for a record."""
+
+
+class ReviewQueueFailed(SluicegateError):
+    """The file of the review queue cannot be used, or the worker that has it cannot be reached."""
+
+    exit_code = ExitCode.IO
+
+
+class ReviewQueueFull(ReviewQueueFailed):
+    """The review queue has no room for an event."""
 
 
 class EventFailed(SluicegateError):

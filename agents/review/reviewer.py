@@ -117,5 +117,12 @@ class ReviewDesk(Protocol):
     async def decided(self, limit: int) -> list[tuple[ReviewTask, ReviewDecision]]:
         """Up to `limit` tasks that people have decided and that are not published yet, oldest first."""
 
+    async def overdue(self, limit: int) -> list[ReviewTask]:
+        """Up to `limit` tasks that nobody decided within SLUICE_REVIEW_QUEUE_MAX_AGE_S, oldest first.
+
+        From now on people cannot decide them: the fallback does, and they are published like the others. With the
+        fallback `hold` this is never called, and tasks wait without limit.
+        """
+
     async def published(self, task: ReviewTask) -> None:
         """Note that every output of `task` is acknowledged. It was decided; it is not returned again."""

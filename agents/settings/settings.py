@@ -19,6 +19,7 @@ from sluicegate.agents.settings.kafka import KafkaSettings
 from sluicegate.agents.settings.model import ModelSettings
 from sluicegate.agents.settings.replay import ReplaySettings
 from sluicegate.agents.settings.review import ReviewSettings
+from sluicegate.agents.settings.review_queue import ReviewQueueSettings
 from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.spool import SpoolSettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
@@ -36,6 +37,7 @@ class Settings(
     ModelSettings,
     DecidingSettings,
     ReviewSettings,
+    ReviewQueueSettings,
     FormattingSettings,
     SpoolSettings,
     TelemetrySettings,
