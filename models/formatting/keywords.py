@@ -4,7 +4,7 @@ A keyword is supported if both the grammar and the validator apply it. Any other
 schema is checked by half. Annotations are kept: the prompt uses descriptions.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sluicegate.schemas.errors import SchemaRefused
@@ -86,6 +86,30 @@ def resolve(document: Json, reference: str) -> Json:
         part = part.replace("~1", "/").replace("~0", "~")
         found = found[int(part)] if isinstance(found, list) and part.isdecimal() else found[part]
     return found
+
+
+def parts_at(document: Json, schema: Json, path: Sequence[str | int], hops: int = MOST_DEPTH) -> Iterator[Json]:
+    """The parts of `document` that a value at `path` below `schema` is checked with, as objects."""
+    if not isinstance(schema, dict) or hops == 0:
+        return
+    if not path:
+        yield schema
+    if "$ref" in schema:
+        yield from parts_at(document, resolve(document, schema["$ref"]), path, hops - 1)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for one in schema.get(keyword, ()):
+            yield from parts_at(document, one, path, hops - 1)
+    if not path:
+        return
+    first, rest = path[0], path[1:]
+    if isinstance(first, str):
+        inner = schema.get("properties", {}).get(first, schema.get("additionalProperties"))
+        for pattern in schema.get("patternProperties", {}).values():
+            yield from parts_at(document, pattern, rest, hops)
+    else:
+        prefix = schema.get("prefixItems", [])
+        inner = prefix[first] if first < len(prefix) else schema.get("items")
+    yield from parts_at(document, inner, rest, hops)
 
 
 def check_keywords(document: Json) -> None:

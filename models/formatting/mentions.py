@@ -59,9 +59,14 @@ class Mentions:
             taken += [(one.start, one.end) for one in self.of_format(name)]
         return [
             amount
-            for amount in find_amounts(self.text)
+            for amount in self.all_amounts
             if not any(start < amount.end and amount.start < end for start, end in taken)
         ]
+
+    @cached_property
+    def all_amounts(self) -> list[Amount]:
+        """Every number, also those within a date or an address."""
+        return find_amounts(self.text)
 
     @cached_property
     def words(self) -> list[Span]:

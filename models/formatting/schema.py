@@ -5,7 +5,7 @@ schema = FormatSchema.from_json(b'{"type": "object", …}', schema_id="booking",
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NoReturn
@@ -19,11 +19,13 @@ from sluicegate.models.formatting.keywords import (
     MOST_DEPTH,
     Json,
     check_keywords,
+    parts_at,
     pointer,
     rebuilt,
     resolve,
     subschemas,
 )
+from sluicegate.models.formatting.writing import for_writing
 from sluicegate.schemas.errors import SchemaRefused
 
 MOST_BYTES: Final = 65_536
@@ -83,7 +85,7 @@ class FormatSchema:
     @cached_property
     def grammar(self) -> str:
         """The grammar of compact JSON that follows the schema, as llguidance takes it."""
-        return _grammar(_closed(self.document))
+        return _grammar(for_writing(self.document))
 
     def violation(self, value: Json) -> Violation | None:
         """The first rule that `value` breaks, or None."""
@@ -104,6 +106,14 @@ class FormatSchema:
             shared = {name: self.document[name] for name in ("$defs", "definitions") if name in self.document}
             validator = self._parts[key] = _validator({**shared, **part} if isinstance(part, dict) else part)
         return validator.is_valid(value)
+
+    def names_value(self, path: Sequence[str | int], value: Json) -> bool:
+        """Whether the schema itself names `value`, as an enum or a constant, for the place `path`."""
+        for part in parts_at(self.document, self.document, path):
+            named = part.get("enum", []) if "const" not in part else [part["const"]]
+            if any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in named):
+                return True
+        return False
 
     def target(self, schema: Json) -> Json:
         """`schema`, a part of the document, or what it refers to where it is nothing but a reference."""
@@ -170,7 +180,7 @@ def _check_grammar(document: Json) -> None:
 
     The grammar's compiler does not say where. So each part is tried alone, with the definitions that it may refer to.
     """
-    problem = _grammar_problem(_closed(document))
+    problem = _grammar_problem(for_writing(document))
     if problem is None:
         return
     shared = {keyword: document[keyword] for keyword in ("$defs", "definitions") if keyword in document}
@@ -202,27 +212,6 @@ def _grammar_problem(document: Json) -> str | None:
 
 def _grammar(document: Json) -> str:
     return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(document), overrides={"whitespace_flexible": False})
-
-
-def _closed(document: Json) -> Json:
-    """`document` where an object that lists its properties has no others: the model is not to invent any.
-
-    What the grammar then writes still follows `document`. Where schemas are combined, a property that one of them does
-    not list may be listed by another, so nothing changes there.
-    """
-    combined = any(
-        isinstance(part, dict) and ("allOf" in part or ("$ref" in part and "properties" in part))
-        for _, part in subschemas(document)
-    )
-    return document if combined else rebuilt(document, _closed_object)
-
-
-def _closed_object(schema: dict[str, Json]) -> dict[str, Json]:
-    """`schema` without other properties than those that it lists, if it lists any and says nothing about others."""
-    openers = {"additionalProperties", "patternProperties", "anyOf", "oneOf", "$ref", "minProperties"}
-    if isinstance(schema.get("properties"), dict) and not openers & schema.keys():
-        return {**schema, "additionalProperties": False}
-    return schema
 
 
 def _without_extensions(schema: dict[str, Json]) -> dict[str, Json]:
