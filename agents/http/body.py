@@ -1,14 +1,10 @@
-"""A request's body: read within its limits, and decoded in one pass of msgspec."""
+"""A request's body, read within its limits."""
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 from starlette.types import Receive, Scope
 
 from sluicegate.schemas.errors import RequestRefused
-
-BodyT = TypeVar("BodyT")
 
 _JSON: Final = "send `Content-Type: application/json`"
 
@@ -54,25 +50,6 @@ async def read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
         if size > most_bytes:
             raise _too_large(most_bytes)
     return b"".join(parts)
-
-
-def decode_body(body: bytes, decode: Callable[[bytes], BodyT]) -> BodyT:
-    """The request in `body`.
-
-    Raises:
-        RequestRefused: it is not JSON, or not what the route takes. The message names the field.
-    """
-    try:
-        return decode(body)
-    except msgspec.ValidationError as error:
-        message, _, field = str(error).partition(" - at ")
-        raise RequestRefused("invalid_field", message, field=field.strip("`") or None) from None
-    except UnicodeDecodeError:
-        raise RequestRefused("invalid_json", "the body is not UTF-8: encode the JSON as UTF-8") from None
-    except RecursionError:
-        raise RequestRefused("invalid_json", "the body is nested too deeply: send one flat JSON object") from None
-    except (msgspec.DecodeError, OverflowError, ValueError) as error:
-        raise RequestRefused("invalid_json", f"the body is not JSON: {error}") from None
 
 
 def _require_json(content_type: bytes | None) -> None:

@@ -1,12 +1,13 @@
-"""One decision on behalf of a request. Every door decides through `decide`, so that none differs from the others."""
+"""One decision on behalf of a request. Every door decides through `judge` and `keep`, so that none differs."""
 
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sluicegate.agents.deciding.decider import Decision, Fail
+from sluicegate.agents.deciding.decider import Decider, Decision, Fail
 from sluicegate.agents.http.route import Call
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.telemetry import EventSpan
 from sluicegate.async_gate import gate_decision
 from sluicegate.decision import GateDecision
 from sluicegate.models.text.normalise import WORK_FACTOR
@@ -37,29 +38,60 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision, its id, and whether only the beginning of the query was read."""
+    """A decision, its id, whether a part of the text was not read, and whether it is about one passage of the text."""
 
     event_id: str
     decision: GateDecision
     truncated: bool
+    of_passage: bool
 
 
-async def decide(service: HttpService, call: Call[Any], text: str, options: Options) -> Decided:
-    """The decision about the untrusted `text`. Adds the time of each stage to the call's `timings_ms`.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision before its audit record is kept, and who made it."""
 
-    Its audit record is kept before it is returned, if SLUICE_HTTP_LEDGER is set.
+    decision: Decision
+    decider: Decider[EventSpan]
+    truncated: bool
+    of_passage: bool = False
+
+
+async def decide_query(service: HttpService, call: Call[Any], text: str, options: Options) -> Decided:
+    """The decision about the untrusted `text`, of which what is too long is cut off.
+
+    Adds the time of each stage to the call's `timings_ms`. The audit record is kept before the decision is returned,
+    if SLUICE_HTTP_LEDGER is set.
 
     Raises:
         ContractError: nothing is left of it once it is cleaned.
         RequestRefused: it is far too long; or too many queries wait, and SLUICE_HTTP_OVERLOAD is `refuse`.
         LedgerFailed: the audit record could not be kept.
     """
-    longest = WORK_FACTOR * service.settings.max_query_chars
+    check_length(text, WORK_FACTOR * service.settings.max_query_chars)
+    event_id = options.event_id or new_event_id()
+    return await keep(service, call, text, options, event_id, await judge(service, call, text, options, event_id))
+
+
+def new_event_id() -> str:
+    """The id of a decision for which the caller gave none."""
+    return uuid.uuid4().hex
+
+
+def check_length(text: str, longest: int, field: str = "$.text") -> None:
+    """Refuse a `text` of more than `longest` characters."""
     if len(text) > longest:
         raise RequestRefused(
-            "too_large", f"the text has {len(text)} characters, at most {longest} are allowed", field="$.text"
+            "too_large", f"the text has {len(text)} characters, at most {longest} are allowed", field=field
         )
-    event_id = options.event_id or uuid.uuid4().hex
+
+
+async def judge(service: HttpService, call: Call[Any], text: str, options: Options, event_id: str) -> Judged:
+    """The decision about `text`, or about one passage of a longer one, without an audit record.
+
+    Raises:
+        ContractError: nothing is left of it once it is cleaned.
+        RequestRefused: too many queries wait, and SLUICE_HTTP_OVERLOAD is `refuse`.
+    """
     decider = service.models.choose(event_id)
     decision = await decider.decide(
         text,
@@ -73,6 +105,18 @@ async def decide(service: HttpService, call: Call[Any], text: str, options: Opti
     if decision.degraded == Overloaded.__name__ and service.settings.http_overload == "refuse":
         raise RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
     _report(service, call, decision, decider.engine.manifest.model_version)
+    return Judged(decision, decider, not _TRUNCATED.isdisjoint((*decision.normalisation, *decision.encoding)))
+
+
+async def keep(
+    service: HttpService, call: Call[Any], text: str, options: Options, event_id: str, judged: Judged
+) -> Decided:
+    """Keep the audit record of what was `judged` about `text`, if SLUICE_HTTP_LEDGER is set, and return the decision.
+
+    Raises:
+        LedgerFailed: the audit record could not be kept.
+    """
+    decision, decider = judged.decision, judged.decider
     if service.recorder is not None:
         await service.recorder.record(
             text,
@@ -83,8 +127,7 @@ async def decide(service: HttpService, call: Call[Any], text: str, options: Opti
             headers=(("traceparent", call.span.traceparent),),
             context=options.context,
         )
-    truncated = not _TRUNCATED.isdisjoint((*decision.normalisation, *decision.encoding))
-    return Decided(event_id, gate_decision(decision, decider, event_id=event_id), truncated)
+    return Decided(event_id, gate_decision(decision, decider, event_id=event_id), judged.truncated, judged.of_passage)
 
 
 def _report(service: HttpService, call: Call[Any], decision: Decision, model_version: str) -> None:

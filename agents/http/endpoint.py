@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sluicegate.agents.http.access import Access
-from sluicegate.agents.http.body import ClientGone, decode_body, read_body
+from sluicegate.agents.http.body import ClientGone, read_body
 from sluicegate.agents.http.errors import refusal_of, response_to
+from sluicegate.agents.http.json_body import BodyDecoder
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.telemetry import EventSpan
@@ -37,7 +38,7 @@ class Endpoint(Generic[BodyT]):
         self._route = route
         self._service = service
         self._access = access
-        self._decode = None if route.body is None else msgspec.json.Decoder(route.body).decode
+        self._decoder = None if route.body is None else BodyDecoder(route.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -81,10 +82,9 @@ class Endpoint(Generic[BodyT]):
     ) -> msgspec.Struct | Response:
         client = await self._access.client_of(scope)
         body: BodyT = None  # type: ignore[assignment]  # a GET route has no body
-        if self._decode is not None:
-            body = decode_body(
-                await read_body(scope, receive, self._service.settings.http_max_body_bytes), self._decode
-            )
+        if self._decoder is not None:
+            content = await read_body(scope, receive, self._service.settings.http_max_body_bytes)
+            body = self._decoder.decode(content)
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct, structs
 
-from sluicegate.agents.http.deciding import Decided, Options, decide
+from sluicegate.agents.http.deciding import Decided, Options, decide_query
 from sluicegate.agents.http.errors import detail_of, refusal_of
 from sluicegate.agents.http.gate_types import (
     Asked,
@@ -18,6 +18,7 @@ from sluicegate.agents.http.gate_types import (
     QueryBatch,
     Rewrite,
 )
+from sluicegate.agents.http.passages import decide_whole
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
 from sluicegate.decision import GateDecision
@@ -25,6 +26,8 @@ from sluicegate.schemas.errors import RequestRefused
 from sluicegate.schemas.reason_codes import LIST
 
 AnswerT = TypeVar("AnswerT", bound=Struct)
+Decide = Callable[[HttpService, Call[Any], str, Options], Coroutine[Any, Any, Decided]]
+"""`decide_query` reads a query and cuts what is too long; `decide_whole` reads a text to its end."""
 
 
 def _gate_of(decision: GateDecision) -> Literal["model", "list", "policy"]:
@@ -96,7 +99,7 @@ def _options(asked: Asked, event_id: str | None) -> Options:
 
 
 def _one(
-    answer: Callable[[Decided], AnswerT],
+    decide: Decide, answer: Callable[[Decided], AnswerT]
 ) -> Callable[[HttpService, Call[Query]], Coroutine[Any, Any, AnswerT]]:
     async def handle(service: HttpService, call: Call[Query]) -> AnswerT:
         asked = call.body
@@ -108,7 +111,7 @@ def _one(
 
 
 def _many(
-    answer: Callable[[Decided], AnswerT],
+    decide: Decide, answer: Callable[[Decided], AnswerT]
 ) -> Callable[[HttpService, Call[QueryBatch]], Coroutine[Any, Any, BatchAnswer[AnswerT]]]:
     async def handle(service: HttpService, call: Call[QueryBatch]) -> BatchAnswer[AnswerT]:
         asked, most = call.body, service.settings.http_max_batch
@@ -132,20 +135,37 @@ def _many(
 
 ROUTES: Final[Sequence[JsonRoute[Any]]] = (
     JsonRoute(
-        "/v1/gate", "gate", "Decide one query: verdict, category, rewrite, intent.", Query, GateAnswer, _one(_gate)
+        "/v1/gate",
+        "gate",
+        "Decide one query: verdict, category, rewrite, intent.",
+        Query,
+        GateAnswer,
+        _one(decide_query, _gate),
     ),
-    JsonRoute("/v1/moderate", "moderate", "Decide whether one query may pass.", Query, Moderation, _one(_moderation)),
-    JsonRoute("/v1/rewrite", "rewrite", "Correct and expand one query.", Query, Rewrite, _one(_rewrite)),
     JsonRoute(
-        "/v1/gate/batch", "gate_batch", "Decide several queries.", QueryBatch, BatchAnswer[GateAnswer], _many(_gate)
+        "/v1/moderate",
+        "moderate",
+        "Decide whether one text may pass, however long it is.",
+        Query,
+        Moderation,
+        _one(decide_whole, _moderation),
+    ),
+    JsonRoute("/v1/rewrite", "rewrite", "Correct and expand one query.", Query, Rewrite, _one(decide_query, _rewrite)),
+    JsonRoute(
+        "/v1/gate/batch",
+        "gate_batch",
+        "Decide several queries.",
+        QueryBatch,
+        BatchAnswer[GateAnswer],
+        _many(decide_query, _gate),
     ),
     JsonRoute(
         "/v1/moderate/batch",
         "moderate_batch",
-        "Decide which of several queries may pass.",
+        "Decide which of several texts may pass.",
         QueryBatch,
         BatchAnswer[Moderation],
-        _many(_moderation),
+        _many(decide_whole, _moderation),
     ),
     JsonRoute(
         "/v1/rewrite/batch",
@@ -153,6 +173,6 @@ ROUTES: Final[Sequence[JsonRoute[Any]]] = (
         "Correct and expand several queries.",
         QueryBatch,
         BatchAnswer[Rewrite],
-        _many(_rewrite),
+        _many(decide_query, _rewrite),
     ),
 )

@@ -71,7 +71,7 @@ class Moderation(Struct, frozen=True, kw_only=True):
     reason_codes: Annotated[tuple[str, ...], Meta(description="Everything that happened to the query, in order.")]
     probabilities: Annotated[dict[str, float], Meta(description="Of `allow` and of each category. Empty: `degraded`.")]
     degraded: Annotated[bool, Meta(description="True when the model did not answer and the policy decided.")]
-    truncated: Annotated[bool, Meta(description="True when the query was too long, and only its beginning was read.")]
+    truncated: Annotated[bool, Meta(description="True when a part of the text could not be read: hardly ever.")]
     model_version: str
     policy_version: PolicyVersion
 

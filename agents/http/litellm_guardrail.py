@@ -56,7 +56,7 @@ async def _judge(service: HttpService, call: Call[GuardrailRequest]) -> Guardrai
 def _rewrite(text: str, decided: Decided, longest: int) -> str:
     """The corrected `text` if it is a short one of one line. A rewrite of another would lose its form or its end."""
     lexical = decided.decision.lexical
-    changeable = len(text) <= longest and len(text.splitlines()) == 1 and not decided.truncated
+    changeable = len(text) <= longest and len(text.splitlines()) == 1 and not decided.of_passage
     return lexical if changeable and decided.decision.allow and lexical else text
 
 

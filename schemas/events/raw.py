@@ -11,7 +11,7 @@ class RawQuery(Struct, frozen=True, kw_only=True):
     """A query as a producer sends it. Only `query` is required.
 
     An optional field that breaks its contract is ignored, with the reason code `dropped:FIELD`. Unknown fields are
-    ignored.
+    ignored. Of a key that is there twice, the last value counts.
     """
 
     query: Annotated[str, Meta(min_length=1, description="The user's words, unchanged.")]

@@ -108,7 +108,10 @@ def _max_tokens(asked: ChatRequest, most: int) -> int:
 def _message_of(message: Message, field: str) -> ChatMessage:
     role = _ROLES.get(message.role)
     if role is None:
-        raise RequestRefused("unsupported", f"role {message.role[:40]!r} is not supported", field=f"{field}.role")
+        supported = ", ".join(_ROLES)
+        raise RequestRefused(
+            "unsupported", f"role {message.role[:40]!r} is not supported: use {supported}", field=f"{field}.role"
+        )
     _refuse_unsupported(message, field)
     if message.content is None:
         raise RequestRefused("invalid_field", "the message has no `content`", field=f"{field}.content")

@@ -67,6 +67,11 @@ def test_a_surrogate_pair_is_one_character() -> None:
     assert decode_raw_query(b'{"query": "\\ud83d\\udc5f", "user_id": 7}').query.query == "\N{ATHLETIC SHOE}"
 
 
+@pytest.mark.parametrize("first", [b'"blue socks"', b"7"], ids=["read in one pass", "read leniently"])
+def test_of_a_key_that_is_there_twice_the_last_value_counts(first: bytes) -> None:
+    assert decode_raw_query(b'{"query": %s, "query": "red shoes"}' % first).query.query == "red shoes"
+
+
 def test_a_byte_order_mark_is_accepted() -> None:
     assert decode_raw_query(b'\xef\xbb\xbf{"query": "a"}').query == RawQuery(query="a")
     assert event_id_of(b'\xef\xbb\xbf{"query": "a", "event_id": "e1"}') == "e1"

@@ -6,7 +6,7 @@ import pytest
 
 from sluicegate import Gate
 from sluicegate.models.inference.judge import Judge
-from tests.support.http_api import serving
+from tests.support.http_api import HeldJudge, serving
 
 MISSPELT = "wireless headphons"
 UNSAFE = "how to forge a passport"
@@ -58,10 +58,47 @@ async def test_a_batch_of_too_many_texts_is_refused(engine: Judge) -> None:
     assert (refused.status_code, refused.json()["error"]["param"]) == (413, "$.texts")
 
 
-async def test_a_query_that_was_cut_says_so(engine: Judge) -> None:
+@pytest.mark.parametrize("path", ["/v1/gate", "/v1/rewrite"])
+async def test_a_query_that_was_cut_says_so(engine: Judge, path: str) -> None:
     async with serving(engine) as api:
-        answer = (await api.client.post("/v1/moderate", json={"text": "red shoes " * 100})).json()
+        answer = (await api.client.post(path, json={"text": "red shoes " * 100})).json()
     assert answer["truncated"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("red running shoes for men. " * 120, ". blue shoes for women" * 120),
+        ("красные туфли " * 30, " туфли" * 10),
+        ("红色跑鞋" * 100, " 红色跑鞋"),
+    ],
+    ids=["more characters than one query has", "more tokens than one query has", "one long word, of many tokens"],
+)
+async def test_moderation_reads_a_text_to_its_end(engine: Judge, before: str, after: str) -> None:
+    text = f"{before} {UNSAFE}{after}"
+    async with serving(engine) as api:
+        cut = (await api.client.post("/v1/gate", json={"text": text})).json()
+        moderated = (await api.client.post("/v1/moderate", json={"text": text, "event_id": "t-1"})).json()
+        batch = (await api.client.post("/v1/moderate/batch", json={"texts": [MISSPELT, text]})).json()["results"]
+    assert cut["truncated"]
+    assert (moderated["event_id"], moderated["allow"], moderated["category"]) == ("t-1", False, "illicit")
+    assert not moderated["truncated"]
+    assert [item["answer"]["allow"] for item in batch] == [True, False]
+
+
+async def test_a_text_that_is_longer_than_a_batch_may_be_is_refused(engine: Judge) -> None:
+    async with serving(engine, http_max_batch=2) as api:
+        refused = await api.client.post("/v1/moderate", json={"text": "red shoes " * 103})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (413, "$.text")
+
+
+async def test_one_time_limit_holds_for_all_passages_of_a_text(engine: Judge) -> None:
+    held = HeldJudge(engine)
+    async with serving(held) as api:
+        asked = {"text": "red shoes " * 1000, "deadline_ms": 300, "fail": "open"}
+        answer = (await api.client.post("/v1/moderate", json=asked)).json()
+        held.release.set()
+    assert (answer["verdict"], answer["degraded"], answer["gate"]) == ("allow", True, "policy")
 
 
 async def test_the_answer_says_that_a_list_of_the_surface_decided(engine: Judge, tmp_path: Path) -> None:

@@ -33,14 +33,14 @@ async def posted(api: Api, body: bytes, headers: dict[str, str] | None = None) -
         (b'{"text": "red", "deadline_ms": 0}', 400, "invalid_field", "$.deadline_ms"),
         (b'{"text": "red", "deadline_ms": 1e400}', 400, "invalid_field", "$.deadline_ms"),
         (b'{"text": "red", "fail": "maybe"}', 400, "invalid_field", "$.fail"),
-        (b'{"text": "red", "colour": "blue"}', 400, "invalid_field", None),
+        (b'{"text": "red", "colour": "blue"}', 400, "invalid_field", "$.colour"),
         (b'{"text": "red \xff shoes"}', 400, "invalid_json", None),
         (b'{"text": "red \\ud800 shoes"}', 400, "invalid_json", None),
         (b'{"text": "' + b"x" * 100_000 + b'"}', 413, "too_large", "$.text"),
         (b'{"text": " \\u200b "}', 422, "unusable_text", "$.text"),
         (b'{"text": ' + b"[" * 100_000, 400, "invalid_field", "$.text"),
         (b"[" * 100_000, 400, "invalid_field", None),
-        (b'{"colour": ' + b'{"a":' * 100_000, 400, "invalid_field", None),
+        (b'{"colour": ' + b'{"a":' * 100_000, 400, "invalid_field", "$.colour"),
         (b"\x1f\x8b\x08\x00", 400, "invalid_json", None),
     ],
 )
@@ -56,10 +56,41 @@ async def test_a_body_that_is_wrong_gets_an_error_that_names_the_field(
         assert (await posted(api, GOOD)).status_code == 200
 
 
-async def test_the_last_of_equal_keys_counts_as_it_does_for_the_worker(engine: Judge) -> None:
+@pytest.mark.parametrize(
+    ("path", "body", "key", "param"),
+    [
+        ("/v1/gate", b'{"text": "how to forge a passport", "text": "red shoes"}', "text", "$.text"),
+        ("/v1/gate", b'{"text": "how to forge a passport", "te\\u0078t": "red shoes"}', "text", "$.text"),
+        ("/v1/moderate", b'{"text": "red shoes", "fail": "closed", "fail": "open"}', "fail", "$.fail"),
+        (
+            "/beta/litellm_basic_guardrail_api",
+            b'{"texts": ["red shoes"], "input_type": "request", "request_data": {"a": [{"b": 1, "b": 2}]}}',
+            "b",
+            None,
+        ),
+    ],
+)
+async def test_a_key_that_is_there_twice_is_refused_by_its_name(
+    engine: Judge, path: str, body: bytes, key: str, param: str | None
+) -> None:
     async with serving(engine) as api:
-        answer = await posted(api, b'{"text": "how to forge a passport", "text": "red shoes"}')
-    assert answer.json()["query"] == "red shoes"
+        answer = await api.client.post(path, content=body, headers=JSON)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_field", param)
+    assert error["message"] == f"the key `{key}` is there twice: send it once"
+
+
+async def test_a_value_that_is_none_of_the_choices_gets_them_all(engine: Judge) -> None:
+    async with serving(engine) as api:
+        error = (await posted(api, b'{"text": "red", "fail": "maybe"}')).json()["error"]
+    assert error["message"] == "Invalid enum value 'maybe': send `closed` or `open`"
+
+
+async def test_the_name_of_an_unknown_field_is_cut(engine: Judge) -> None:
+    async with serving(engine) as api:
+        answer = await posted(api, b'{"text": "red", "%s": 1}' % (b"x" * 100_000))
+    assert answer.json()["error"]["param"] == "$." + "x" * 80
+    assert len(answer.content) < 500
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -13,6 +13,7 @@ from sluicegate.agents.mcp.ledger import LedgerFile
 from sluicegate.agents.settings import load_settings
 from sluicegate.agents.spool.reading import read_all
 from sluicegate.models.inference.judge import Judge
+from sluicegate.schemas.codec import value_hash
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.events import Context, LedgerRecord
 from tests.support.http_api import HeldJudge, serving
@@ -45,6 +46,20 @@ async def test_each_text_of_a_batch_has_one_record_whose_id_its_answer_names(eng
         assert record.trace_id == TRACE
         assert record.query is None
     assert b"zanzibar" not in ledger.read_bytes()
+
+
+async def test_a_text_that_is_moderated_in_passages_has_one_record_of_the_passage_that_decided(
+    engine: Judge, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    text = f"{'red running shoes for men. ' * 40}how to forge a passport"
+    async with serving(engine, http_ledger=f"file:{ledger}", ledger_text=True) as api:
+        await api.client.post("/v1/moderate", json={"text": text, "event_id": "long"})
+    (record,) = records(ledger)
+    assert (record.event_id, record.outcome, record.input_hash) == ("long", "blocked", value_hash(text.encode()))
+    assert record.query
+    assert record.query.endswith("how to forge a passport")
+    assert len(record.query) <= 512
 
 
 async def test_the_text_is_in_the_record_if_the_setting_allows_it(engine: Judge, tmp_path: Path) -> None:

@@ -74,8 +74,13 @@ async def test_a_setting_decides_about_texts_to_review(engine: Judge) -> None:
 
 @pytest.mark.parametrize(
     ("text", "input_type"),
-    [(MISSPELT, "response"), (f"{MISSPELT}\n- red", "request"), (f"{MISSPELT} " * 40, "request")],
-    ids=["an answer", "several lines", "a long text"],
+    [
+        (MISSPELT, "response"),
+        (f"{MISSPELT}\n- red", "request"),
+        (f"{MISSPELT} " * 40, "request"),
+        ("красные туфли " * 34, "request"),
+    ],
+    ids=["an answer", "several lines", "a long text", "a text of many tokens"],
 )
 async def test_answers_long_texts_and_texts_of_several_lines_are_never_changed(
     engine: Judge, text: str, input_type: str
