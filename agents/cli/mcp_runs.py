@@ -11,7 +11,7 @@ from sluicegate import AsyncGate
 from sluicegate.agents.cli.protocol_streams import ProtocolStreams
 from sluicegate.agents.http.server import HttpServer
 from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic
-from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, mcp_server
+from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, mcp_server, quiet_library_logs
 from sluicegate.agents.mcp.stdio import serve_lines
 from sluicegate.agents.mcp.tools import GateTools, Ledger
 from sluicegate.agents.settings import Settings
@@ -72,8 +72,8 @@ async def _serve_http(settings: Settings, model: Path | None, ledger: Ledger | N
 
 def _configure_logging(settings: Settings) -> None:
     configure_logging(settings.log_level)
-    for library in ("mcp", "uvicorn"):  # at lower levels they quote what clients send
-        logging.getLogger(library).setLevel(logging.WARNING)
+    quiet_library_logs()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # at lower levels it quotes what clients send
 
 
 def _ledger(settings: Settings, ledger: str | None) -> Ledger | None:

@@ -7,6 +7,7 @@
               gate_routes.py   /v1/gate, /v1/moderate, /v1/rewrite: our own door
               openai/          /v1/moderations, /v1/chat/completions, /v1/models: OpenAI's clients
               litellm_guardrail.py   LiteLLM's proxies
+              mcp_door.py      /mcp: assistants, if a setting asks for it
 
 A door is one module with its routes. To add one:
 

@@ -36,12 +36,19 @@ DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
 
 
 def build_app(
-    service: HttpService, access: Access, pages: Mapping[str, Page], metrics: PrometheusPage | None = None
+    service: HttpService,
+    access: Access,
+    pages: Mapping[str, Page],
+    metrics: PrometheusPage | None = None,
+    more: Sequence[JsonRoute[Any]] = (),
 ) -> Starlette:
-    """The ASGI application of `service`, with `pages` by their paths, and `metrics` at /metrics."""
+    """The ASGI application of `service`, with `pages` by their paths, and `metrics` at /metrics.
+
+    `more` are routes that a setting asks for. They are not in the OpenAPI document.
+    """
     routes: list[BaseRoute] = [
         Route(route.path, Endpoint(route, service, access), methods=[route.method], name=route.name)
-        for door in DOORS
+        for door in (*DOORS, more)
         for route in door
     ]
     routes += [Route(path, _endpoint_of(page), name=path) for path, page in pages.items()]

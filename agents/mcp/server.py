@@ -4,6 +4,7 @@ It is built on the library's low-level server: the schemas are those of our cont
 derive from function signatures.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,11 @@ from sluicegate.schemas.version import VERSION
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 """The hosts that a browser on this machine can be made to name only by a page of this machine."""
+
+
+def quiet_library_logs() -> None:
+    """Log warnings of the library only: at lower levels it quotes what clients send."""
+    logging.getLogger("mcp").setLevel(logging.WARNING)
 
 
 def mcp_server(tools: GateTools) -> Server[Any]:

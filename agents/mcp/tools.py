@@ -151,7 +151,10 @@ class GateTools:
 
     async def _call_explain(self, event_id: str) -> CallToolResult:
         if self._ledger is None:
-            raise ConfigurationError("no ledger is configured: start the server with --ledger FILE or --ledger kafka")
+            raise ConfigurationError(
+                "no ledger that can be searched is configured: give `sluice mcp` --ledger FILE or --ledger kafka, and "
+                "`sluice serve` SLUICE_HTTP_LEDGER=file:FILE or kafka"
+            )
         record = await asyncio.to_thread(self._ledger.find, event_id)
         if record is None:
             raise ContractError("the ledger has no record of this event: check the id")

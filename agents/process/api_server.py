@@ -1,13 +1,15 @@
 """The HTTP API on its port, for `sluice serve` and the worker: the application, its server, its background tasks."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import Page, build_app
+from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.settings import Settings
@@ -44,12 +46,21 @@ class ApiServer:
         """
         settings = self._settings
         await self._recording.enter_async_context(self.service.recording())
-        app = build_app(self.service, self._access, pages, self._metrics)
+        app = build_app(
+            self.service, self._access, pages, self._metrics, self._start_mcp() if settings.http_mcp else ()
+        )
         bound = listen(settings.http_host, settings.http_port)
         self._server = HttpServer(app, bound, settings.http_read_timeout_ms / 1000)
         self._serving = asyncio.create_task(self._server.run_until_stopped(), name="HTTP server")
         if self._access.key_file:
             self._background.start("reader of the API keys", self._access.key_file.follow)
+
+    def _start_mcp(self) -> Sequence[JsonRoute[Any]]:
+        from sluicegate.agents.http.mcp_door import McpDoor  # it needs the extra `mcp`
+
+        door = McpDoor(self.service, self._access)
+        self._background.start("MCP server", door.run)
+        return [door.route]
 
     async def ended(self) -> None:
         """Wait until the server ends by itself, as it does when it fails.

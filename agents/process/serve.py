@@ -20,7 +20,7 @@ from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import Page
-from sluicegate.agents.http.ledgers import check_ledger
+from sluicegate.agents.http.checks import check_settings
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.process.api_server import ApiServer
@@ -47,7 +47,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     ignore_other_signals()
     access = Access(settings)
     listen(settings.http_host, settings.http_port).close()
-    check_ledger(settings)
+    check_settings(settings)
     loaded = load(settings)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)

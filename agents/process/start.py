@@ -17,7 +17,7 @@ from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.gate.agent import gate_agent
 from sluicegate.agents.http.access import Access
-from sluicegate.agents.http.ledgers import check_ledger
+from sluicegate.agents.http.checks import check_settings
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
@@ -64,7 +64,7 @@ def run_agent(
     listen(settings.http_host, settings.http_port).close()
     access = Access(settings) if settings.http_api and live_models else None
     if access:
-        check_ledger(settings)
+        check_settings(settings)
     _check_cluster(settings, agent)
     loaded = agent.load()  # last, because it takes longest
     metrics = PrometheusPage() if access else None

@@ -47,7 +47,11 @@ class HttpSettings(BaseModel, title="HTTP"):
         le=120_000,
         description="Time that a client has to send a request, head and body, in milliseconds.",
     )
-
+    http_mcp: bool = Field(
+        False,
+        description="Serve the tools for assistants at /mcp, over the Model Context Protocol, with the API's keys and "
+        "limits. Needs the extra `mcp`.",
+    )
     http_ledger: str | None = Field(
         None,
         description="Where the API keeps the audit record of each decision: `file:PATH` appends JSON lines to a file, "

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import orjson
 import pytest
+from mcp.client import Client
 
 from sluicegate.agents.mcp.ledger import LedgerFile
 from sluicegate.schemas.events import LedgerRecord
@@ -86,6 +87,18 @@ def test_it_answers_at_once_when_its_port_opens_and_a_stop_answers_what_is_open(
             assert status_of(late) == b"HTTP/1.1 503 Service Unavailable"
             opened.sendall(body[5:])
             assert status_of(opened) == b"HTTP/1.1 200 OK"
+        assert process.wait(30) == 0
+    assert_every_line_is_json(log.read_text())
+    assert UNUSUAL not in log.read_text()
+
+
+async def test_an_assistant_calls_the_tools_on_the_same_port(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with served(log, http_mcp=True, log_level="DEBUG") as (process, port):
+        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+            result = await client.call_tool("rewrite", {"query": f"{UNUSUAL} wireless headphons"})
+        assert result.structured_content["lexical"] == f"{UNUSUAL} wireless headphones"
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert_every_line_is_json(log.read_text())
     assert UNUSUAL not in log.read_text()

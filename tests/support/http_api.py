@@ -12,6 +12,7 @@ from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import build_app
+from sluicegate.agents.http.mcp_door import McpDoor
 from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.settings import Settings, load_settings
@@ -66,8 +67,10 @@ async def serving(
         service = HttpService(given, observed, lambda: models)
         access = Access(given)
         async with service.recording():
+            door = McpDoor(service, access) if given.http_mcp else None
+            tools = asyncio.create_task(door.run(), name="MCP server") if door else None
             server = HttpServer(
-                build_app(service, access, {"/livez": lambda: (200, b"{}")}),
+                build_app(service, access, {"/livez": lambda: (200, b"{}")}, more=[door.route] if door else []),
                 listen(given.http_host, port),
                 given.http_read_timeout_ms / 1000,
             )
@@ -81,6 +84,9 @@ async def serving(
             finally:
                 server.stop()
                 await running
+                if tools:
+                    tools.cancel()
+                    await asyncio.wait([tools])
 
 
 def _loaded(settings: Settings, judge: Judge | None) -> LoadedModels:
