@@ -5,71 +5,30 @@ results = formatter.format([FormatRequest("two tickets to Oslo", schema)])
 """
 
 import hashlib
-import json
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypedDict
 
 import ctranslate2
-import msgspec
-from cachetools import LRUCache
-from llguidance import LLMatcher, LLTokenizer
 
 from sluicegate.models.artifacts.servable import check_servable
 from sluicegate.models.formatting.compact import compact_json
 from sluicegate.models.formatting.formatter import FailureCode, FormatFailure, FormatRequest, Formatted
+from sluicegate.models.formatting.grammars import Grammars
 from sluicegate.models.formatting.grounding import ground, nulled
 from sluicegate.models.formatting.guided_decoder import Draft, End, GuidedDecoder
 from sluicegate.models.formatting.guided_prompt import FormatterPrompt, question
 from sluicegate.models.formatting.keywords import pointer
 from sluicegate.models.inference.device import Placement
-from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
-from sluicegate.schemas.errors import CannotChat, CompiledModelError, EngineFailed
-
-_END_TOKEN: Final = "<|im_end|>"  # noqa: S105 - a token of the vocabulary
-_MATCHERS: Final = 128
-"""How many schemas' grammars are kept ready."""
+from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.errors import CannotChat, EngineFailed
 
 _CODES: Final[dict[End, FailureCode]] = {
     "budget": "budget_ended",
     "grammar": "grammar_failed",
     "engine": "engine_failed",
 }
-
-
-class Grammars:
-    """The grammars of schemas in one model's vocabulary. Thread-safe."""
-
-    def __init__(self, folder: Path, tokenizer: QueryTokenizer) -> None:
-        """Read the vocabulary of the compiled model in `folder`; raises CompiledModelError."""
-        try:
-            self.vocabulary = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=list[str])
-            self.eos = tokenizer.id_of(_END_TOKEN)
-            self._tokenizer = LLTokenizer(
-                (folder / TOKENIZER_FILE).read_text(), n_vocab=len(self.vocabulary), eos_token=self.eos
-            )
-        except (OSError, ValueError, msgspec.DecodeError) as error:
-            raise CompiledModelError(
-                f"cannot read the vocabulary of {folder}: {error}. Compile the model again."
-            ) from error
-        self._matchers: LRUCache[str, LLMatcher] = LRUCache(_MATCHERS)
-        self._lock = threading.Lock()
-
-    def matcher(self, grammar: str) -> LLMatcher:
-        """A matcher at the beginning of `grammar`. The first one of a large grammar takes up to a second."""
-        with self._lock:
-            kept = self._matchers.get(grammar)
-        if kept is None:
-            kept = LLMatcher(self._tokenizer, grammar, log_level=0)
-            with self._lock:
-                self._matchers[grammar] = kept
-        return kept.deep_copy()
-
-    def text(self, ids: Sequence[int]) -> bytes:
-        """The bytes of `ids`."""
-        return self._tokenizer.decode_bytes(list(ids))
 
 
 class _Counts(TypedDict):
@@ -158,12 +117,8 @@ class GuidedFormatter:
 
         if draft.end != "finished":
             return failed(_CODES[draft.end or "engine"], draft.problem)
-        try:
-            value = json.loads(self._grammars.text(draft.ids))
-            compact = compact_json(value)
-        except ValueError:  # a number that is none in JSON, or bytes that are no text
-            return failed("does_not_validate", "the model wrote what JSON cannot hold")
-        if violation := request.schema.violation(value):
+        value, violation = request.schema.read(self._grammars.text(draft.ids))
+        if violation:
             return failed(
                 "does_not_validate",
                 f"the value at {violation.pointer or 'the root'} breaks `{violation.keyword}`",
@@ -173,8 +128,8 @@ class GuidedFormatter:
         grounding = ground(value, request.schema, request.text)
         if request.null_ungrounded and grounding.ungrounded:
             value = nulled(value, request.schema, grounding.ungrounded)
-            compact = compact_json(value)
             grounding = ground(value, request.schema, request.text)
+        compact = compact_json(value)
         return Formatted(
             value=compact,
             sources=tuple(grounding.sources),

@@ -17,7 +17,7 @@ its answer does not depend on the rest of the batch.
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -42,7 +42,8 @@ End = Literal["finished", "budget", "grammar", "engine"]
 class Draft:
     """One answer that is being written. `head` and `tail` are the prompt's tokens before and after the filler.
 
-    `deadline` is on `time.monotonic`. `ids` are the answer's tokens so far. `kept` is called with each new token.
+    `deadline` is on `time.monotonic`. `ids` are the answer's tokens so far. `kept` is called with each new token, and
+    gives up the answer by returning True.
     """
 
     head: Sequence[str]
@@ -50,7 +51,7 @@ class Draft:
     matcher: llguidance.LLMatcher
     max_tokens: int
     deadline: float | None = None
-    kept: Callable[[int], None] | None = None
+    kept: Callable[[int], bool] | None = None
     ids: list[int] = field(default_factory=list)
     steps: int = 0
     prefills: int = 0
@@ -71,8 +72,9 @@ class Draft:
             return
         for one in ids:
             self.ids.append(one)
-            if self.kept:
-                self.kept(one)
+            if self.kept and self.kept(one):
+                self.fail("budget", "the answer was given up")
+                return
         self._settle()
 
     def keep_forced(self) -> None:
@@ -155,8 +157,12 @@ class GuidedDecoder:
         *,
         static: Sequence[str] = (),
         filler: str | None = None,
+        sampling: Mapping[str, float] | None = None,
     ) -> None:
-        """`static` are the tokens in front of every prompt, whose state is cached. Without `filler` none is added."""
+        """`static` are the tokens in front of every prompt, whose state is cached. Without `filler` none is added.
+
+        `sampling` are options of CTranslate2 that draft otherwise than by the most probable token.
+        """
         # A thread of the engine still holds the last callback for a moment. The interpreter aborts if it ends first,
         # and the engine if the callback holds the last reference to it: so the one goes first, and the other has none.
         self._generators = [generator]
@@ -165,6 +171,7 @@ class GuidedDecoder:
         self._eos = eos
         self._static = list(static)
         self._filler = filler
+        self._sampling = sampling or {"sampling_topk": 1}
 
     def run(self, drafts: Sequence[Draft]) -> None:
         """Bring every draft to its end."""
@@ -201,7 +208,7 @@ class GuidedDecoder:
                 max_length=longest,
                 end_token=[self._vocabulary[self._eos]],
                 return_end_token=True,
-                sampling_topk=1,
+                **self._sampling,
                 return_logits_vocab=True,
                 callback=_watch(group, self._eos),
             )

@@ -14,6 +14,7 @@ import jsonschema_rs
 import llguidance
 import orjson
 
+from sluicegate.models.formatting.compact import compact_json
 from sluicegate.models.formatting.endless import check_ends
 from sluicegate.models.formatting.keywords import (
     MOST_DEPTH,
@@ -94,6 +95,15 @@ class FormatSchema:
             return None
         keywords = [part for part in error.schema_path if isinstance(part, str)]
         return Violation(pointer(*error.instance_path), keywords[-1] if keywords else "false")
+
+    def read(self, written: bytes) -> tuple[Json, Violation | None]:
+        """The value of `written`, which follows the grammar, and the first rule that it breaks all the same."""
+        try:
+            value = json.loads(written)
+            compact_json(value)
+        except (ValueError, RecursionError):  # a number that JSON cannot hold, or bytes that are no text
+            return None, Violation("", "type")
+        return value, self.violation(value)
 
     def allows(self, value: Json) -> bool:
         """Whether `value` follows the schema."""

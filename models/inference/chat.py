@@ -3,6 +3,7 @@
 A model that chats has its own copy of the weights and its own threads, so that the gate never waits for a chat.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ import msgspec
 
 from sluicegate.models.artifacts.manifest import Manifest, PromptStyleName, read_manifest
 from sluicegate.models.artifacts.servable import check_servable
+from sluicegate.models.formatting.grammars import Grammars
+from sluicegate.models.formatting.guided_decoder import Draft, GuidedDecoder
+from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.models.inference.chat_template import ChatMessage, ChatTemplate
 from sluicegate.models.inference.chat_text import BYTES, AnswerText
 from sluicegate.models.inference.tokenizer import QueryTokenizer
@@ -42,13 +46,25 @@ def check_can_chat(manifest: Manifest) -> None:
 class ChatOptions:
     """How an answer is written.
 
-    A `temperature` or `top_p` of 0 always takes the most probable token. `stop` has no empty string.
+    A `temperature` or `top_p` of 0 always takes the most probable token. `stop` has no empty string, and none with a
+    `schema`: then the answer is JSON that follows it.
     """
 
     max_tokens: int
     temperature: float = 1.0
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
+    schema: FormatSchema | None = None
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The same for CTranslate2."""
+        greedy = self.temperature < _COLDEST or self.top_p == 0
+        return {
+            "sampling_topk": 1 if greedy else 0,
+            "sampling_topp": 1 if greedy else self.top_p,
+            "sampling_temperature": 1 if greedy else self.temperature,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,8 @@ class ChatModel:
         self._template = ChatTemplate(folder, self._tokenizer)
         self._silent = self._tokens_without_text(folder)
         self._max_prompt_tokens = max_prompt_tokens
+        self._grammars: Grammars | None = None
+        self._lock = threading.Lock()
         try:
             self._generator: Any = ctranslate2.Generator(
                 str(folder), device=device, compute_type=compute_type, inter_threads=at_once, intra_threads=threads
@@ -115,7 +133,7 @@ class ChatModel:
         Raises:
             PromptTooLong: the conversation has more than `max_prompt_tokens` tokens.
             ContractError: the model's chat template does not accept the conversation.
-            EngineFailed: the model or the tokenizer failed.
+            EngineFailed: the model or the tokenizer failed, or JSON breaks a rule that the grammar does not know.
         """
         prompt = self._template.encode(messages)
         if len(prompt) > self._max_prompt_tokens:
@@ -123,7 +141,8 @@ class ChatModel:
                 f"the conversation has {len(prompt)} tokens, at most {self._max_prompt_tokens} are allowed: "
                 "shorten it - at `$.messages`"
             )
-        greedy = options.temperature < _COLDEST or options.top_p == 0
+        if options.schema:
+            return self._answer_in_json(prompt, options, options.schema, write)
         text = AnswerText(options.stop)
         written = 0
         ended = False
@@ -141,9 +160,7 @@ class ChatModel:
                 include_prompt_in_result=False,
                 end_token=list(_END_TOKENS),
                 suppress_sequences=self._silent,
-                sampling_topk=1 if greedy else 0,
-                sampling_topp=1 if greedy else options.top_p,
-                sampling_temperature=1 if greedy else options.temperature,
+                **options.sampling,
                 callback=take,
             )
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -151,3 +168,30 @@ class ChatModel:
         if rest := text.end():
             write(rest)
         return ChatEnd("stop" if ended or text.stopped else "length", len(prompt), written)
+
+    def _answer_in_json(
+        self, prompt: list[str], options: ChatOptions, schema: FormatSchema, write: Callable[[str], bool]
+    ) -> ChatEnd:
+        grammars = self._grammars_of_model()
+        text = AnswerText()
+        draft = Draft(
+            prompt,
+            (),
+            grammars.matcher(schema.grammar),
+            options.max_tokens,
+            kept=lambda token: write(text.add(grammars.vocabulary[token])),
+        )
+        GuidedDecoder(self._generator, grammars.vocabulary, grammars.eos, sampling=options.sampling).run([draft])
+        if draft.end in ("engine", "grammar"):
+            raise EngineFailed(f"the model failed in a chat: {draft.problem}")
+        broken = schema.read(grammars.text(draft.ids))[1] if draft.end == "finished" else None
+        if broken:
+            raise EngineFailed(f"the answer breaks `{broken.keyword}` at `${broken.pointer}`: ask again")
+        return ChatEnd("stop" if draft.end == "finished" else "length", len(prompt), len(draft.ids))
+
+    def _grammars_of_model(self) -> Grammars:
+        """Made for the first answer in JSON: reading the vocabulary takes a second."""
+        with self._lock:
+            if self._grammars is None:
+                self._grammars = Grammars(self.folder, self._tokenizer)
+            return self._grammars

@@ -41,7 +41,7 @@ async def _complete(service: HttpService, call: Call[ChatRequest]) -> ChatComple
     asked = call.body
     check_can_chat(service.models.in_use.engine.manifest)
     require_served(service, asked.model)
-    options = options_of(asked, service.settings.chat_max_tokens)
+    options = await asyncio.to_thread(options_of, asked, service.settings.chat_max_tokens)
     answer = service.chats.start(service.models.folder_in_use, messages_of(asked), options)
     chat = await _unless_gone(call, answer)
     if asked.stream:

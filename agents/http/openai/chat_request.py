@@ -5,10 +5,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from sluicegate.agents.http.openai.chat_types import ChatRequest, ContentPart, Message
+from sluicegate.agents.http.openai.chat_types import ChatRequest, ContentPart, Message, ResponseFormat
+from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.models.inference.chat import ChatOptions
 from sluicegate.models.inference.chat_template import ChatMessage, ChatRole
-from sluicegate.schemas.errors import RequestRefused
+from sluicegate.schemas.errors import RequestRefused, SchemaRefused
 
 _ROLES: Final[Mapping[str, ChatRole]] = {
     "system": "system",
@@ -41,7 +42,6 @@ _ASKS_FOR_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
     "prompt_cache_retention": (),
     "reasoning_effort": ("none",),
     "refusal": (),
-    "response_format": ({"type": "text"},),
     "service_tier": ("auto", "default"),
     "store": (False,),
     "tool_call_id": (),
@@ -56,7 +56,7 @@ _ASKS_FOR_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
 
 
 def options_of(asked: ChatRequest, max_tokens: int) -> ChatOptions:
-    """How to answer; `max_tokens` is the most that the settings allow.
+    """How to answer; `max_tokens` is the most that the settings allow. Checking a schema takes some milliseconds.
 
     Raises:
         RequestRefused: the request asks for what we cannot do; names it.
@@ -71,7 +71,10 @@ def options_of(asked: ChatRequest, max_tokens: int) -> ChatOptions:
         temperature=1.0 if asked.temperature is None else asked.temperature,
         top_p=1.0 if asked.top_p is None else asked.top_p,
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
+        schema=_schema_of(asked.response_format),
     )
+    if options.schema and options.stop:
+        raise RequestRefused("unsupported", "`stop` is not supported with JSON: it would cut it", field="$.stop")
     if asked.seed is not None and options.temperature:
         raise RequestRefused(
             "unsupported", "`seed` is supported with `temperature` 0 only: sampling cannot be repeated", field="$.seed"
@@ -86,6 +89,25 @@ def messages_of(asked: ChatRequest) -> list[ChatMessage]:
         RequestRefused: a message is not one of text, or has another role than ours.
     """
     return [_message_of(message, f"$.messages[{place}]") for place, message in enumerate(asked.messages)]
+
+
+def _schema_of(asked: ResponseFormat | None) -> FormatSchema | None:
+    """The schema that the answer follows; None for free text."""
+    if asked is None or asked.type == "text":
+        return None
+    if asked.type == "json_object":
+        return FormatSchema.from_json({"type": "object"})
+    field = "$.response_format"
+    if asked.type != "json_schema":
+        raise RequestRefused(
+            "unsupported", f"response_format {asked.type[:40]!r} is not supported", field=f"{field}.type"
+        )
+    if asked.json_schema is None:
+        raise RequestRefused("invalid_field", "`json_schema` is missing", field=f"{field}.json_schema")
+    try:
+        return FormatSchema.from_json(asked.json_schema.schema)
+    except SchemaRefused as error:
+        raise RequestRefused("unsupported", str(error), field=f"{field}.json_schema.schema") from None
 
 
 def _max_tokens(asked: ChatRequest, most: int) -> int:
@@ -139,7 +161,4 @@ def _refuse_unsupported(given: Struct, field: str) -> None:
             continue
         if name == "n":
             raise RequestRefused("unsupported", "`n` other than 1 is not supported", field=f"{field}.n")
-        kind = value.get("type") if name == "response_format" and isinstance(value, dict) else None
-        if kind in ("json_schema", "json_object"):
-            raise RequestRefused("unsupported", f"response_format {kind} is not supported yet", field=f"{field}.{name}")
         raise RequestRefused("unsupported", f"`{name}` is not supported", field=f"{field}.{name}")

@@ -49,6 +49,22 @@ class StreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     include_obfuscation: Unsupported = None
 
 
+class JsonSchemaFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A JSON Schema that the answer follows."""
+
+    name: Annotated[str, Meta(description="Accepted. It changes nothing.", max_length=64)] = ""
+    description: Annotated[str | None, Meta(description="Accepted. It changes nothing.")] = None
+    schema: Annotated[dict[str, object], Meta(description="JSON Schema 2020-12; what is not supported is refused.")]
+    strict: Annotated[bool | None, Meta(description="Accepted: an answer always follows the schema.")] = None
+
+
+class ResponseFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Free text, any JSON object, or JSON that follows a schema."""
+
+    type: Annotated[str, Meta(description="`text`, `json_object` or `json_schema`.")]
+    json_schema: JsonSchemaFormat | None = None
+
+
 class ChatRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A conversation, and how to answer it."""
 
@@ -65,7 +81,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     seed: Annotated[int | None, Meta(description="With `temperature` 0 only: sampling cannot be repeated.")] = None
     n: Annotated[int | None, Meta(description="Only 1.")] = None
-    response_format: Annotated[object, Meta(description='Only `{"type": "text"}`.')] = None
+    response_format: ResponseFormat | None = None
     user: Label = None
     safety_identifier: Label = None
     prompt_cache_key: Label = None

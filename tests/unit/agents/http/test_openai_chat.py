@@ -140,11 +140,10 @@ async def test_all_roles_and_parts_of_text_are_read(scripted: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (
-            {"response_format": {"type": "json_schema", "json_schema": {}}},
-            "response_format json_schema is not supported",
-        ),
-        ({"response_format": {"type": "json_object"}}, "response_format json_object is not supported yet"),
+        ({"response_format": {"type": "json_schema"}}, "`json_schema` is missing"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, "missing required field `schema`"),
+        ({"response_format": {"type": "grammar"}}, "response_format 'grammar' is not supported"),
+        ({"response_format": {"type": "json_object"}, "stop": "}"}, "`stop` is not supported with JSON"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "`tools` is not supported"),
         ({"logprobs": True}, "`logprobs` is not supported"),
         ({"n": 2}, "`n` other than 1"),
