@@ -6,9 +6,10 @@
 `agents.process.start.run_agent` runs one per process.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -47,9 +48,14 @@ class RunningAgent(Protocol):
     async def process(self, record: Record) -> None:
         """Bring `record` to an outcome that the broker has acknowledged, its ledger record included.
 
-        It ends within the agent's time budget. Whatever it raises stops the process without an ack: the record is then
+        It ends within the agent's time budget. If it holds the record instead, it raises `Released` once
+        `Agent.recalled` is set. Whatever else it raises stops the process without an ack: the record is then
         redelivered, to another process.
         """
+
+
+class Released(Exception):
+    """`process` gives up a record that it held, because it was recalled. The record is redelivered."""
 
 
 RunningT = TypeVar("RunningT", bound=RunningAgent)
@@ -77,3 +83,5 @@ class Agent(Generic[RunningT]):
     """How long one of its events can take."""
     load: Callable[[], Loaded[RunningT]]
     """Loads what takes long. Blocks, and raises ConfigurationError if that cannot be served."""
+    recalled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while a rebalance, or the stop, waits for the records in flight."""

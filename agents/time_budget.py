@@ -46,6 +46,8 @@ class TimeBudget:
     deadline_s: float
     publish_timeout_s: float
     deduplicates: bool
+    held_s: float = 0.0
+    """How long an event may also be held while nobody works on it. No rebalance and no stop waits for that."""
 
     @property
     def event_s(self) -> float:
@@ -55,7 +57,7 @@ class TimeBudget:
     @property
     def stuck_after_s(self) -> float:
         """The age from which on /healthz reports an event in flight, or a commit, as stuck."""
-        return self.event_s + LATE_S
+        return self.event_s + self.held_s + LATE_S
 
     @property
     def leave_after_s(self) -> float:

@@ -109,6 +109,25 @@ class RewriteCode(Word):
     UNJUDGED = "rewrite_unjudged", "The model had no time to judge its rewrite."
 
 
+class ReviewCode(Word):
+    """What a review decided."""
+
+    ALLOWED = "reviewer_allowed", "A reviewer allowed the query."
+    DENIED = "reviewer_denied", "A reviewer denied the query."
+    FELL_BACK_TO_GATE = (
+        "review_fallback:gate",
+        "No reviewer answered in time; the gate's own probabilities decided (SLUICE_REVIEW_FALLBACK=gate).",
+    )
+    FELL_BACK_TO_BLOCK = (
+        "review_fallback:block",
+        "No reviewer answered in time; the query was blocked (SLUICE_REVIEW_FALLBACK=block).",
+    )
+    HELD_TOO_LONG = (
+        "review_fallback:hold",
+        "No reviewer answered for as long as the query was held; it was blocked (SLUICE_REVIEW_FALLBACK=hold).",
+    )
+
+
 ParametrisedCode = NewType("ParametrisedCode", str)
 """A code of a `CodeFamily`; only `CodeFamily.code` makes one."""
 
@@ -169,7 +188,15 @@ READING: Final = CodeFamily(
 )
 
 ReasonCode: TypeAlias = (
-    RecordCode | NormaliseCode | DisguiseCode | EncodingCode | PolicyCode | AnswerCode | RewriteCode | ParametrisedCode
+    RecordCode
+    | NormaliseCode
+    | DisguiseCode
+    | EncodingCode
+    | PolicyCode
+    | AnswerCode
+    | RewriteCode
+    | ReviewCode
+    | ParametrisedCode
 )
 
 FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, LIST, DEGRADED)
@@ -181,6 +208,7 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
     PolicyCode,
     AnswerCode,
     RewriteCode,
+    ReviewCode,
 )
 
 KNOWN_CODES: Final[tuple[str, ...]] = (

@@ -13,6 +13,7 @@ from sluicegate.schemas.reason_codes import (
     NormaliseCode,
     PolicyCode,
     RecordCode,
+    ReviewCode,
     RewriteCode,
 )
 from sluicegate.schemas.topics import TOPICS
@@ -47,6 +48,7 @@ _CODE_SECTIONS: Final[tuple[tuple[str, type[Word]], ...]] = (
     ("The verdict", PolicyCode),
     ("The model's answer", AnswerCode),
     ("The rewrite", RewriteCode),
+    ("The review", ReviewCode),
 )
 
 

@@ -38,7 +38,7 @@ def make_events(
     if verdict is Verdict.BLOCK:
         return outcome, [("blocked", _blocked(decision, stamp, context, source))]
     if verdict is Verdict.REVIEW:
-        return outcome, [("review", _review(decision, stamp, context))]
+        return outcome, [("review", _review(decision, stamp, context, source))]
     return outcome, [
         ("recall", _recall(decision, stamp, context)),
         ("ranking", _ranking(decision, stamp, context)),
@@ -126,7 +126,7 @@ def _blocked(decision: Decision, stamp: Stamp, context: Context, source: Positio
     )
 
 
-def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
+def _review(decision: Decision, stamp: Stamp, context: Context, source: Position) -> Review:
     return Review(
         **stamp.fields(),
         **_understood(decision, context),
@@ -136,4 +136,5 @@ def _review(decision: Decision, stamp: Stamp, context: Context) -> Review:
         thresholds={str(category): limit for category, limit in decision.thresholds.thresholds.items()}
         if decision.thresholds
         else {},
+        source=source,
     )

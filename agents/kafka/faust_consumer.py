@@ -9,7 +9,8 @@ would leave at its position, goes back to its beginning.
 Commits. Faust collects acked offsets and works out which of them can be committed; that loses events where a log has
 gaps. Here the offset behind the last completed record is committed, because `OffsetTracker` completes the records of a
 partition in order. A commit that finds another one in progress waits and then commits what was completed meanwhile.
-Before partitions are revoked, and when the worker stops, the consumer waits for what is in flight and commits it.
+Before partitions are revoked, and when the worker stops, the consumer waits for what is in flight and commits it. While
+it waits, `recalled` is set: whoever holds an event without working on it gives it up.
 `commit_late_s` says for how long commits have failed.
 
 Reading. `_drain_messages` is Faust's loop without its record of offsets, which drops the records of a topic that was
@@ -289,6 +290,16 @@ class PatchedFaustConsumer(aiokafka.Consumer):
             self._committing_since = None
         return confirmed
 
+    async def wait_empty(self) -> None:
+        app: Any = self.app
+        recalled: asyncio.Event = app.recalled
+        recalled.set()
+        try:
+            await super().wait_empty()
+        finally:
+            if not app.should_stop:
+                recalled.clear()
+
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self.stop_flow()
         self.app.flow_control.suspend()
@@ -350,8 +361,8 @@ _PRIVATE_NAMES: Final = {
 """What this module and `record_batches` override or use, although Faust and aiokafka do not promise it."""
 
 
-def use_patched_consumer(app: faust.App) -> None:
-    """Make `app`, which has not started yet, consume as described above.
+def use_patched_consumer(app: faust.App, recalled: asyncio.Event | None = None) -> None:
+    """Make `app`, which has not started yet, consume as described above, and set `recalled` while it waits.
 
     Raises:
         ConfigurationError: the installed Faust or aiokafka lacks a private name that the patches rely on.
@@ -359,6 +370,8 @@ def use_patched_consumer(app: faust.App) -> None:
     _require_private_names()
     fetcher.MemoryRecords = FetchedBytes
     fetcher.PartitionRecords = PartitionRecords
+    patched: Any = app
+    patched.recalled = recalled or asyncio.Event()
     app.transport = _Transport(app.conf.broker_consumer, app)
 
 

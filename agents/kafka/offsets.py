@@ -9,6 +9,9 @@ committed. When a partition goes back to an earlier offset, what it delivered be
 redelivered. Every event holds a slot of the window from `register` until its ack, not until it is done: otherwise the
 events behind a stuck head would pile up without bound.
 
+An event that is given up (`release`) will be redelivered, and so will all that follow it in its partition: none of them
+is acked, also not those that are delivered before the partition goes back.
+
 It lives on the event loop and is not thread-safe, except for `in_flight`.
 """
 
@@ -32,14 +35,24 @@ class InFlightEvent(Generic[EventT]):
     since: float
     """When it was registered (`time.monotonic`)."""
     done: bool = False
+    released: bool = False
+    """It will be redelivered: its end acks nothing."""
 
 
 class OffsetTracker(Generic[EventT]):
     """Acks events in the order in which each partition delivered them. At most `window` of them are not acked."""
 
-    def __init__(self, acknowledge: Callable[[EventT], None], window: int) -> None:
-        """`acknowledge` is called once per event, head first, and never for a partition that was revoked."""
+    def __init__(
+        self, acknowledge: Callable[[EventT], None], window: int, forget: Callable[[EventT], None] = lambda _: None
+    ) -> None:
+        """`acknowledge` is called once per event, head first, and never for a partition that was revoked.
+
+        `forget` is called for an event that ends without being acked because it, or one before it, was released.
+        """
         self._acknowledge = acknowledge
+        self._forget = forget
+        self._broken: set[Partition] = set()
+        """Partitions of which an event was released, until they go back or are revoked."""
         self._slots = asyncio.Semaphore(window)
         self._queues: dict[Partition, deque[InFlightEvent[EventT]]] = {}
         self._newest: dict[Partition, int] = {}
@@ -66,26 +79,49 @@ class OffsetTracker(Generic[EventT]):
         self._newest[partition] = offset
         epoch = self._epochs[partition]
         await self._slots.acquire()
-        registered = InFlightEvent(event, partition, time.monotonic())
-        if epoch == self._epochs[partition]:
+        registered = InFlightEvent(event, partition, time.monotonic(), released=partition in self._broken)
+        if epoch == self._epochs[partition] and not registered.released:
             self._queues.setdefault(partition, deque()).append(registered)
-        else:  # its partition was revoked while it waited for its slot
+        else:  # its partition was revoked while it waited for its slot, or goes back before it
             self._slots.release()
         return registered
 
     def complete(self, registered: InFlightEvent[EventT]) -> None:
         """Mark an event as done, and ack its partition's events up to the first that is not done."""
         registered.done = True
+        if registered.released:
+            self._forget(registered.event)
+            return
         queue = self._queues.get(registered.partition)
         while queue and queue[0].done:
             self._acknowledge(queue.popleft().event)
             self._slots.release()
+
+    def release(self, registered: InFlightEvent[EventT]) -> None:
+        """Give up an event that has no outcome: it and all behind it in its partition are redelivered, and not acked.
+
+        Call it only when its partition will go back to what was acked, as it does at a rebalance, or at the next start.
+        """
+        queue = self._queues.get(registered.partition)
+        if not queue or registered not in queue:  # it was revoked, or released with one before it
+            registered.released = True
+            self._forget(registered.event)
+            return
+        self._broken.add(registered.partition)
+        behind = None
+        while behind is not registered:
+            behind = queue.pop()
+            behind.released = True
+            self._slots.release()
+            if behind.done or behind is registered:
+                self._forget(behind.event)
 
     def revoke(self, partitions: Iterable[Partition]) -> None:
         """Forget the events of `partitions`, which belong to another worker now: completing them acks nothing."""
         for partition in partitions:
             self._epochs[partition] += 1
             self._newest.pop(partition, None)
+            self._broken.discard(partition)
             for _ in self._queues.pop(partition, ()):
                 self._slots.release()
 

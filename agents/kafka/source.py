@@ -8,6 +8,7 @@ Faust consumes, commits, rebalances and owns the event loop. An agent sees none 
 `faust_consumer` are the only ones that know Faust.
 """
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Delivery:
     record: Record
     ack: Callable[[], None]
     """Say that the record is done. Its offset is committed once all before it in its partition are done too."""
+    release: Callable[[], None]
+    """Give the record up while the source recalls what is held: it is redelivered, with those behind it."""
 
 
 Consume = Callable[[AsyncIterator[Delivery]], Awaitable[None]]
@@ -53,12 +56,13 @@ class RecordSource:
     Lives on Faust's event loop. Make it, say who consumes (`feed`), then run `app`.
     """
 
-    def __init__(self, settings: Settings, subscription: Subscription) -> None:
-        self.app: Any = _faust_app(settings, subscription)
+    def __init__(self, settings: Settings, subscription: Subscription, recalled: asyncio.Event | None = None) -> None:
+        """`recalled` is set while the source waits for what is in flight, before a rebalance and when it stops."""
+        self.app: Any = _faust_app(settings, subscription, recalled)
         self._topic = self.app.topic(
             subscription.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, subscription.window)
+        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, subscription.window, self._forget)
         self.app.on_partitions_revoked.connect(self._revoke)
 
     def feed(self, consume: Consume) -> None:
@@ -134,11 +138,18 @@ class RecordSource:
             yield self._delivery(registered)
 
     def _delivery(self, registered: InFlightEvent[Any]) -> Delivery:
-        return Delivery(_record(registered.event), lambda: self._tracker.complete(registered))
+        return Delivery(
+            _record(registered.event),
+            ack=lambda: self._tracker.complete(registered),
+            release=lambda: self._tracker.release(registered),
+        )
 
     def _complete(self, message: Any) -> None:
         if message.generation_id == self.app.consumer_generation_id:
             self.app.consumer.complete(message)
+
+    def _forget(self, message: Any) -> None:
+        self.app.consumer.ack(message)  # which only ends the wait for it
 
     async def _revoke(self, _app: Any, revoked: Any, **_: Any) -> None:
         self._tracker.revoke((partition.topic, partition.partition) for partition in revoked)
@@ -181,7 +192,7 @@ def _timestamp(seconds: float | None) -> datetime:
         return datetime.now(UTC)
 
 
-def _faust_app(settings: Settings, subscription: Subscription) -> Any:
+def _faust_app(settings: Settings, subscription: Subscription, recalled: asyncio.Event | None) -> Any:
     brokers = ";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(","))
     app = faust.App(
         subscription.group_id,
@@ -211,5 +222,5 @@ def _faust_app(settings: Settings, subscription: Subscription) -> Any:
         web_enabled=False,
     )
     app.sensors = _NoSensors(app)
-    use_patched_consumer(app)
+    use_patched_consumer(app, recalled)
     return app

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from sluicegate.agents.agent import Released
 from sluicegate.agents.deciding.ledger_record import Stamp
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.kafka.record import Record
@@ -56,6 +57,8 @@ def processing(telemetry: Telemetry, record: Record, group_id: str) -> Iterator[
     ) as span:
         try:
             yield span
+        except Released:
+            raise
         except Exception as error:
             logger.critical("%s has no outcome: %s", record.position, describe_error(error))
             raise

@@ -75,7 +75,7 @@ def run_agent(
         instance_id=socket.gethostname(),
         prometheus=metrics,
     )
-    worker = Worker(settings, agent.subscription, loaded, telemetry)
+    worker = Worker(settings, agent, loaded, telemetry)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)
     logger.info("%s; joining group %s", loaded.description, agent.subscription.group_id)

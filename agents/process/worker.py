@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any, Generic
 
-from sluicegate.agents.agent import Loaded, RunningT
+from sluicegate.agents.agent import Agent, Loaded, Released, RunningT
 from sluicegate.agents.error_text import describe_error
-from sluicegate.agents.kafka.source import Delivery, RecordSource, Subscription
+from sluicegate.agents.kafka.source import Delivery, RecordSource
 from sluicegate.agents.process.state import WorkerState
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import Telemetry
@@ -19,13 +19,13 @@ class Worker(Generic[RunningT]):
     """The Faust app with the one agent that it runs."""
 
     def __init__(
-        self, settings: Settings, subscription: Subscription, agent: Loaded[RunningT], telemetry: Telemetry
+        self, settings: Settings, agent: Agent[RunningT], loaded: Loaded[RunningT], telemetry: Telemetry
     ) -> None:
-        self._topic = subscription.topic
-        self._agent = agent
+        self._topic = agent.subscription.topic
+        self._loaded = loaded
         self._telemetry = telemetry
         self._running: RunningT | None = None
-        self._source = RecordSource(settings, subscription)
+        self._source = RecordSource(settings, agent.subscription, agent.recalled)
         telemetry.observe(
             queue_depth=lambda: self._running.queue_depth if self._running else 0,
             events_in_flight=lambda: self.in_flight,
@@ -69,7 +69,7 @@ class Worker(Generic[RunningT]):
 
     async def _consume(self, deliveries: AsyncIterator[Delivery]) -> None:
         try:
-            async with self._agent.running(self._telemetry) as running, asyncio.TaskGroup() as tasks:
+            async with self._loaded.running(self._telemetry) as running, asyncio.TaskGroup() as tasks:
                 self._running = running
                 async for delivery in deliveries:
                     tasks.create_task(self._handle(running, delivery), name="event")
@@ -79,6 +79,8 @@ class Worker(Generic[RunningT]):
     async def _handle(self, running: RunningT, delivery: Delivery) -> None:
         try:
             await running.process(delivery.record)
+        except Released:
+            delivery.release()
         except Exception as error:  # noqa: BLE001 - no outcome: the event must be redelivered, to another process
             await self._stop_without_acking(error)
         else:

@@ -20,10 +20,12 @@ from sluicegate.schemas.events.fields import (
     Understood,
 )
 from sluicegate.schemas.events.ledger import (
+    AskedReviewer,
     DecisionTrace,
     LedgerRecord,
     OutcomeName,
     ReadingTrace,
+    ReviewTrace,
     StageLatencies,
     Tokens,
 )
@@ -35,6 +37,7 @@ OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | Ledg
 
 __all__ = [
     "Appeal",
+    "AskedReviewer",
     "Blocked",
     "Context",
     "DeadLetter",
@@ -53,6 +56,7 @@ __all__ = [
     "Recall",
     "RecordHeader",
     "Review",
+    "ReviewTrace",
     "Reviewed",
     "Score",
     "Sha256",

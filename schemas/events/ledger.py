@@ -81,6 +81,39 @@ class Tokens(Struct, frozen=True, kw_only=True):
     output: Annotated[Count, Meta(description="Tokens written.")]
 
 
+class AskedReviewer(Struct, frozen=True, kw_only=True):
+    """A reviewer that was asked and did not decide."""
+
+    reviewer: Annotated[Label, Meta(description="Who was asked.")]
+    reason: Annotated[
+        Label, Meta(description="Why it did not decide, as in `timed_out`. Accept values that you do not know.")
+    ]
+
+
+class ReviewTrace(Struct, frozen=True, kw_only=True):
+    """How a review event was decided. The rationale is in the reviewed event alone: it may quote the query."""
+
+    reviewer: Annotated[
+        Label | None, Meta(description="Who decided. Null for a query that waits for people (`outcome` is `review`).")
+    ]
+    allow: Annotated[bool | None, Meta(description="What was decided.")]
+    category: Annotated[CategoryName | None, Meta(description="Why the query is unsafe, if it is.")] = None
+    fallback: Annotated[
+        Label | None, Meta(description="`gate`, `block` or `hold`, where no reviewer answered and the policy decided.")
+    ] = None
+    prompt_version: Annotated[Label | None, Meta(description="Version of the reviewer's prompt.")] = None
+    prompt_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of the prompt, without the query.")] = None
+    rounds: Annotated[
+        Count, Meta(description="How often the reviewers were asked in turn: more than once if it was held.")
+    ] = 1
+    unanswered: Annotated[
+        list[AskedReviewer], Meta(description="The reviewers of the last round that did not decide.")
+    ] = field(default_factory=list)
+    cost: Annotated[
+        float, Meta(ge=0, description="What the deciding answer cost, in the currency of the prices in the settings.")
+    ] = 0.0
+
+
 class LedgerRecord(Output, frozen=True, kw_only=True):
     """The audit record of one event: enough to find it, explain it and replay it."""
 
@@ -104,7 +137,9 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
         Meta(description="Tokens of all readings of the query. Zero for answers from the cache."),
     ]
     latency_ms: Annotated[StageLatencies, Meta(description="Time in each stage, in milliseconds.")]
-    decision: Annotated[DecisionTrace | None, Meta(description="How it was decided. Null for a dead letter.")]
+    decision: Annotated[
+        DecisionTrace | None, Meta(description="How it was decided. Null for a dead letter, and for a review.")
+    ]
     validation: Annotated[
         str, Meta(min_length=1, max_length=1024, description="`valid`, or the error of the dead letter.")
     ]
@@ -120,4 +155,8 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     context: Annotated[
         Context | None,
         Meta(description="What the caller said about the query. Null for an event from Kafka: its outputs have it."),
+    ] = None
+    review: Annotated[
+        ReviewTrace | None,
+        Meta(description="For a review: how the reviewers decided. `source` is then where the review event is."),
     ] = None

@@ -11,6 +11,7 @@ from sluicegate.schemas.events.fields import (
     Position,
     Probabilities,
     Reason,
+    Sha256,
     Text,
     Threshold,
     Understood,
@@ -50,6 +51,7 @@ class Review(Understood, frozen=True, kw_only=True):
             "has the id of the blocked one, and the query as it was normalised again, without a rewrite."
         ),
     ] = None
+    source: Annotated[Position | None, Meta(description="Where the raw record is. Null in older events.")] = None
 
 
 class Reviewed(Output, frozen=True, kw_only=True):
@@ -64,7 +66,14 @@ class Reviewed(Output, frozen=True, kw_only=True):
     schema_version: Annotated[Literal[1], Meta(description="Version of the contract.")] = 1
     allow: Annotated[bool, Meta(description="True: the query is allowed. False: it is blocked.")]
     category: Annotated[CategoryName | None, Meta(description="Why the query is unsafe, if it is.")] = None
-    reviewer: Annotated[Label, Meta(description="Who decided: a person, a team or a model.")]
+    reviewer: Annotated[
+        Label,
+        Meta(
+            description="Who decided: a person, a team or a model. The review agent writes the kind and the name, as "
+            "in `api:gpt-5-mini`, `model:VERSION` or `people:anna`; `policy:gate` and `policy:block` where no reviewer "
+            "answered."
+        ),
+    ]
     rationale: Rationale | None = None
     review: Annotated[Review | None, Meta(description="The review event that is decided.")] = None
     blocked: Annotated[
@@ -72,6 +81,20 @@ class Reviewed(Output, frozen=True, kw_only=True):
         Meta(description="For an appeal: where the blocked event is. Its `source` leads to the raw record."),
     ] = None
     query: Annotated[Text, Meta(description="For an appeal that is allowed: the normalised query.")] | None = None
+    fallback: Annotated[
+        Label | None,
+        Meta(
+            description="Set if no reviewer answered in time: what SLUICE_REVIEW_FALLBACK said. `gate`: the gate's own "
+            "probabilities decided. `block`: it was blocked. `hold`: it was held, and then blocked. Accept values that "
+            "you do not know."
+        ),
+    ] = None
+    reviewer_prompt_version: Annotated[
+        Label | None, Meta(description="Version of the prompt that the reviewer was asked with, where it has one.")
+    ] = None
+    reviewer_prompt_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of that prompt, without the query.")] = (
+        None
+    )
 
     def __post_init__(self) -> None:
         if (self.review is None) == (self.blocked is None):

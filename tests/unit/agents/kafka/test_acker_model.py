@@ -4,7 +4,7 @@ The world has two partitions with gaps in their offsets, as compaction and trans
 events, and one rebalance. What can happen: an event arrives, or waits for its slot; any event in flight finishes, even
 one of an assignment that has ended; the offset behind the last acked event is committed; the rebalance revokes all
 partitions and assigns some of them again, from the committed offset on; another worker goes on with the others; one of
-our partitions goes back to its committed offset, once.
+our partitions goes back to its committed offset, once; an event is released, once, and its partition goes back later.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ class World:
 
     logs: Logs
     may_go_back: bool
+    may_release: bool = False
     committed: list[int] = field(init=False)
     acked: list[int | None] = field(init=False)
     following: list[int | None] = field(init=False)
@@ -47,6 +48,8 @@ class World:
     generation: int = 1
     unfinished: list[InFlightEvent[Event]] = field(default_factory=list)
     done: set[tuple[int, int]] = field(default_factory=set)
+    must_go_back: set[int] = field(default_factory=set)
+    """Partitions of which an event was released."""
     waiting: tuple[Event, asyncio.Task[InFlightEvent[Event]]] | None = None
 
     def __post_init__(self) -> None:
@@ -68,8 +71,10 @@ class World:
                 yield "arrive", partition
             if self.acked[partition] is not None:
                 yield "commit", partition
-            if following and self.may_go_back and not self.waiting:
+            if following and not self.waiting and (self.may_go_back or partition in self.must_go_back):
                 yield "back", partition
+        for number in range(len(self.unfinished)) if self.may_release else ():
+            yield "release", number
         for number in range(len(self.unfinished)):
             yield "finish", number
         if self.generation <= MOST_REBALANCES:
@@ -89,6 +94,12 @@ class World:
                 registered = self.unfinished.pop(number)
                 self.done.add((registered.event.partition, registered.event.offset))
                 self.tracker.complete(registered)
+            case "release", number:
+                self.may_release = False
+                registered = self.unfinished.pop(number)
+                if self.following[registered.event.partition] and registered.event.generation == self.generation:
+                    self.must_go_back.add(registered.event.partition)
+                self.tracker.release(registered)
             case "commit", partition:
                 self.committed[partition] = (self.acked[partition] or 0) + 1
                 self.acked[partition] = None
@@ -97,11 +108,15 @@ class World:
                 self.done.add((partition, offset))
                 self.committed[partition] = offset + 1
             case "back", partition:
-                self.may_go_back = False
+                if partition in self.must_go_back:
+                    self.must_go_back.discard(partition)
+                else:
+                    self.may_go_back = False
                 self.following[partition] = self._place(partition)
             case "rebalance", number:
                 self.tracker.revoke(("raw", partition) for partition in range(len(self.logs)))
                 self.generation += 1
+                self.must_go_back.clear()
                 self.acked = [None] * len(self.logs)
                 self.following = [
                     self._place(partition) if partition in KEPT[number] else None for partition in range(len(self.logs))
@@ -129,27 +144,38 @@ class World:
         positions = (tuple(self.committed), tuple(self.acked), tuple(self.following))
         queues = {partition[1]: tuple(queue) for partition, queue in self.tracker._queues.items() if queue}
         queued = frozenset((number, tuple((one.event, one.done) for one in queue)) for number, queue in queues.items())
-        unfinished = sorted((astuple(one.event), one in queues.get(one.event.partition, ())) for one in self.unfinished)
-        done = frozenset(self.done)
-        return positions, self.generation, self.may_go_back, queued, tuple(unfinished), done, waiting
+        unfinished = sorted(
+            (astuple(one.event), one in queues.get(one.event.partition, ()), one.released) for one in self.unfinished
+        )
+        still = self.may_go_back, self.may_release, frozenset(self.must_go_back)
+        return positions, self.generation, still, queued, tuple(unfinished), frozenset(self.done), waiting
 
 
 async def drain(world: World) -> None:
     """Whatever happened before, every event ends and no slot is lost."""
-    while actions := [action for action in world.possible() if action[0] not in ("rebalance", "back")]:
+    while actions := [
+        (kind, number)
+        for kind, number in world.possible()
+        if kind not in ("rebalance", "back", "release") or (kind == "back" and number in world.must_go_back)
+    ]:
         await world.act(actions[-1])
     assert world.waiting is None
     assert world.tracker.in_flight == 0
     assert world.committed == [log[-1] + 1 for log in world.logs]
 
 
-@pytest.mark.parametrize(("logs", "may_go_back"), [(((0, 3), (5, 6)), False), (((0, 3, 4),), True)])
-async def test_no_interleaving_commits_past_an_unfinished_event(logs: Logs, may_go_back: bool) -> None:
+@pytest.mark.parametrize(
+    ("logs", "may_go_back", "may_release"),
+    [(((0, 3), (5, 6)), False, False), (((0, 3, 4),), True, False), (((0, 3, 4),), False, True)],
+)
+async def test_no_interleaving_commits_past_an_unfinished_event(
+    logs: Logs, may_go_back: bool, may_release: bool
+) -> None:
     frontier: list[tuple[Action, ...]] = [()]
     seen: set[object] = set()
     while frontier:
         path = frontier.pop()
-        world = World(logs, may_go_back)
+        world = World(logs, may_go_back, may_release)
         for action in path:
             await world.act(action)
         world.check(path)

@@ -242,3 +242,22 @@ def test_acks_stay_a_contiguous_prefix_and_slots_never_leak(plan: list[tuple[str
         fresh[-1].cancel()
 
     asyncio.run(play())
+
+
+async def test_a_released_event_is_not_acked_nor_is_any_behind_it_until_its_partition_goes_back() -> None:
+    acked: list[str] = []
+    forgotten: list[str] = []
+    tracker: Tracker = OffsetTracker(acked.append, window=4, forget=forgotten.append)
+    before, held, behind, later = [await tracker.register(str(n), P0, n) for n in range(4)]
+    tracker.complete(behind)
+    tracker.release(held)
+    assert forgotten == ["2", "1"], "the one behind it had ended: nobody waits for it any more"
+    tracker.complete(later)
+    tracker.complete(before)
+    tracker.complete(await tracker.register("4", P0, 4))
+    assert (acked, forgotten) == (["0"], ["2", "1", "3", "4"])
+    assert tracker.in_flight == 0
+
+    for offset in range(1, 4):  # it goes back to what was acked
+        tracker.complete(await tracker.register(f"{offset} again", P0, offset))
+    assert acked == ["0", "1 again", "2 again", "3 again"]

@@ -21,7 +21,7 @@ def worker(model: Path) -> Worker[Pipeline]:
     settings = load_settings(model=model)
     telemetry = Telemetry.start(otlp_endpoint=None, sample_ratio=1, service_version="0", instance_id="test")
     agent = gate_agent(settings)
-    return Worker(settings, agent.subscription, agent.load(), telemetry)
+    return Worker(settings, agent, agent.load(), telemetry)
 
 
 async def test_the_state_shows_the_age_of_the_oldest_event_in_flight(worker: Worker[Pipeline]) -> None:
