@@ -324,7 +324,7 @@ class Decider(Generic[OwnerT]):
                 readings=answers.judged,
                 batches=answers.batches,
             )
-        result = merge(answers.judged, policy.thresholds)
+        result = merge(encoded, answers.judged, policy.thresholds)
         unread = unread_rewrites(self.engine, readings, result)
         offered = encoded.correction.suggestions if encoded.correction else ()
         again = await ask_all([*unread, *encode_suggestions(self.engine, offered)], ask, unanswered)

@@ -18,7 +18,7 @@ def judge_all(engine: Judge, texts: Sequence[str], progress: Progress = lambda *
     encoded = [encode_readings(engine, normalise(text).text or " ") for text in texts]
     answers = iter(_judge(engine, [reading.query for each in encoded for reading in each.readings], progress))
     results = [
-        merge([JudgedReading(reading.name, next(answers)) for reading in each.readings], engine.policy)
+        merge(each.query, [JudgedReading(reading.name, next(answers)) for reading in each.readings], engine.policy)
         for each in encoded
     ]
     written = [unread_rewrites(engine, each, result) for each, result in zip(encoded, results, strict=True)]

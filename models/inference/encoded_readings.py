@@ -20,15 +20,11 @@ class EncodedReading:
 
 @dataclass(frozen=True)
 class EncodedReadings:
-    """Every reading to judge. The first is the query itself, whose result supplies the answer."""
+    """Every reading of `query` to judge. The first supplies the answer: the query itself, unless that has no words."""
 
+    query: EncodedQuery
     readings: tuple[EncodedReading, ...]
     codes: tuple[DisguiseCode, ...]
-
-    @property
-    def query(self) -> EncodedQuery:
-        """The query itself."""
-        return self.readings[0].query
 
 
 def encode_readings(judge: Judge, text: str, locale: str | None = None) -> EncodedReadings:
@@ -39,11 +35,12 @@ def encode_readings(judge: Judge, text: str, locale: str | None = None) -> Encod
     """
     query = judge.encode(text, locale)
     further = further_readings(text, query.correction.text if query.correction else None)
-    encoded = {query.tokens: EncodedReading(ReadingName.QUERY, query)}
+    first = [] if further.replace_query else [EncodedReading(ReadingName.QUERY, query)]
+    encoded = {reading.query.tokens: reading for reading in first}
     for reading in further.readings:
         also = judge.encode(reading.text, correct=False)
         encoded.setdefault(also.tokens, EncodedReading(reading.name, also))
-    return EncodedReadings(tuple(encoded.values()), further.codes)
+    return EncodedReadings(query, tuple(encoded.values()), further.codes)
 
 
 def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult) -> tuple[EncodedReading, ...]:
@@ -56,7 +53,7 @@ def unread_rewrites(judge: Judge, readings: EncodedReadings, result: ModelResult
     written = [result.lexical]
     if judge.manifest.prompt_style != "embedded" and (result.synonyms or result.facets):
         written.append(result.semantic)
-    read = [reading.query.text for reading in readings.readings]
+    read = [readings.query.text, *(reading.query.text for reading in readings.readings)]
     unread = {text: None for text in written if not any(same_words(text, each) for each in read)}
     return tuple(EncodedReading(ReadingName.REWRITE, judge.encode(text, correct=False)) for text in unread)
 

@@ -19,6 +19,7 @@ from sluicegate.models.inference.generator_reader import GeneratorReader
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Policy, Verdict
+from sluicegate.models.inference.probabilities import of_text
 from sluicegate.models.inference.reader import Reader, Reply
 from sluicegate.models.text.rewrite_guard import check_expansions, check_rewrite, semantic_query
 from sluicegate.schemas.errors import EngineFailed
@@ -95,7 +96,8 @@ class Engine:
         return self.policy.judge(probabilities).verdict is Verdict.BLOCK
 
     def _model_result(self, query: EncodedQuery, reply: Reply) -> ModelResult:
-        policy_result = self.policy.judge(reply.probabilities)
+        probabilities = of_text(query.text, reply.probabilities)
+        policy_result = self.policy.judge(probabilities)
         check = check_rewrite(query.text, query.text if reply.rewrite is None else reply.rewrite)
         used = [expansion for expansion in reply.expansions if expansion.probability >= USED_FROM]
         synonyms = (*reply.synonyms, *(expansion.text for expansion in used if expansion.kind == "synonym"))
@@ -105,7 +107,7 @@ class Engine:
         kept_facets = check_expansions(check.lexical, facets if check.accepted else ())
         return ModelResult(
             policy_result=policy_result,
-            probabilities=reply.probabilities,
+            probabilities=probabilities,
             intent=reply.intent,
             lexical=check.lexical,
             semantic=semantic_query(check.lexical, kept_synonyms, kept_facets),

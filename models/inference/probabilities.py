@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sluicegate.models.inference.labels import LABELS
+from sluicegate.models.inference.labels import ALLOW, LABELS, Category
 from sluicegate.schemas.errors import EngineFailed
 
 
@@ -24,3 +24,14 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def of_text(text: str, probabilities: dict[str, float]) -> dict[str, float]:
+    """`probabilities` of the labels that `text` can have: without a letter it has no words, and is at most a number.
+
+    A number may be somebody's, so `personal_data` stays. What the other categories had is added to `allow`.
+    """
+    if any(map(str.isalpha, text)):
+        return probabilities
+    number = probabilities[Category.PERSONAL_DATA]
+    return dict.fromkeys(LABELS, 0.0) | {ALLOW: 1 - number, Category.PERSONAL_DATA: number}

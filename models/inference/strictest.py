@@ -31,20 +31,19 @@ def strictest(judged: Sequence[JudgedReading], policy: Policy) -> JudgedReading:
     return max(judged, key=lambda reading: _strictness(reading.result, policy))
 
 
-def merge(judged: Sequence[JudgedReading], policy: Policy) -> ModelResult:
+def merge(query: EncodedQuery, judged: Sequence[JudgedReading], policy: Policy) -> ModelResult:
     """The result of the first of `judged`, with the verdict and the probabilities of the strictest.
 
-    A reason code names the reading that decided where the verdict is not allow and another than the query decided.
+    A reason code names the reading that decided where the verdict is not allow and another than `query` decided. Where
+    `query` itself was not judged, nothing is made of it.
     """
     worst = strictest(judged, policy)
-    query = judged[0].result
-    if worst is judged[0]:
-        return query
-    codes: tuple[ReasonCode, ...] = query.codes
-    if worst.result.policy_result.verdict is not Verdict.ALLOW:
+    first = judged[0].result if judged[0].name is ReadingName.QUERY else _as_typed(query, judged[0].result)
+    codes: tuple[ReasonCode, ...] = first.codes
+    if worst.name is not ReadingName.QUERY and worst.result.policy_result.verdict is not Verdict.ALLOW:
         codes = (READING.code(worst.name), *codes)
     return replace(
-        query,
+        first,
         policy_result=worst.result.policy_result,
         probabilities=worst.result.probabilities,
         codes=codes,
@@ -55,7 +54,7 @@ def merge_rewrites(
     query: EncodedQuery, result: ModelResult, rewrites: Sequence[JudgedReading], policy: Policy
 ) -> ModelResult:
     """`result`, or the verdict of a rewrite of it that is judged more strictly: then no rewrite leaves."""
-    merged = merge([JudgedReading(ReadingName.QUERY, result), *rewrites], policy)
+    merged = merge(query, [JudgedReading(ReadingName.QUERY, result), *rewrites], policy)
     if SEVERITY[merged.policy_result.verdict] == SEVERITY[result.policy_result.verdict]:
         return result
     return without_rewrite(query, merged, RewriteCode.UNSAFE)
@@ -63,8 +62,13 @@ def merge_rewrites(
 
 def without_rewrite(query: EncodedQuery, result: ModelResult, why: RewriteCode) -> ModelResult:
     """`result` with the query as it was in place of everything that was made of it."""
+    typed = _as_typed(query, result)
+    return replace(typed, codes=(*typed.codes, why))
+
+
+def _as_typed(query: EncodedQuery, result: ModelResult) -> ModelResult:
     codes = tuple(code for code in result.codes if code is not RewriteCode.REWRITTEN)
-    return replace(result, lexical=query.text, semantic=query.text, synonyms=(), facets=(), codes=(*codes, why))
+    return replace(result, lexical=query.text, semantic=query.text, synonyms=(), facets=(), expansions=(), codes=codes)
 
 
 def is_allowed(reading: JudgedReading) -> bool:

@@ -70,7 +70,7 @@ _LETTERS_OF_A_FLAG: Final = 2
 
 
 def _known(text: str, words: KnownWords) -> int:
-    return sum(word in words for word in text.split())
+    return sum((word in words) + (word in words.dangerous) for word in text.split())
 
 
 def _without_signs(text: str) -> str:

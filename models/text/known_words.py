@@ -46,12 +46,14 @@ class KnownWords:
         return words[::-1] if known >= _MOSTLY * len(letters) else None
 
     def _cost(self, word: str) -> float:
-        rank = self.ranks.get(word)
-        if rank is not None:
+        rank = self.ranks.get(word, math.inf)
+        if rank < _RANK_OF_SHORT.get(len(word), math.inf):
             return math.log(rank + 20)
         return _DANGEROUS_COST if word in self.dangerous else _UNKNOWN_COST + _UNKNOWN_LETTER_COST * len(word)
 
 
+_RANK_OF_SHORT: Final = {1: 100, 2: 700, 3: 5000}
+"""By length, the rank up to which a short word may be part of a run of letters: rarer ones are abbreviations."""
 _UNKNOWN_COST: Final = 12.0
 _UNKNOWN_LETTER_COST: Final = 4.0
 _MOSTLY: Final = 0.7

@@ -41,10 +41,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class FurtherReadings:
-    """What to judge besides the query itself, and whether something was hidden in it."""
+    """What to judge besides the query itself, and whether something was hidden in it.
+
+    `replace_query`: the query itself is not to be judged. Its skeleton, the first of `readings`, says all of it.
+    """
 
     readings: tuple[Reading, ...] = ()
     codes: tuple[DisguiseCode, ...] = ()
+    replace_query: bool = False
 
 
 def further_readings(text: str, correction: str | None = None) -> FurtherReadings:
@@ -52,9 +56,9 @@ def further_readings(text: str, correction: str | None = None) -> FurtherReading
     plain = skeleton(text)
     readings = [Reading(ReadingName.SKELETON, plain.text)] if plain else []
     readings += [Reading(ReadingName.WINDOW, window) for window in windows(plain.text if plain else text)]
-    if correction is not None and not same_words(correction, text):
+    if correction is not None and not same_words(correction, text) and not (plain and plain.is_whole):
         readings.append(Reading(ReadingName.CORRECTION, correction))
-    return FurtherReadings(tuple(readings), plain.codes if plain else ())
+    return FurtherReadings(tuple(readings), plain.codes, plain.is_whole) if plain else FurtherReadings(tuple(readings))
 
 
 def windows(text: str) -> list[str]:

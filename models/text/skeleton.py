@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.models.text.casing import lower_case
-from sluicegate.models.text.disguised_letters import plain_letters
+from sluicegate.models.text.disguised_letters import BETWEEN, plain_letters
 from sluicegate.models.text.disguised_words import plain_words
 from sluicegate.models.text.encodings import reveal
 from sluicegate.models.text.known_words import KnownWords, known_words
@@ -21,15 +21,22 @@ from sluicegate.schemas.reason_codes import DisguiseCode
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A text with its disguise undone, in lower case, and what was undone."""
+    """A text with its disguise undone, in lower case, and what was undone.
+
+    `is_whole`: the text itself has no words to judge. It consists of single letters that the skeleton joins, or it says
+    one thing over and over.
+    """
 
     text: str
     codes: tuple[DisguiseCode, ...]
+    is_whole: bool = False
 
 
 # Ordinary words, numbers and punctuation: nearly every query is this, and need not be looked into.
 _ORDINARY: Final = re.compile(r"(?:(?:[A-Za-z]{2,19}+(?:'[A-Za-z]{1,2}+)?|[0-9]{1,9}+|[aAiI])[.,?!]?+(?: |$))++")
 _DRAWN_OUT: Final = re.compile(r"([A-Za-z])\1\1", re.IGNORECASE)
+_REPEATED: Final = re.compile(r"(.{1,128}?)(?: ?\1){3,}+")
+_SINGLE_LETTERS: Final = re.compile(r"[\W_]*[^\W_](?:[\W_]+[^\W_]){2,}[\W_]*")
 
 
 def skeleton(text: str, words: KnownWords | None = None) -> Skeleton | None:
@@ -38,17 +45,56 @@ def skeleton(text: str, words: KnownWords | None = None) -> Skeleton | None:
     `words` are those that a disguise is undone to, by default the package's. Accents that are folded and signs that are
     left out are not called a disguise.
     """
-    if _ORDINARY.fullmatch(text) and not _DRAWN_OUT.search(text):
+    repeated = _REPEATED.fullmatch(text)
+    if not repeated and _ORDINARY.fullmatch(text) and not _DRAWN_OUT.search(text):
         return None
     words = words or known_words()
-    revealed = reveal(text)
+    once = repeated[1] if repeated else text
+    revealed = reveal(once)
     letters = plain_letters(lower_case(revealed), words)
-    plain = plain_words(letters.text, words)
-    if plain.text.split() == lower_case(text).split():
+    is_spelt = _is_spelt(letters.text, words)
+    plain = plain_words(_joined(letters.text, words) if is_spelt else letters.text, words)
+    if not plain.text or plain.text.split() == lower_case(text).split():
         return None
     codes = []
-    if revealed != text or letters.disguised or plain.disguised:
+    hidden = is_spelt and max(map(len, plain.text.split())) >= _SHORTEST_HIDDEN
+    if revealed != once or letters.disguised or plain.disguised or hidden:
         codes.append(DisguiseCode.DISGUISED)
     if letters.mixed:
         codes.append(DisguiseCode.MIXED_SCRIPT)
-    return Skeleton(plain.text, tuple(codes)) if plain.text else None
+    is_whole = repeated is not None or is_spelt or _is_cut(letters.text, plain.text, words)
+    return Skeleton(plain.text, tuple(codes), is_whole)
+
+
+def _letters_of(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _is_spelt(text: str, words: KnownWords) -> bool:
+    """Whether a text consists of single letters, and is no abbreviation, as in `u.s.a.` and `m&m's`."""
+    if not (text.isascii() and _SINGLE_LETTERS.fullmatch(text) and any(map(str.isalpha, text))):
+        return False
+    letters = _letters_of(text)
+    return " " in text or len(letters) > _LONGEST_ABBREVIATION or letters in words.dangerous
+
+
+_LONGEST_ABBREVIATION: Final = 4
+_SHORTEST_HIDDEN: Final = 4
+"""Letters of the shortest word that is hidden where its letters are parted: a shorter one is as `b b q`."""
+
+
+def _joined(text: str, words: KnownWords) -> str:
+    """Single letters as the words that they spell: spaces part these, unless there is no sign between letters."""
+    parts = [_letters_of(part) for part in text.split()]
+    letters = "".join(parts)
+    return " ".join(parts) if any(len(part) > 1 for part in parts) else " ".join(words.segment(letters) or [letters])
+
+
+def _is_cut(text: str, read: str, words: KnownWords) -> bool:
+    """Whether a text, read as `read`, has words with signs inside that are no words beside them, as in `sho~es`."""
+    cut = [token for token in text.split() if BETWEEN in token]
+    return (
+        bool(cut)
+        and _letters_of(text) == _letters_of(read)
+        and not any(all(part in words for part in token.split(BETWEEN)) for token in cut)
+    )

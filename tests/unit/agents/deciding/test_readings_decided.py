@@ -87,6 +87,18 @@ async def test_the_strictest_reading_decides_and_is_named(
     assert decision.text == query
 
 
+async def test_letters_that_are_parted_are_judged_as_the_words_that_they_spell_and_published_as_typed(
+    deciders: Deciders, judge: RewritingJudge
+) -> None:
+    async with deciders() as decider:
+        safe, unsafe = [await decider.decide(query, None) for query in ("c h e a p s h o e s", "r.e.d b.o.m.b")]
+    assert judge.judged == ["cheap shoes", "red bomb"]
+    assert (safe.model_result.policy_result.verdict, safe.model_result.lexical) == ("allow", "c h e a p s h o e s")
+    assert unsafe.model_result.policy_result.verdict == "block"
+    assert "reading:skeleton" in unsafe.reason_codes
+    assert [reading.name for reading in unsafe.readings] == ["skeleton"]
+
+
 async def test_padding_by_fifty_words_does_not_help(deciders: Deciders, judge: RewritingJudge) -> None:
     async with deciders() as decider:
         decision = await decider.decide(PADDED, None)

@@ -71,6 +71,13 @@ def judged(engine: Engine, text: str) -> ModelResult:
     return model_result
 
 
+@pytest.mark.parametrize("text", ["@@@@", "4111 1111 1111 1111", "😀 ..."])
+def test_a_text_without_letters_is_at_most_a_number_of_somebody(folders: Folders, text: str) -> None:
+    probabilities = judged(Engine(folders["embedded"]), text).probabilities
+    assert {label for label, probability in probabilities.items() if probability} == {"allow", "personal_data"}
+    assert sum(probabilities.values()) == pytest.approx(1)
+
+
 def label_logits(folder: Path, prompt: list[str], label_tokens: list[str]) -> list[float]:
     """What the model says of each label after `prompt`, by one plain forward pass."""
     vocabulary = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=list[str])

@@ -10,6 +10,7 @@ from sluicegate.models.text.readings import ReadingName
 from sluicegate.schemas.reason_codes import PolicyCode, RewriteCode
 
 POLICY = Policy(DEFAULT_THRESHOLDS)
+TYPED = EncodedQuery("red shoos", ("red", "shoos"))
 
 
 def result(lexical: str = "red shoes", **probabilities: float) -> ModelResult:
@@ -59,7 +60,7 @@ def test_block_is_stricter_than_review_and_then_the_margin_over_the_threshold_de
 
 
 def test_the_strictest_reading_gives_the_verdict_and_the_query_everything_else() -> None:
-    merged = merge(readings(SAFE, BOMB), POLICY)
+    merged = merge(TYPED, readings(SAFE, BOMB), POLICY)
     assert (merged.policy_result, merged.probabilities) == (BOMB.policy_result, BOMB.probabilities)
     assert (merged.lexical, merged.intent, merged.prompt_hash) == (SAFE.lexical, SAFE.intent, SAFE.prompt_hash)
     assert merged.codes == ("reading:skeleton", *SAFE.codes)
@@ -67,7 +68,7 @@ def test_the_strictest_reading_gives_the_verdict_and_the_query_everything_else()
 
 @pytest.mark.parametrize("judged", [readings(BOMB, SAFE), readings(SAFE, result(illicit=0.2)), readings(RUDER, RUDE)])
 def test_no_code_names_a_reading_when_the_query_itself_decides_or_all_are_allowed(judged: list[JudgedReading]) -> None:
-    assert merge(judged, POLICY).codes == SAFE.codes
+    assert merge(TYPED, judged, POLICY).codes == SAFE.codes
 
 
 def test_a_reading_that_was_not_answered_counts_as_the_policy_decided() -> None:

@@ -1,6 +1,7 @@
 """The skeleton reads what is hidden, and nothing else."""
 
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -201,3 +202,41 @@ def test_a_skeleton_has_no_skeleton_but_for_what_its_own_words_reveal(text: str)
         assert plain.text not in seen
         seen.add(plain.text)
         current = plain.text
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("c h e a p  s h o e s", "cheap shoes"),
+        ("c.h.e.a.p s.h.o.e.s", "cheap shoes"),
+        ("c_h_e_a_p-s_h_o_e_s", "cheapshoes"),
+        ("c\u200bh\u200be\u200ba\u200bp", None),
+        ("c😀h😀e😀a😀p s😀h😀o😀e😀s", "cheap shoes"),
+        ("che😀ap sh🔥oes", "cheap shoes"),
+        ("x q z t k p", "xqztkp"),
+        ("b b q", "bbq"),
+        ("buy buy buy buy", "buy"),
+        ("aaaaaaaaaaaaaaaa", "a"),
+        ("\ufdfa \ufdfa \ufdfa \ufdfa", "صلى الله عليه وسلم"),
+    ],
+)
+def test_a_text_of_single_letters_or_of_one_part_again_and_again_is_judged_by_its_skeleton_alone(
+    text: str, read: str | None
+) -> None:
+    found = skeleton(normalise(text).text)
+    assert (found.text if found else None) == read
+    assert found is None or found.is_whole
+
+
+@pytest.mark.parametrize(
+    "text", ["how to make a b0mb", "pípé bömb", "kill😀now", "you&suck", "h o w to make", "no no no"]
+)
+def test_any_other_text_is_judged_as_it_is_too(text: str) -> None:
+    found = skeleton(normalise(text).text)
+    assert found is None or not found.is_whole
+
+
+def test_to_look_for_repeated_parts_takes_time_in_proportion_to_the_text() -> None:
+    began = time.process_time()
+    skeleton("ab" * 50_000 + "c")
+    assert time.process_time() - began < 5
