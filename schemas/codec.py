@@ -1,27 +1,29 @@
 """Bytes to events and back.
 
-Reading a raw query takes one pass of msgspec's JSON decoder. Only what that refuses is read a second time, slowly and
-leniently: an optional field that breaks its contract must not cost the user the search.
+Reading a raw query or a raw action takes one pass of msgspec's JSON decoder. Only what that refuses is read a second
+time, slowly and leniently: an optional field that breaks its contract must not cost the user the search.
 
-This is the only decoder of raw queries: the worker, ``sluice gate`` and ``sluice replay`` agree on every byte.
+These are the only decoders of both: the worker, ``sluice gate`` and ``sluice replay`` agree on every byte.
 """
 
 import codecs
 import json
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 import orjson
 
 from sluicegate.schemas.errors import ContractError
-from sluicegate.schemas.events import EventId, OutputEvent, RawQuery
+from sluicegate.schemas.events import EventId, OutputEvent, RawAction, RawQuery
 from sluicegate.schemas.payloads import name_document, name_payload
 from sluicegate.schemas.reason_codes import DROPPED, ReasonCode
 
-_OPTIONAL: Final = tuple(name for name in RawQuery.__struct_fields__ if name != "query")
 _LONGEST_INTEGER: Final = 20
 """Digits. No field allows more, and Python takes quadratic time to read very long ones."""
 _ESCAPED_BYTES: Final = range(0xDC80, 0xDD00)
@@ -32,7 +34,34 @@ class _Identified(msgspec.Struct):
     event_id: EventId | None = None
 
 
-_decode_raw: Final = msgspec.json.Decoder(RawQuery).decode
+RawT = TypeVar("RawT", RawQuery, RawAction)
+
+
+@dataclass(frozen=True)
+class _RawEvent(Generic[RawT]):
+    """How a raw event is read. A field that is not `needed` is dropped if it breaks its contract."""
+
+    kind: type[RawT]
+    name: str
+    text: str
+    """The field that has the user's words."""
+    needed: frozenset[str]
+    hint: str
+    """A whole event, for the error."""
+
+    @cached_property
+    def decode(self) -> Callable[[bytes], RawT]:
+        return msgspec.json.Decoder(self.kind).decode
+
+
+_QUERY: Final = _RawEvent(RawQuery, "raw query", "query", frozenset({"query"}), '{"query": "…"}')
+_ACTION: Final = _RawEvent(
+    RawAction,
+    "raw action",
+    "text",
+    frozenset({"text", "schema", "schema_id", "schema_version"}),
+    '{"text": "…", "schema_id": "…"}',
+)
 _decode_identified: Final = msgspec.json.Decoder(_Identified).decode
 
 
@@ -50,6 +79,13 @@ class DecodedQuery(NamedTuple):
     codes: tuple[ReasonCode, ...]
 
 
+class DecodedAction(NamedTuple):
+    """A raw action, and a reason code for each optional field that was dropped."""
+
+    action: RawAction
+    codes: tuple[ReasonCode, ...]
+
+
 def decode_raw_query(value: bytes | None) -> DecodedQuery:
     """The raw query in a record's value. A byte order mark is accepted.
 
@@ -57,18 +93,17 @@ def decode_raw_query(value: bytes | None) -> DecodedQuery:
         ContractError: no value (a tombstone), not JSON, or `query` is missing or unusable. The message names the field
             or says what the bytes are instead, and never repeats them.
     """
-    if value is None:
-        raise ContractError("the record has no value (a tombstone): send a JSON object with a `query`")
-    value = value.removeprefix(codecs.BOM_UTF8)
-    try:
-        query = _decode_raw(value)
-        if query.event_time is not None:
-            query = msgspec.structs.replace(query, event_time=query.event_time.astimezone(UTC))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-        pass
-    else:
-        return DecodedQuery(query, ())
-    return raw_query_of(decode_document(value))
+    return DecodedQuery(*_decoded(value, _QUERY))
+
+
+def decode_raw_action(value: bytes | None) -> DecodedAction:
+    """The raw action in a record's value. A byte order mark is accepted.
+
+    Raises:
+        ContractError: no value (a tombstone), not JSON, or the text or the schema is missing or unusable. The message
+            names the field or says what the bytes are instead, and never repeats them.
+    """
+    return DecodedAction(*_decoded(value, _ACTION))
 
 
 def raw_query_of(document: Document) -> DecodedQuery:
@@ -77,29 +112,52 @@ def raw_query_of(document: Document) -> DecodedQuery:
     Raises:
         ContractError: `query` is missing or unusable.
     """
+    return DecodedQuery(*_read(document, _QUERY))
+
+
+def _decoded(value: bytes | None, event: _RawEvent[RawT]) -> tuple[RawT, tuple[ReasonCode, ...]]:
+    if value is None:
+        raise ContractError(f"the record has no value (a tombstone): send a JSON object, {event.hint}")
+    value = value.removeprefix(codecs.BOM_UTF8)
+    try:
+        decoded = event.decode(value)
+        if decoded.event_time is not None:
+            decoded = msgspec.structs.replace(decoded, event_time=decoded.event_time.astimezone(UTC))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        pass
+    else:
+        return decoded, ()
+    return _read(decode_document(value, event.hint), event)
+
+
+def _read(document: Document, event: _RawEvent[RawT]) -> tuple[RawT, tuple[ReasonCode, ...]]:
+    """The event in `document`, and the reason codes of its fields that were dropped."""
     content = document.content
     fields: dict[str, Any] = {}
     dropped = []
     if isinstance(content, dict):
-        if isinstance(query := content.get("query"), str):
-            fields["query"] = _repaired(query, is_utf8=document.is_utf8)
-        elif "query" in content:
-            fields["query"] = query
-        for name in _OPTIONAL:
-            if name in content:
-                try:
-                    fields[name] = _optional(name, content[name])
-                except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
-                    dropped.append(DROPPED.code(name))
+        for name in event.kind.__struct_fields__:
+            if name not in content:
+                continue
+            given = content[name]
+            if name == event.text and isinstance(given, str):
+                given = _repaired(given, event, is_utf8=document.is_utf8)
+            if name in event.needed:
+                fields[name] = given
+                continue
+            try:
+                fields[name] = _optional(name, given)
+            except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
+                dropped.append(DROPPED.code(name))
     try:
-        return DecodedQuery(msgspec.convert(fields if isinstance(content, dict) else content, RawQuery), tuple(dropped))
+        return msgspec.convert(fields if isinstance(content, dict) else content, event.kind), tuple(dropped)
     except msgspec.ValidationError as error:
         hint = name_document(content)
-        raise ContractError(f"not a raw query: {error}{f': {hint}' if hint else ''}") from None
+        raise ContractError(f"not a {event.name}: {error}{f': {hint}' if hint else ''}") from None
 
 
-def decode_document(value: bytes) -> Document:
-    """The JSON document in `value`, read leniently.
+def decode_document(value: bytes, hint: str = _QUERY.hint) -> Document:
+    """The JSON document in `value`, read leniently. `hint` is a whole event, for the error.
 
     A lone surrogate escape stays a lone surrogate, a byte that is not UTF-8 becomes one, and a number that is too long
     becomes infinity: whoever reads the field decides whether it can be used.
@@ -117,7 +175,7 @@ def decode_document(value: bytes) -> Document:
     except RecursionError:
         raise ContractError("not JSON that can be read: it is nested deeper than the depth limit") from None
     except ValueError as error:
-        what = name_payload(value)
+        what = name_payload(value, hint)
         raise ContractError(f"not JSON: {what}" if what else f"not JSON: {error}") from None
     return Document(content, is_utf8)
 
@@ -159,25 +217,29 @@ def encode(event: OutputEvent) -> bytes:
         raise ContractError(f"refused to publish a broken {event.schema}: {error}") from None
     try:
         return orjson.dumps(document)
-    except orjson.JSONEncodeError as error:  # a lone surrogate, which msgspec accepts
+    except orjson.JSONEncodeError:
+        pass
+    try:  # a formatted value may have an integer of more than 64 bits
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError as error:  # a lone surrogate, which msgspec accepts
         raise ContractError(f"refused to publish a broken {event.schema}: {error}") from None
 
 
 def _optional(name: str, given: object) -> object:
-    """The optional field `name`, checked. Raises what `raw_query_of` catches."""
+    """The optional field `name`, which every raw event has, checked. Raises what `_read` catches."""
     if isinstance(given, str):
         given.encode()  # refuses lone surrogates
     checked = getattr(msgspec.convert({"query": "-", name: given}, RawQuery), name)
     return checked.astimezone(UTC) if isinstance(checked, datetime) else checked
 
 
-def _repaired(query: str, *, is_utf8: bool) -> str:
-    """`query` with a replacement character for each lone surrogate. Normalisation removes it, with a reason code."""
-    if query.isascii():
-        return query
-    if not is_utf8 and any(ord(character) in _ESCAPED_BYTES for character in query):
-        raise ContractError("not a raw query: not UTF-8 - at `$.query`")
-    return query.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+def _repaired(text: str, event: _RawEvent[RawT], *, is_utf8: bool) -> str:
+    """`text` with a replacement character for each lone surrogate. Normalisation removes it, with a reason code."""
+    if text.isascii():
+        return text
+    if not is_utf8 and any(ord(character) in _ESCAPED_BYTES for character in text):
+        raise ContractError(f"not a {event.name}: not UTF-8 - at `$.{event.text}`")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _integer(digits: str) -> float:

@@ -10,6 +10,7 @@
     ├── ContractError           bytes that are not the event they claim to be; names the field
     │   ├── UnreadableRecord    bytes of the log that are not a valid Kafka record
     │   ├── SchemaRefused       a JSON Schema that a formatter cannot follow; names the path and the keyword
+    │   ├── SchemaUnknown       an action names a schema that is not in the folder
     │   └── PromptTooLong       a conversation with more tokens than the model may read
     ├── StreamFailed            a stream or a file of a command cannot be read or written
     ├── GateClosed              a gate of the Python API that is not open in this process
@@ -25,6 +26,7 @@
         ├── Overloaded          the event's deadline cannot be met: too many events are waiting
         ├── UpstreamFailed      a chat API gave no answer
         ├── Unanswered          a reviewer did not decide
+        ├── FormatFailed        a text gives no JSON of its schema; names the place and the keyword
         └── PublishFailed       the broker refused an output, or did not acknowledge it in time
 
 Each message is one line that says what happened, where, and what to do about it.
@@ -110,8 +112,13 @@ class SchemaRefused(ContractError):
     def __init__(self, message: str, *, path: str = "", keyword: str | None = None) -> None:
         where = f"at `#{path}`" + (f", keyword `{keyword}`" if keyword else "")
         super().__init__(f"{message} - {where}")
+        self.reason = message
         self.path = path
         self.keyword = keyword
+
+
+class SchemaUnknown(ContractError):
+    """An action names a schema, or a version of it, that is not in the folder of schemas."""
 
 
 class PromptTooLong(ContractError):
@@ -201,6 +208,22 @@ class Unanswered(EventFailed):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class FormatFailed(EventFailed):
+    """A text gives no JSON that follows its schema.
+
+    `code` says why, as in ``not_found``; `path` is the JSON pointer of the place, and `keyword` the schema's keyword,
+    as far as they are known.
+    """
+
+    exit_code = ExitCode.DATA
+
+    def __init__(self, code: str, message: str, *, path: str | None = None, keyword: str | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.path = path
+        self.keyword = keyword
 
 
 class PublishFailed(EventFailed):

@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from sluicegate.schemas.errors import StreamFailed
+from sluicegate.schemas.events import Output
 from sluicegate.schemas.headers import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TIMESTAMP
 from sluicegate.schemas.topics import TOPICS
 
@@ -28,18 +29,20 @@ def json_schema(name: str) -> dict[str, Any]:
     event = TOPICS[name].event
     (reference,), components = msgspec.json.schema_components([event], ref_template="#/$defs/{name}")
     root = components.pop(reference["$ref"].rpartition("/")[2])
-    root["required"] += [field for field in ("schema", "schema_version") if field in root["properties"]]
+    if issubclass(event, Output):
+        root["required"] += ["schema", "schema_version"]
     return {"$schema": _DIALECT, "$id": f"urn:sluicegate:{name}:1", **root, "$defs": components}
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0.0 document of the worker. It refers to the JSON Schema files in the same folder."""
+    """The AsyncAPI 3.0.0 document of the workers. It refers to the JSON Schema files in the same folder."""
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Sluicegate",
             "version": "1",
-            "description": "Raw queries in; moderated, understood and rewritten queries out. Topic names are settings.",
+            "description": "Raw queries in; moderated, understood and rewritten queries out. Raw actions in; JSON that "
+            "follows their schemas out. Topic names are settings.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -65,7 +68,7 @@ def asyncapi() -> dict[str, Any]:
                     "summary": (topic.event.__doc__ or "").partition("\n")[0],
                     "headers": {
                         "type": "object",
-                        "properties": _HEADERS if name == "raw" else _OUTPUT_HEADERS,
+                        "properties": _HEADERS if topic.direction == "receive" else _OUTPUT_HEADERS,
                     },
                     "payload": {
                         "schemaFormat": "application/schema+json;version=draft-2020-12",

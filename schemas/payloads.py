@@ -1,4 +1,4 @@
-"""Names a payload that is not a raw query by its first bytes, for the error in its dead letter.
+"""Names a payload that is not a raw event by its first bytes, for the error in its dead letter.
 
 Producers that are set up for another format find out what to change. Nothing of the payload is repeated except a
 schema id.
@@ -25,8 +25,8 @@ _CONFLUENT_HEADER: Final = 5
 _TEXT: Final = frozenset(string.printable.encode())
 
 
-def name_payload(value: bytes) -> str | None:
-    """What `value`, which is not JSON, is instead; None if unknown."""
+def name_payload(value: bytes, event: str) -> str | None:
+    """What `value`, which is not JSON, is instead of `event`, a whole one; None if unknown."""
     if not value:
         return "the value is empty"
     for magic, name in _MAGIC:
@@ -42,12 +42,12 @@ def name_payload(value: bytes) -> str | None:
     if value.lstrip()[:1] == b"<":
         return "it looks like XML or HTML: send plain JSON"
     if _is_text(value) and value.decode().lstrip()[:1].isalpha():
-        return 'plain text: send a JSON object, {"query": "…"}'
+        return f"plain text: send a JSON object, {event}"
     return None
 
 
 def name_document(document: object) -> str | None:
-    """What a JSON document without a `query` is; None if unknown."""
+    """What a JSON document that is no raw event is; None if unknown."""
     if isinstance(document, dict) and "specversion" in document:
         return "a CloudEvents envelope: send the content of its `data` as the value (binary mode)"
     if isinstance(document, str) and document.lstrip()[:1] == "{":

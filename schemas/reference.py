@@ -60,10 +60,10 @@ def as_markdown() -> str:
 def _topics() -> Iterator[str]:
     yield "\n## Topics\n"
     rows = (
-        (f"`{topic.default_topic}`", f"[{topic.event.__name__}](#{name})", f"{topic.direction}s", topic.summary)
+        (f"`{topic.default_topic}`", f"[{topic.event.__name__}](#{name})", topic.direction, topic.summary)
         for name, topic in TOPICS.items()
     )
-    yield from _table(("topic", "event", "the worker", "meaning"), rows)
+    yield from _table(("topic", "event", "the workers", "meaning"), rows)
     yield f"\n{_RECORDS}"
 
 

@@ -102,6 +102,8 @@ _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "reviewed": _reviewed,
     "deadletter": lambda event: str(event.get("error")),
     "ledger": _ledger,
+    "actions_raw": lambda event: str(event.get("text")),
+    "actions_formatted": lambda event: orjson.dumps(event["value"]).decode(),
 }
 
 

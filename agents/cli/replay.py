@@ -57,8 +57,10 @@ def replay_deadletters(
 ) -> None:
     """Publish the records of dead letters again, once their cause is fixed.
 
-    Reasons are classes of error: ContractError, PublishFailed. An event on which the model failed is not a dead letter:
-    use `ledger`.
+    Reasons are classes of error: ContractError, PublishFailed; of actions also SchemaUnknown, FormatFailed, Overloaded
+    and others. A query on which the model failed is not a dead letter: use `ledger`.
+
+    Each record goes back to the topic that it came from.
 
     Example: `sluice replay deadletters --reason PublishFailed --since 2026-01-31T12:00:00Z --dry-run`
     """
@@ -122,7 +124,7 @@ def replay_range(
     rate: Rate = 100,
     brokers: Brokers = None,
 ) -> None:
-    """Publish a range of raw records again, from the input topic or a copy of it.
+    """Publish a range of raw records again, from an input topic or a copy of that of queries.
 
     Example: `sluice replay range queries.raw:3:1000-1999 --rate 50`
     """

@@ -20,6 +20,7 @@ from sluicegate.agents.replay.publishing import TOO_LARGE, Progress, publish_ori
 from sluicegate.agents.replay.selection import (
     Filter,
     Recorded,
+    input_topics,
     make_plan,
     read_dead_letters,
     read_decisions,
@@ -36,7 +37,7 @@ def range_of(written: str, settings: Settings) -> Span:
     """The span that `TOPIC:PARTITION:FROM-TO` names, both ends included.
 
     Raises:
-        BadParameter: it is not of that form, or its topic holds no raw queries.
+        BadParameter: it is not of that form, or its topic holds no input of an agent.
     """
     form = re.fullmatch(r"([\w.-]+):(\d+):(\d+)-(\d+)", written, re.ASCII)
     if form is None:
@@ -47,8 +48,8 @@ def range_of(written: str, settings: Settings) -> Span:
     partition, first, last = map(int, numbers)
     if first > last:
         raise typer.BadParameter(f"{written} ends before it starts")
-    if topic in settings.topics.values() and topic != settings.topic_raw:
-        raise typer.BadParameter(f"{topic} holds no raw queries: use `sluice replay deadletters` or `ledger`")
+    if topic in set(settings.topics.values()) - input_topics(settings):
+        raise typer.BadParameter(f"no agent reads {topic}: use `sluice replay deadletters` or `ledger`")
     return Span(topic, partition, first, last + 1)
 
 
@@ -141,7 +142,7 @@ def _carry_out(
     finally:
         _summarise(progress, plan)
     if too_large := progress.left_out[TOO_LARGE]:
-        raise ContractError(f"{settings.topic_raw} refuses {too_large} as too large: raise its max.message.bytes")
+        raise ContractError(f"{_targets(plan, settings)} refuses {too_large} as too large: raise its max.message.bytes")
 
 
 def _summarise(progress: Progress, plan: Sequence[Recorded]) -> None:
@@ -184,5 +185,9 @@ def _show(plan: Sequence[Recorded], log: RecordLog, settings: Settings) -> None:
             soft_wrap=True,
         )
     gone = len(plan) - log.held([event.at for event in plan])
-    would = f"{len(plan) - gone} would be replayed to {settings.topic_raw}"
+    would = f"{len(plan) - gone} would be replayed to {_targets(plan, settings)}"
     console.print(f"{would}; {gone} no longer in Kafka" if gone else would, highlight=False, soft_wrap=True)
+
+
+def _targets(plan: Sequence[Recorded], settings: Settings) -> str:
+    return ", ".join(sorted({event.target(settings) for event in plan})) or settings.topic_raw

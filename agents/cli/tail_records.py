@@ -1,7 +1,7 @@
 """What ``sluice tail`` does: follow partitions, choose records, print them."""
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.kafka.record_log import broken_batch, record_of
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import BrokerUnavailable
-from sluicegate.schemas.topics import SENT
+from sluicegate.schemas.topics import OPTIONAL, SENT
 
 _TOPICS_TIMEOUT_S: Final = 10.0
 _ENDS_TAIL: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED}
@@ -42,9 +42,9 @@ def tail_topics(settings: Settings, selection: Selection, line_of: Callable[[Rec
         BrokerUnavailable: the cluster cannot be reached, or a topic is deleted or forbidden meanwhile.
         ConfigurationError: a topic is missing.
     """
-    topics = [settings.topics[name] for name in selection.names or SENT]
     connection = Connection.of(settings)
-    partitions = _partitions(connection, topics, OFFSET_BEGINNING if selection.from_beginning else OFFSET_END)
+    start = OFFSET_BEGINNING if selection.from_beginning else OFFSET_END
+    partitions = _partitions(connection, settings.topics, selection.names, start)
     consumer = _consumer(connection)
     try:
         consumer.assign(partitions)
@@ -108,9 +108,14 @@ def _place(message: Message) -> tuple[str, int]:
     return message.topic() or "", message.partition() or 0
 
 
-def _partitions(connection: Connection, topics: Sequence[str], start: int) -> list[TopicPartition]:
+def _partitions(
+    connection: Connection, names: Mapping[str, str], wanted: Sequence[str], start: int
+) -> list[TopicPartition]:
+    """The partitions of the `wanted` events, or of every output. `names` are the names of the topics."""
     cluster = Cluster(connection)
     metadata = cluster.metadata(_TOPICS_TIMEOUT_S)
+    outputs = [name for name in SENT if name not in OPTIONAL or names[name] in metadata.topics]
+    topics = [names[name] for name in wanted or outputs]
     cluster.refuse_missing(metadata, topics)
     return [TopicPartition(topic, number, start) for topic in topics for number in metadata.topics[topic].partitions]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +13,7 @@ from sluicegate.agents.cli.options import Brokers
 if TYPE_CHECKING:
     from sluicegate.agents.kafka.admin import TopicDescription
 
-topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the worker reads and writes.")
+topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the workers read and write.")
 
 
 @topics.command("create")
@@ -43,25 +43,37 @@ def topics_describe(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show the offsets of each partition, and how far the gate workers have read.
+    """Show the offsets of each partition, and how far the workers have read.
 
-    The committed offset and the lag are those of the workers' consumer group, which reads the raw topic only.
+    The committed offset and the lag are those of the consumer group of the agent that reads the topic.
 
     Example: `sluice topics describe --json`
     """
     from sluicegate.agents.kafka.admin import describe_topics
     from sluicegate.agents.kafka.connection import Connection
     from sluicegate.agents.settings import load_settings
+    from sluicegate.schemas.topics import OPTIONAL
 
     settings = load_settings(bootstrap_servers=brokers)
-    described = describe_topics(Connection.of(settings), settings.topics.values(), settings.group_id)
+    connection, topics = Connection.of(settings), settings.topics
+    readers = {
+        settings.topic_raw: settings.group_id,
+        settings.topic_review: settings.review_consumer_group,
+        settings.topic_actions_raw: settings.format_consumer_group,
+    }
+    optional = {topics[name] for name in OPTIONAL}
+    described = [
+        topic
+        for name in topics.values()
+        for topic in describe_topics(connection, [name], readers.get(name, settings.group_id), optional=optional)
+    ]
     if as_json:
-        _print_json(described, settings.topic_raw, settings.group_id)
+        _print_json(described, readers, settings.group_id)
     else:
-        _print_table(described, settings.topic_raw, settings.group_id)
+        _print_table(described, readers)
 
 
-def _print_json(described: Sequence[TopicDescription], read: str, group_id: str) -> None:
+def _print_json(described: Sequence[TopicDescription], readers: Mapping[str, str], group_id: str) -> None:
     import orjson
 
     document = {
@@ -69,14 +81,15 @@ def _print_json(described: Sequence[TopicDescription], read: str, group_id: str)
         "topics": [
             {
                 "topic": topic.name,
+                "group_id": readers.get(topic.name),
                 "replication": topic.replication,
                 "partitions": [
                     {
                         "partition": partition.partition,
                         "beginning": partition.beginning,
                         "end": partition.end,
-                        "committed": partition.committed if topic.name == read else None,
-                        "lag": partition.lag if topic.name == read else None,
+                        "committed": partition.committed if topic.name in readers else None,
+                        "lag": partition.lag if topic.name in readers else None,
                     }
                     for partition in topic.partitions
                 ],
@@ -88,16 +101,17 @@ def _print_json(described: Sequence[TopicDescription], read: str, group_id: str)
     sys.stdout.write(orjson.dumps(document, option=option).decode())
 
 
-def _print_table(described: Sequence[TopicDescription], read: str, group_id: str) -> None:
+def _print_table(described: Sequence[TopicDescription], readers: Mapping[str, str]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
     numbers = (Column(name, justify="right") for name in ("partition", "first", "end", "committed", "lag"))
-    table = Table(Column("topic", overflow="fold"), *numbers, box=None, caption=f"committed and lag: group {group_id}")
+    groups = ", ".join(readers[topic.name] for topic in described if topic.name in readers)
+    table = Table(Column("topic", overflow="fold"), *numbers, box=None, caption=f"committed and lag: groups {groups}")
     for topic in described:
         for partition in topic.partitions:
             progress = ("", "")
-            if topic.name == read:
+            if topic.name in readers:
                 committed = "none" if partition.committed is None else str(partition.committed)
                 progress = (committed, str(partition.lag))
             first = partition is topic.partitions[0]

@@ -12,10 +12,13 @@ class AgentName(StrEnum):
     """The agents that a worker can run."""
 
     GATE = "gate"
+    FORMAT = "format"
 
 
 def worker(
-    agent: Annotated[AgentName, typer.Argument(help="The agent to run. `gate`: decides raw queries.")] = AgentName.GATE,
+    agent: Annotated[
+        AgentName, typer.Argument(help="`gate` decides raw queries. `format` turns raw actions into JSON.")
+    ] = AgentName.GATE,
     brokers: Brokers = None,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C. Either one finishes and commits the events in flight.
@@ -34,10 +37,14 @@ def worker(
     ignore_other_signals()  # the process that is started next keeps ignoring them
     restart_with_allocator_settings()
 
-    from sluicegate.agents.process.start import run_worker
+    from sluicegate.agents.process.start import run_agent, run_worker
     from sluicegate.agents.settings import load_settings
 
     settings = load_settings(bootstrap_servers=brokers)
     match agent:
         case AgentName.GATE:
             run_worker(settings)
+        case AgentName.FORMAT:
+            from sluicegate.agents.format.agent import format_agent
+
+            run_agent(settings, format_agent(settings))

@@ -1,7 +1,7 @@
 """The topics on the cluster: create and describe them. Every function blocks: call it off the event loop."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,14 +88,17 @@ def create_topics(
     return created
 
 
-def describe_topics(connection: Connection, names: Iterable[str], group_id: str) -> list[TopicDescription]:
+def describe_topics(
+    connection: Connection, names: Iterable[str], group_id: str, *, optional: Collection[str] = ()
+) -> list[TopicDescription]:
     """Describe the topics in the order given: partitions, replication, offsets, and the lag of the group.
 
-    Raises BrokerUnavailable, or ConfigurationError when a topic is missing.
+    Those that are `optional` are left out if they are missing. Raises BrokerUnavailable, or ConfigurationError when
+    another one is missing.
     """
-    names = list(names)
     cluster = Cluster(connection)
     metadata = cluster.metadata(ADMIN_TIMEOUT_S)
+    names = [name for name in names if name not in optional or name in metadata.topics]
     cluster.refuse_missing(metadata, names)
     # A consumer without a subscription does not join the group.
     consumer = Consumer({**connection.librdkafka(), "group.id": group_id, "log_level": 0})

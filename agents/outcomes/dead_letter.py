@@ -8,9 +8,12 @@ from msgspec.structs import replace
 from sluicegate.agents.deciding.ledger_record import Stamp
 from sluicegate.agents.kafka.record import Record
 from sluicegate.schemas.codec import value_hash
+from sluicegate.schemas.errors import FormatFailed, SchemaRefused
 from sluicegate.schemas.events import DeadLetter, RecordHeader
 
 _LONGEST_ERROR: Final = 1000
+_LONGEST_PATH: Final = 4096
+_LONGEST_KEYWORD: Final = 200
 MAX_PART_BYTES: Final = 100_000
 """Largest key, and largest headers, in a dead letter that was refused as too large: Kafka's default limit is 1 MB."""
 
@@ -18,6 +21,7 @@ MAX_PART_BYTES: Final = 100_000
 def make_dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLetter:
     """The dead letter for `record`, all of it that could be read, that `error` stopped."""
     last_offset = record.unreadable.last_offset if record.unreadable else None
+    about_schema = error if isinstance(error, SchemaRefused | FormatFailed) else None
     return DeadLetter(
         **stamp.fields(),
         error_type=type(error).__name__,
@@ -28,6 +32,8 @@ def make_dead_letter(record: Record, error: Exception, stamp: Stamp) -> DeadLett
         headers=[_record_header(name, value) for name, value in record.headers],
         value_omitted=last_offset is not None,
         last_offset=last_offset,
+        error_path=(about_schema.path or "")[:_LONGEST_PATH] or None if about_schema else None,
+        error_keyword=(about_schema.keyword or "")[:_LONGEST_KEYWORD] or None if about_schema else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Publishes the originals of a plan to the input topic, and counts what became of them."""
+"""Publishes the originals of a plan to their input topics, and counts what became of them."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ async def publish_originals(
     rate: float,
     show: Callable[[int, int], None],
 ) -> None:
-    """Publish the originals of `plan` to the input topic, at most `rate` per second (0: no limit).
+    """Publish the originals of `plan` to their input topics, at most `rate` per second (0: no limit).
 
     `progress` is right at any time, also after an exception or a cancellation. `show` is called with the number of
     events that are done, and of all.
@@ -85,7 +85,7 @@ async def publish_originals(
                     if original := _rebuild(event, found.get(event.at), secret, progress):
                         await limit.wait()
                         key, value, headers = original
-                        sent.append(publisher.publish(settings.topic_raw, value, key=key, headers=headers))
+                        sent.append(publisher.publish(event.target(settings), value, key=key, headers=headers))
                 if sent:
                     await asyncio.wait(sent)
                 _count(sent, progress)

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from sluicegate.agents.kafka.record import Record
+from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import event_id_of, value_hash
 from sluicegate.schemas.events import DeadLetter, LedgerRecord, OutcomeName, Position
 from sluicegate.schemas.headers import is_signed, replay_of
@@ -49,6 +50,16 @@ class Recorded:
     def original(self) -> str:
         """The position of the record that came first: the same for an event and its replays."""
         return self.replay_of or self.source
+
+    def target(self, settings: Settings) -> str:
+        """The input topic that its record belongs to: that of its agent, and for a copy of one the gate's."""
+        topic = self.source.rsplit("-", 2)[0]
+        return topic if topic in input_topics(settings) else settings.topic_raw
+
+
+def input_topics(settings: Settings) -> frozenset[str]:
+    """The topics that agents consume."""
+    return frozenset({settings.topic_raw, settings.topic_review, settings.topic_actions_raw})
 
 
 @dataclass(frozen=True)

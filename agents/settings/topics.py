@@ -28,6 +28,8 @@ class TopicSettings(BaseModel, title="Topics"):
     topic_reviewed: Topic = _field("reviewed")
     topic_deadletter: Topic = _field("deadletter")
     topic_ledger: Topic = _field("ledger")
+    topic_actions_raw: Topic = _field("actions_raw")
+    topic_actions_formatted: Topic = _field("actions_formatted")
 
     @property
     def topics(self) -> Mapping[str, str]:

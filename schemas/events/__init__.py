@@ -7,6 +7,13 @@ a new suffix. Both are published until the readers of the old one have moved.
 Times are RFC 3339 in UTC. Probabilities are in [0, 1]. Latencies are in milliseconds.
 """
 
+from sluicegate.schemas.events.actions import (
+    FollowedSchema,
+    FormattedAction,
+    FormattingTrace,
+    Grounding,
+    RawAction,
+)
 from sluicegate.schemas.events.deadletter import DeadLetter, RecordHeader
 from sluicegate.schemas.events.fields import (
     Context,
@@ -17,6 +24,7 @@ from sluicegate.schemas.events.fields import (
     Sha256,
     Threshold,
     Timestamp,
+    Tokens,
     Understood,
 )
 from sluicegate.schemas.events.ledger import (
@@ -27,13 +35,12 @@ from sluicegate.schemas.events.ledger import (
     ReadingTrace,
     ReviewTrace,
     StageLatencies,
-    Tokens,
 )
 from sluicegate.schemas.events.outputs import Blocked, Expansion, Ranking, Recall, Score, Suggestion
 from sluicegate.schemas.events.raw import RawQuery
 from sluicegate.schemas.events.review import Appeal, Review, Reviewed
 
-OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord
+OutputEvent = Recall | Ranking | Blocked | Review | Reviewed | DeadLetter | LedgerRecord | FormattedAction
 
 __all__ = [
     "Appeal",
@@ -44,6 +51,10 @@ __all__ = [
     "DecisionTrace",
     "EventId",
     "Expansion",
+    "FollowedSchema",
+    "FormattedAction",
+    "FormattingTrace",
+    "Grounding",
     "Label",
     "LedgerRecord",
     "OutcomeName",
@@ -51,6 +62,7 @@ __all__ = [
     "OutputEvent",
     "Position",
     "Ranking",
+    "RawAction",
     "RawQuery",
     "ReadingTrace",
     "Recall",

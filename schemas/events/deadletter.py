@@ -1,10 +1,10 @@
-"""Records that could not be decided."""
+"""Records that could not be decided or formatted."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from sluicegate.schemas.events.fields import Count, Label, Output, Position, Sha256
+from sluicegate.schemas.events.fields import Count, Label, Output, Position, Sha256, Text
 
 
 class RecordHeader(Struct, frozen=True, kw_only=True):
@@ -18,7 +18,10 @@ class RecordHeader(Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(Output, frozen=True, kw_only=True):
-    """A record that could not be decided. Publishing its `key`, `value` and `headers` again replays the event."""
+    """A record that could not be decided or formatted.
+
+    Publishing its `key`, `value` and `headers` to the topic of its `source` again replays the event.
+    """
 
     schema: Annotated[Literal["sluicegate.deadletter"], Meta(description="Name of the contract.")] = (
         "sluicegate.deadletter"
@@ -55,6 +58,16 @@ class DeadLetter(Output, frozen=True, kw_only=True):
 
     input_hash: Annotated[
         Sha256 | None, Meta(description="SHA-256 of the raw record's value, if `value` was left out.")
+    ] = None
+    error_path: Annotated[
+        Text | None,
+        Meta(
+            description="For an action: JSON pointer of what is wrong, in its schema if `error_type` is "
+            "`SchemaRefused`, else in the JSON. Null for the whole.",
+        ),
+    ] = None
+    error_keyword: Annotated[
+        Label | None, Meta(description="For an action: the keyword of its schema that is wrong or was broken.")
     ] = None
 
     @property

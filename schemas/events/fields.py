@@ -125,3 +125,10 @@ class Threshold(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.block < self.allow:
             raise ValueError(f"block ({self.block}) must not be below allow ({self.allow})")
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """What the model read and wrote for this event."""
+
+    input: Annotated[Count, Meta(description="Tokens read.")]
+    output: Annotated[Count, Meta(description="Tokens written.")]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from sluicegate.schemas.events.actions import FormattingTrace
 from sluicegate.schemas.events.fields import (
     CategoryName,
     Codes,
@@ -19,9 +20,10 @@ from sluicegate.schemas.events.fields import (
     Reason,
     Sha256,
     Threshold,
+    Tokens,
 )
 
-OutcomeName = Literal["allowed", "blocked", "review", "deadletter"]
+OutcomeName = Literal["allowed", "blocked", "review", "deadletter", "formatted"]
 
 
 class ReadingTrace(Struct, frozen=True, kw_only=True):
@@ -72,13 +74,6 @@ class StageLatencies(Struct, frozen=True, kw_only=True):
     validate: Annotated[Milliseconds | None, Meta(description="Making and checking the outputs.")] = None
     publish: Annotated[Milliseconds | None, Meta(description="Until the broker acknowledged every output.")] = None
     total: Annotated[Milliseconds, Meta(description="From receiving the record to writing the ledger.")]
-
-
-class Tokens(Struct, frozen=True, kw_only=True):
-    """What the model read and wrote for this event."""
-
-    input: Annotated[Count, Meta(description="Tokens read.")]
-    output: Annotated[Count, Meta(description="Tokens written.")]
 
 
 class AskedReviewer(Struct, frozen=True, kw_only=True):
@@ -138,7 +133,8 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     ]
     latency_ms: Annotated[StageLatencies, Meta(description="Time in each stage, in milliseconds.")]
     decision: Annotated[
-        DecisionTrace | None, Meta(description="How it was decided. Null for a dead letter, and for a review.")
+        DecisionTrace | None,
+        Meta(description="How it was decided. Null for a dead letter, for a review and for an action."),
     ]
     validation: Annotated[
         str, Meta(min_length=1, max_length=1024, description="`valid`, or the error of the dead letter.")
@@ -159,4 +155,7 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
     review: Annotated[
         ReviewTrace | None,
         Meta(description="For a review: how the reviewers decided. `source` is then where the review event is."),
+    ] = None
+    formatting: Annotated[
+        FormattingTrace | None, Meta(description="How an action was formatted. Null for a query.")
     ] = None

@@ -283,7 +283,7 @@ def test_a_range_is_replayed_and_names_the_first_record_of_a_chain(broker: Broke
     assert replay(stream, "range", f"{raw}:0:0-99", "--event-id", "event-9") == "1 of 1 replayed\n"
     for wrong, said in (
         (f"{raw}:0", "is not a range"),
-        (f"{stream.topics['ledger']}:0:0-1", "holds no raw queries"),
+        (f"{stream.topics['ledger']}:0:0-1", "no agent reads"),
         (f"{raw}:0:5-3", "ends before it starts"),
         (f"{raw}:1:0-3", "has the partitions 0"),
         (f"{raw}:0:500-600", "holds the offsets 0 to 14"),

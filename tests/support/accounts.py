@@ -17,6 +17,7 @@ DEMANDED: Mapping[str, list[str]] = {
     "blocked": ["blocked"],
     "review": ["review"],
     "deadletter": ["deadletter"],
+    "formatted": ["actions_formatted"],
 }
 """The topics, sorted, that an event of an outcome is published to, other than the ledger."""
 

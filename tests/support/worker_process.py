@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ PATIENT_MS = 25_000
 """The deadline of an event unless a test sets one: a busy machine alone must not degrade its decision."""
 
 OUTPUTS = ("recall", "ranking", "blocked", "review", "deadletter", "ledger")
+"""What the gate writes."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ class Stream:
     bootstrap_servers: str
     topics: Mapping[str, str]
     group_id: str
+    input: str = "raw"
+    """The input topic of the agent that is tested, by its event's name."""
+    outputs_of_agent: tuple[str, ...] = OUTPUTS
+    agent: str = "gate"
+
+    def of_format_agent(self) -> "Stream":
+        """The same stream, as the format agent sees it."""
+        outputs = ("actions_formatted", "deadletter", "ledger")
+        return replace(self, input="actions_raw", outputs_of_agent=outputs, agent="format")
+
+    @property
+    def reading_group(self) -> str:
+        """The consumer group of the agent that is tested."""
+        return self.group_id if self.agent == "gate" else f"{self.group_id}-{self.agent}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,26 +80,26 @@ class Stream:
         return {"SLUICE_BOOTSTRAP_SERVERS": self.bootstrap_servers, "SLUICE_GROUP_ID": self.group_id, **names}
 
     def produce(self, records: Sequence[Record]) -> None:
-        produce_all(self.bootstrap_servers, self.topics["raw"], records)
+        produce_all(self.bootstrap_servers, self.topics[self.input], records)
 
     def inputs(self) -> list[Message]:
         """Every record of the input topic."""
-        return self._read([self.topics["raw"]])
+        return self._read([self.topics[self.input]])
 
     def ledger_count(self) -> int:
         return sum(end_offsets(self.bootstrap_servers, self.topics["ledger"]).values())
 
     def outputs(self) -> list[Output]:
         """Every record of every output topic."""
-        names = {self.topics[name]: name for name in OUTPUTS}
+        names = {self.topics[name]: name for name in self.outputs_of_agent}
         return [_output(names, message) for message in self._read(list(names))]
 
     def committed(self) -> dict[int, int]:
-        return committed_offsets(self.bootstrap_servers, self.group_id, self.topics["raw"])
+        return committed_offsets(self.bootstrap_servers, self.reading_group, self.topics[self.input])
 
     def ends(self) -> dict[int, int]:
         """The end offset of each input partition that has records."""
-        ends = end_offsets(self.bootstrap_servers, self.topics["raw"])
+        ends = end_offsets(self.bootstrap_servers, self.topics[self.input])
         return {partition: end for partition, end in ends.items() if end}
 
     def await_commits(self, timeout_s: float = 60) -> None:
@@ -174,12 +189,13 @@ class WorkerProcess:
 
 @contextmanager
 def run_worker(stream: Stream, folder: Path, **settings: object) -> Iterator[WorkerProcess]:
-    """A worker on `stream` that answers on /healthz; `settings` by their names in `Settings`; its log in `folder`."""
+    """A worker of the stream's agent that answers on /healthz; `settings` by their names; its log in `folder`."""
     port = free_port()
-    given = {f"SLUICE_{name.upper()}": str(value) for name, value in {"deadline_ms": PATIENT_MS, **settings}.items()}
+    deadlines = {"deadline_ms": PATIENT_MS, "format_deadline_ms": PATIENT_MS}
+    given = {f"SLUICE_{name.upper()}": str(value) for name, value in {**deadlines, **settings}.items()}
     environment = {**stream.environment, "SLUICE_HTTP_PORT": str(port), **given}
     log = folder / f"worker-{port}.log"
-    process = start_worker(environment, log)
+    process = start_worker(environment, log, ("sluicegate", "worker", stream.agent))
     worker = WorkerProcess(process, log, port)
     try:
         wait_for(worker.healthy, 60, "the worker does not answer on /healthz")

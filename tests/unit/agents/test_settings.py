@@ -81,7 +81,7 @@ def test_the_reference_of_the_settings_does_not_depend_on_the_environment(monkey
 
 
 def test_every_event_has_a_topic_named_after_it() -> None:
-    assert load_settings().topics == {name: f"queries.{name}" for name in TOPICS}
+    assert load_settings().topics == {name: topic.default_topic for name, topic in TOPICS.items()}
 
 
 def test_command_line_options_come_before_the_environment_and_none_means_not_given(

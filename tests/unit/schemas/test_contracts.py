@@ -15,17 +15,28 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 import sluicegate.schemas
-from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of
+from sluicegate.schemas.codec import (
+    DecodedAction,
+    DecodedQuery,
+    decode_raw_action,
+    decode_raw_query,
+    encode,
+    event_id_of,
+)
 from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import (
     Blocked,
     Context,
+    FollowedSchema,
+    FormattedAction,
     OutputEvent,
     Position,
+    RawAction,
     RawQuery,
     Review,
     Reviewed,
     Threshold,
+    Tokens,
 )
 from sluicegate.schemas.export import export, json_schema
 from sluicegate.schemas.reason_codes import KNOWN_CODES
@@ -35,7 +46,7 @@ from sluicegate.schemas.vocabulary import Category, Intent
 
 EXPORTED = Path(sluicegate.schemas.__file__).parent / "json"
 EVENTS = {name: topic.event for name, topic in TOPICS.items()}
-OUTPUTS = [name for name in EVENTS if name != "raw"]
+OUTPUTS = [name for name in EVENTS if name not in ("raw", "actions_raw")]
 VALIDATORS = {name: jsonschema_rs.validator_for(json_schema(name), validate_formats=True) for name in EVENTS}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BLOCKED = Blocked(
@@ -52,6 +63,15 @@ BLOCKED = Blocked(
 )
 
 characters = st.characters(exclude_categories=["Cs"])
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(characters, max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(characters, max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
@@ -81,6 +101,8 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of(*map(values_of, kinds))
         case inspect.ListType(item_type=item):
             return st.lists(values_of(item), max_size=3)
+        case inspect.AnyType():
+            return json_values
         case inspect.DictType(key_type=key, value_type=value):
             return st.dictionaries(values_of(key), values_of(value), max_size=3)
         case inspect.StructType(cls=struct) if struct is Threshold:
@@ -97,6 +119,12 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
                     | {"blocked": values_of(inspect.type_info(Position)) if appeal else st.none()},
                 )
             )
+        case inspect.StructType(cls=struct, fields=fields) if struct is RawAction:
+            parts = {field.name: values_of(field.type) for field in fields}
+            inline = {"schema": st.dictionaries(st.text(characters, max_size=5), json_values, max_size=3)}
+            by_id = {"schema": st.none(), "schema_id": st.text(characters, min_size=1, max_size=20)}
+            none = {"schema_id": st.none(), "schema_version": st.none()}
+            return st.builds(RawAction, **parts | none | inline) | st.builds(RawAction, **parts | by_id)
         case inspect.StructType(cls=struct, fields=fields):
             return st.builds(struct, **{field.name: values_of(field.type) for field in fields})
         case other:
@@ -133,6 +161,11 @@ def test_every_output_names_its_schema_and_what_every_output_carries(name: str) 
 
 def test_a_raw_query_needs_nothing_but_its_query() -> None:
     assert json_schema("raw")["required"] == ["query"]
+
+
+def test_a_raw_action_needs_its_text_and_its_schema_as_such_or_by_name() -> None:
+    assert json_schema("actions_raw")["required"] == ["text"]
+    assert VALIDATORS["actions_raw"].is_valid({"text": "a", "schema_id": "order"})
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
@@ -244,11 +277,6 @@ def test_a_blocked_event_does_not_repeat_the_query() -> None:
 
 # --- raw queries in
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(characters, max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(characters, max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
 raw_documents = st.fixed_dictionaries(
     {},
     optional={
@@ -333,3 +361,62 @@ def test_the_producers_id_is_saved_from_a_broken_event_if_it_can_be_made_out(
 
 def test_every_output_type_has_an_exported_schema() -> None:
     assert set(OutputEvent.__args__) == {EVENTS[name] for name in OUTPUTS}
+
+
+# --- raw actions in
+
+
+@given(EVENT_VALUES["actions_raw"])
+def test_every_raw_action_that_can_be_made_is_read_back_with_its_time_in_utc(action: RawAction) -> None:
+    encoded = msgspec.json.encode(action)
+    VALIDATORS["actions_raw"].validate(json.loads(encoded))
+    read = decode_raw_action(encoded)
+    assert read == DecodedAction(action, ())
+    assert read.action.event_time is None or read.action.event_time.tzinfo is UTC
+
+
+def test_a_field_of_an_action_that_breaks_its_contract_is_dropped_unless_it_says_what_to_do() -> None:
+    read = decode_raw_action(b'{"text": "a", "schema_id": "s", "locale": 7, "deadline_ms": 0, "user_id": "u"}')
+    assert (read.action.user_id, read.action.locale, read.action.deadline_ms) == ("u", None, None)
+    assert set(read.codes) == {"dropped:locale", "dropped:deadline_ms"}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "tombstone"),
+        (b"book a table", 'plain text: send a JSON object, {"text": "…", "schema_id": "…"}'),
+        (b'{"query": "shoes"}', "`text`"),
+        (b'{"text": "a"}', "exactly one of `schema` and `schema_id`"),
+        (b'{"text": "a", "schema": {}, "schema_id": "s"}', "exactly one of `schema` and `schema_id`"),
+        (b'{"text": "a", "schema": {}, "schema_version": "1"}', "`schema_version` needs `schema_id`"),
+        (b'{"text": "a", "schema": "{}"}', "$.schema"),
+        (b'{"text": "a", "schema_id": "s", "schema_version": 2}', "$.schema_version"),
+        (b'{"text": "\xff", "schema_id": "s"}', "not UTF-8 - at `$.text`"),
+        (b'{"text": "", "schema_id": "s"}', "$.text"),
+    ],
+)
+def test_an_invalid_raw_action_is_refused_and_the_field_named(value: bytes | None, said: str) -> None:
+    with pytest.raises(ContractError) as refused:
+        decode_raw_action(value)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_integer_of_any_length_is_published_whole() -> None:
+    action = FormattedAction(
+        **{name: getattr(BLOCKED, name) for name in ("event_id", "event_time", "processing_time")},
+        model_version="m@1",
+        prompt_version="p-1",
+        value={"order": 2**80},
+        json_schema=FollowedSchema(id="inline", hash="0" * 64),
+        grounding=[],
+        ungrounded=[],
+        tokens=Tokens(input=0, output=0),
+        reason_codes=[],
+        context=Context(),
+        source=Position(topic="actions.raw", partition=0, offset=1),
+    )
+    assert b'"order":%d' % 2**80 in encode(action)
+    with pytest.raises(ContractError, match="surrogates"):
+        encode(msgspec.structs.replace(action, value={"order": 2**80, "name": "\ud800"}))

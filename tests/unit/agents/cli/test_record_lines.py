@@ -66,6 +66,8 @@ def short(event: str, value: bytes | None) -> str:
         ("reviewed", {"allow": True, "reviewer": "team"}, "allowed by team"),
         ("deadletter", {"error": "not JSON: gzip data"}, "not JSON: gzip data"),
         ("ledger", {"outcome": "allowed", "latency_ms": {"total": 12.34}}, "allowed  12.3 ms"),
+        ("actions_raw", {"text": "two tickets to Oslo"}, "two tickets to Oslo"),
+        ("actions_formatted", {"value": {"tickets": 2}}, '{"tickets":2}'),
     ],
 )
 def test_a_short_line_says_what_matters_most_about_an_event(event: str, value: dict[str, object], gist: str) -> None:
