@@ -20,6 +20,7 @@ from sluicegate.agents.cli.models import models
 from sluicegate.agents.cli.policy import policy
 from sluicegate.agents.cli.produce import produce
 from sluicegate.agents.cli.replay import replay
+from sluicegate.agents.cli.review import review
 from sluicegate.agents.cli.schemas import schemas
 from sluicegate.agents.cli.serve import serve
 from sluicegate.agents.cli.spool import spool
@@ -56,6 +57,7 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(evaluate, name="eval")
 app.add_typer(learn, name="learn")
 app.add_typer(replay, name="replay")
+app.add_typer(review, name="review")
 app.add_typer(spool, name="spool")
 app.add_typer(config, name="config")
 

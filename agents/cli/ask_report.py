@@ -39,25 +39,27 @@ def print_report(query: str, decision: GateDecision) -> None:
     """Print what was decided about `query`, as the user typed it, and why."""
     console = report_console()
     plain = console.color_system is None or console.no_color
-    _print_facts(console, [("", _headline(decision))], indent=0)
+    print_facts(console, [("", headline_of(decision))], indent=0)
     console.print()
-    _print_facts(console, [*_cleaning(query, decision, plain=plain), *_rewrite(decision, plain=plain)])
+    print_facts(console, [*_cleaning(query, decision, plain=plain), *rewrite_facts(decision, plain=plain)])
     if decision.probabilities:
         ascii_only = console.options.ascii_only
         console.print()
         console.print(bars(decision.probabilities, decision.thresholds, console.width, ascii_only=ascii_only))
     console.print()
-    _print_facts(console, [*_readings(decision), *_reasons(decision), *_measurements(decision)])
+    print_facts(console, [*_readings(decision), *reason_facts(decision), *_measurements(decision)])
 
 
-def _print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -> None:
+def print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -> None:
+    """Print each fact behind its label, wrapped to the console's width."""
     for label, value in facts:
         for number, line in enumerate(value.wrap(console, console.width - indent, overflow="fold")):
             line.rstrip()
             console.print(Text.assemble((("" if number else label).ljust(indent), "dim"), line))
 
 
-def _headline(decision: GateDecision) -> Text:
+def headline_of(decision: GateDecision) -> Text:
+    """The verdict and the rule behind it, in one sentence."""
     said = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
     headline = visible(said)
     end = min((at for at in (said.find(":"), said.find("."), said.find(" (")) if at > 0), default=len(said))
@@ -76,7 +78,8 @@ def _cleaning(query: str, decision: GateDecision, *, plain: bool) -> Iterator[Fa
         yield "changed", changes
 
 
-def _rewrite(decision: GateDecision, *, plain: bool) -> Iterator[Fact]:
+def rewrite_facts(decision: GateDecision, *, plain: bool) -> Iterator[Fact]:
+    """What would be searched for in place of the query, and what the query asks for."""
     if decision.lexical is None:
         yield "search for", Text("nothing: the query is blocked")
         return
@@ -106,7 +109,8 @@ def _readings(decision: GateDecision) -> Iterator[Fact]:
             yield "" if number else "readings", line.append_text(visible(_shortened(reading.text)))
 
 
-def _reasons(decision: GateDecision) -> Iterator[Fact]:
+def reason_facts(decision: GateDecision) -> Iterator[Fact]:
+    """Each reason code with its meaning."""
     for number, code in enumerate(decision.reason_codes):
         yield "" if number else "reasons", visible(code).append(f"  {meaning_of(code) or ''}", style="dim")
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sluicegate.agents.http import gate_routes, litellm_guardrail
+from sluicegate.agents.http import gate_routes, litellm_guardrail, review_routes
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.endpoint import Endpoint
 from sluicegate.agents.http.errors import refusal_of_status, response_to
@@ -31,6 +31,7 @@ DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
     chat_completions.ROUTES,
     served_models.ROUTES,
     litellm_guardrail.ROUTES,
+    review_routes.ROUTES,
 )
 """The routes of every door."""
 

@@ -26,6 +26,7 @@ from sluicegate.schemas.errors import (
     Overloaded,
     PromptTooLong,
     RequestRefused,
+    ReviewQueueFailed,
 )
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ MEANINGS: Final = {
     "model_not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
     "not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
     "method_not_allowed": Meaning(HTTPStatus.METHOD_NOT_ALLOWED, "invalid_request_error"),
+    "conflict": Meaning(HTTPStatus.CONFLICT, "invalid_request_error"),
     "request_timeout": Meaning(HTTPStatus.REQUEST_TIMEOUT, "invalid_request_error"),
     "too_large": Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request_error"),
     "unsupported_media_type": Meaning(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid_request_error"),
@@ -118,6 +120,9 @@ def refusal_of(error: Exception) -> RequestRefused:
         case LedgerFailed():
             logger.error("a decision is not given away, because its audit record is not kept: %s", error)
             return RequestRefused("ledger_failed", "the audit record cannot be kept: try again later")
+        case ReviewQueueFailed():
+            logger.error("%s", error)
+            return RequestRefused("unavailable", "the review queue cannot be used: the log has the details")
         case GateClosed():
             return RequestRefused("unavailable", "the gate is closed: try again later")
         case _:

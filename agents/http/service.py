@@ -8,6 +8,7 @@ from sluicegate.agents.deciding.live_models import LiveModels
 from sluicegate.agents.http.ledgers import ledger_of
 from sluicegate.agents.http.openai.chat_queue import ChatQueue
 from sluicegate.agents.ledger.recording import Recorder
+from sluicegate.agents.review_queue import ReviewQueue
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.schemas.errors import RequestRefused
@@ -25,6 +26,8 @@ class HttpService:
         self.chats = ChatQueue(settings)
         self.recorder: Recorder | None = None
         """Keeps the audit record of each decision, inside `recording`; None: no records are kept."""
+        self.reviews: ReviewQueue | None = None
+        """What waits for people; None in a process that is no review worker."""
         self._models = models
         self._open_requests = 0
         self._stopping = False
