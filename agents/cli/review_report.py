@@ -45,13 +45,15 @@ def print_list(reviews: Sequence[QueuedReview], statistics: QueueStatistics) -> 
     """Print a line per review, the oldest first, and how many wait."""
     console = Console(highlight=False, emoji=False, markup=False)
     if reviews:
-        table = Table("id", "age", "category", "rule", "lease", Column("event", overflow="fold"), box=SIMPLE_HEAD)
+        whole = (Column(name, no_wrap=True) for name in ("id", "age", "category"))
+        folded = (Column(name, overflow="fold") for name in ("rule", "lease", "event"))
+        table = Table(*whole, *folded, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for queued in reviews:
             table.add_row(
                 queued.id,
                 age_of(queued),
                 visible(queued.review.category or ""),
-                visible(f"appeal: {queued.review.reason}" if queued.review.appeal else queued.review.reason),
+                visible("appeal" if queued.review.appeal else queued.review.reason),
                 visible(queued.holder or ""),
                 visible(queued.review.event_id),
             )

@@ -12,6 +12,7 @@ from sluicegate.agents.http.app import Page, build_app
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.review_queue import ReviewQueue
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
 
@@ -26,26 +27,32 @@ class ApiServer:
         telemetry: Telemetry,
         models: Callable[[], LiveModels[EventSpan] | None],
         metrics: PrometheusPage,
+        *,
+        has_review_queue: bool = False,
     ) -> None:
-        """`models` are those in service; None while there are none."""
+        """`models` are those in service; None while there are none. With `has_review_queue`, reviews are served."""
         self._settings = settings
         self._access = access
         self._metrics = metrics
+        self._has_review_queue = has_review_queue
         self.service = HttpService(settings, telemetry, models)
         self._background = BackgroundTasks()
-        self._recording = AsyncExitStack()
+        self._open_files = AsyncExitStack()
         self._server: HttpServer | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, pages: Mapping[str, Page]) -> None:
-        """Open the ledger, then listen; `pages` are the probes, by their paths.
+        """Open the ledger and the review queue, then listen; `pages` are the probes, by their paths.
 
         Raises:
             ConfigurationError: the ledger cannot be opened, or the port is taken.
             SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
+            ReviewQueueFailed: the review queue cannot be opened.
         """
         settings = self._settings
-        await self._recording.enter_async_context(self.service.recording())
+        await self._open_files.enter_async_context(self.service.recording())
+        if self._has_review_queue:
+            self.service.reviews = self._open_files.enter_context(ReviewQueue.open(settings, make=True))
         app = build_app(
             self.service, self._access, pages, self._metrics, self._start_mcp() if settings.http_mcp else ()
         )
@@ -72,11 +79,11 @@ class ApiServer:
             await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
-        """Refuse new requests, answer the open ones, close the port and every connection, then the ledger."""
+        """Refuse new requests, answer the open ones, close the port and every connection, then the open files."""
         settings = self._settings
         await self.service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
         if self._server and self._serving:
             self._server.stop()
             await self._serving
         await self._background.stop()
-        await self._recording.aclose()
+        await self._open_files.aclose()

@@ -47,10 +47,12 @@ def run_agent(
     agent: Agent[RunningT],
     *,
     live_models: Callable[[RunningT], LiveModels[EventSpan]] | None = None,
+    has_review_queue: bool = False,
 ) -> None:
     """Check everything, then join the group and work until a signal. Does not return: it ends the process.
 
-    `live_models` are those of an agent that can serve the HTTP API too.
+    `live_models` are those of an agent that can serve the HTTP API too. An agent that `has_review_queue` can serve the
+    reviews in it.
 
     Raises:
         ConfigurationError: a topic or a right is missing, the port is taken, the ledger of the HTTP API cannot be
@@ -62,7 +64,7 @@ def run_agent(
     ignore_other_signals()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     listen(settings.http_host, settings.http_port).close()
-    access = Access(settings) if settings.http_api and live_models else None
+    access = Access(settings) if settings.http_api and (live_models or has_review_queue) else None
     if access:
         check_settings(settings)
     _check_cluster(settings, agent)
@@ -87,9 +89,9 @@ def run_agent(
     try:
         health = Health(worker.state, agent.budget)
         server: _Server = ProbeServer(settings.http_host, settings.http_port)
-        if live_models and access and metrics:
+        if access and metrics:
             in_service = partial(_live_models, worker, live_models)
-            server = ApiServer(settings, access, telemetry, in_service, metrics)
+            server = ApiServer(settings, access, telemetry, in_service, metrics, has_review_queue=has_review_queue)
         process = _FaustProcess(worker.app, health, telemetry, server)
         StopWatchdog(
             stopping=lambda: process.should_stop or process.drain_requested(),
@@ -115,9 +117,9 @@ def _check_cluster(settings: Settings, agent: Agent[RunningT]) -> None:
 
 
 def _live_models(
-    worker: Worker[RunningT], live_models: Callable[[RunningT], LiveModels[EventSpan]]
+    worker: Worker[RunningT], live_models: Callable[[RunningT], LiveModels[EventSpan]] | None
 ) -> LiveModels[EventSpan] | None:
-    return live_models(worker.running) if worker.running else None
+    return live_models(worker.running) if live_models and worker.running else None
 
 
 class _Server(Protocol):
