@@ -9,10 +9,11 @@ from typing import Final, Self
 import msgspec
 
 from sluicegate.agents.review.reviewer import Asked, ReviewDecision, ReviewTask, Unanswered
-from sluicegate.agents.review_queue import AskedReviewer, DecidedReview, NewReview, ReviewQueue, review_id
+from sluicegate.agents.review_queue import DecidedReview, NewReview, ReviewQueue, review_id
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool.files import FileLock
 from sluicegate.schemas.errors import ReviewQueueFailed, ReviewQueueFull, SpoolFailed
+from sluicegate.schemas.events import AskedReviewer
 from sluicegate.schemas.headers import REPLAY_OF
 
 

@@ -2,7 +2,6 @@
 
 from sluicegate.agents.review_queue.queue import ReviewQueue
 from sluicegate.agents.review_queue.records import (
-    AskedReviewer,
     DecidedReview,
     NewReview,
     PersonsDecision,
@@ -12,7 +11,6 @@ from sluicegate.agents.review_queue.records import (
 )
 
 __all__ = [
-    "AskedReviewer",
     "DecidedReview",
     "NewReview",
     "PersonsDecision",

@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from sluicegate.agents.review_queue.records import (
-    AskedReviewer,
     DecidedReview,
     NewReview,
     PersonsDecision,
@@ -18,7 +17,7 @@ from sluicegate.agents.review_queue.records import (
 )
 from sluicegate.agents.sqlite_file import DatabaseKind
 from sluicegate.schemas.errors import ReviewQueueFailed
-from sluicegate.schemas.events import Position, Review
+from sluicegate.schemas.events import AskedReviewer, Position, Review
 
 REVIEW_QUEUE: Final = DatabaseKind(
     name="review queue",

@@ -7,17 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from sluicegate.schemas.events import Label, Position, Review
+from sluicegate.schemas.events import AskedReviewer, Label, Position, Review
 from sluicegate.schemas.vocabulary import Category
 
 Rationale = Annotated[str, Meta(min_length=1, max_length=4096, description="Why, for people.")]
-
-
-class AskedReviewer(Struct, frozen=True, kw_only=True):
-    """A reviewer that was asked before, and why it had no answer."""
-
-    reviewer: Annotated[str, Meta(description="Kind and name of the reviewer.")]
-    reason: Annotated[str, Meta(description="Why it had no answer, as in `timed_out`.")]
 
 
 class NewReview(Struct, frozen=True, kw_only=True):

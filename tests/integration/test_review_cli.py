@@ -104,6 +104,10 @@ def test_without_a_queue_or_a_terminal_one_line_says_what_to_do(queue: ReviewQue
     assert nowhere.stderr.startswith(b"sluice: no review queue: set SLUICE_REVIEW_QUEUE")
     missing = sluice("review", "list", environment={"SLUICE_REVIEW_QUEUE": str(tmp_path / "none")})
     assert (missing.returncode, (tmp_path / "none").exists()) == (74, False)
+    key = {"SLUICE_REVIEW_URL": "http://127.0.0.1:1", "SLUICE_REVIEW_KEY": "sluice-key"}
+    unreachable = sluice("review", "list", environment=key)
+    assert unreachable.returncode == 74
+    assert unreachable.stderr.startswith(b"sluice: cannot reach the review worker at http://127.0.0.1:1")
     assert b"without a terminal use list, next" in review(queue).stderr
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from sluicegate.agents.review.desk import QueueDesk
 from sluicegate.agents.review.reviewer import Asked, ReviewDecision, ReviewTask, Unanswered
-from sluicegate.agents.review_queue import AskedReviewer, PersonsDecision
+from sluicegate.agents.review_queue import PersonsDecision
 from sluicegate.agents.settings import load_settings
 from sluicegate.schemas.errors import ReviewQueueFailed
-from sluicegate.schemas.events import Position
+from sluicegate.schemas.events import AskedReviewer, Position
 from sluicegate.schemas.headers import Header
 from sluicegate.schemas.vocabulary import Category
 from tests.support.reviews import make_review
