@@ -31,6 +31,11 @@ class NullEngine:
         del correct
         return EncodedQuery(text, tuple(text.split()), truncated=False)
 
+    def is_name(self, word: str) -> bool:
+        """Nothing is parted."""
+        del word
+        return True
+
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """The same result for every query."""
         policy_result = PolicyResult(Verdict.ALLOW, None, 1.0, PolicyCode.BELOW_EVERY_THRESHOLD)

@@ -140,7 +140,7 @@ def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
         max_answer_tokens=settings.max_answer_tokens,
     )
     try:
-        engine.judge([engine.encode("red shoes")])
+        engine.judge([reading.query for reading in encode_readings(engine, "réd shoes").readings])
     except EngineFailed as error:
         raise CompiledModelError(f"{folder} cannot judge: {error}. Compile the model again.") from None
     return engine

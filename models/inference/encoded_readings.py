@@ -34,7 +34,7 @@ def encode_readings(judge: Judge, text: str, locale: str | None = None) -> Encod
     otherwise: encoded words have many tokens.
     """
     query = judge.encode(text, locale)
-    further = further_readings(text, query.correction.text if query.correction else None)
+    further = further_readings(text, query.correction.text if query.correction else None, judge.is_name)
     first = [] if further.replace_query else [EncodedReading(ReadingName.QUERY, query)]
     encoded = {reading.query.tokens: reading for reading in first}
     for reading in further.readings:

@@ -63,6 +63,10 @@ class EncoderReader:
         correction = speller.correct(text, locale) if speller else None
         return EncodedQuery(text, tokens, truncated=truncated, correction=correction)
 
+    def is_name(self, word: str) -> bool:
+        """Whether the speller knows `word`."""
+        return self._speller is None or self._speller.knows(word)
+
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:
         """A reply per query, a blocked one too: it costs nothing, and another surface may allow the query."""
         del is_blocked

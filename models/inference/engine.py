@@ -74,6 +74,10 @@ class Engine:
         """
         return self._reader.encode(text, locale, correct=correct)
 
+    def is_name(self, word: str) -> bool:
+        """Whether a list of the model's has `word`, in lower case, as a word or a name; True where it has no list."""
+        return self._reader.is_name(word)
+
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """One result per query of `batch`, in order.
 

@@ -64,6 +64,11 @@ class GeneratorReader:
             text = text[: encoding.offsets[limit - 1][1]].strip()
         return EncodedQuery(text, self._style.filled(encoding.tokens[:limit]), truncated=truncated)
 
+    def is_name(self, word: str) -> bool:
+        """True of every word: the model reads words that are run together by itself."""
+        del word
+        return True
+
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:
         """A reply per query; a blocked one has only probabilities."""
         first = self._first_call(batch)

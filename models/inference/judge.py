@@ -82,6 +82,12 @@ class Judge(Protocol):
         not corrected: for a text that is only judged.
         """
 
+    def is_name(self, word: str) -> bool:
+        """Whether a list of the model's has `word`, in lower case, as a word or a name of any language.
+
+        True where the model needs no list to read words that are run together.
+        """
+
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """One result per query of `batch`, in order. Blocks: call it in a thread.
 

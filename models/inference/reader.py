@@ -47,6 +47,9 @@ class Reader(Protocol):
     def encode(self, text: str, locale: str | None, *, correct: bool) -> EncodedQuery:
         """The normalised `text` as the model reads it, with a correction of it if `correct`."""
 
+    def is_name(self, word: str) -> bool:
+        """Whether a list has `word` as a word or a name; True without a list."""
+
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:
         """A reply per query of `batch`, in order. Raises what CTranslate2 and numpy raise, or EngineFailed."""
 

@@ -1,13 +1,14 @@
 """Reads disguised words as the known words that they hide: spaced, parted by signs, masked, digits for letters."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from sluicegate.models.text.known_words import KnownWords
 from sluicegate.models.text.leet import plain_word, undo_leet
+from sluicegate.models.text.run_together import part
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,12 @@ _STAYS: Final = re.compile(
 _PARTS: Final = re.compile(r"[^\W_]+")
 
 
-def plain_words(text: str, words: KnownWords) -> PlainWords:
-    """A lower-case `text` with every disguised word plain, and without signs that are no words."""
-    read = [_read(token, words) for token in _without_quotes(text).split()]
+def plain_words(text: str, words: KnownWords, is_name: Callable[[str], bool]) -> PlainWords:
+    """A lower-case `text` with every disguised word plain, run-together words parted, and signs that are no words out.
+
+    What `is_name` is not parted.
+    """
+    read = [_read(token, words, is_name) for token in _without_quotes(text).split()]
     _close_spaces(read, words)
     disguised = sum(each.disguised for each in read)
     if disguised:
@@ -60,7 +64,7 @@ def _without_quotes(text: str) -> str:
 _ORDINARY_SIGNS: Final = frozenset({"&", "-", "+", "/", "|", "\u2013", "\u2014", "=", "x", ":", ","})
 
 
-def _read(token: str, words: KnownWords) -> _Read:
+def _read(token: str, words: KnownWords, is_name: Callable[[str], bool]) -> _Read:
     core = token.strip(_EDGES)
     each = _Read(token, core)
     if not core or _STAYS.match(core):
@@ -72,6 +76,8 @@ def _read(token: str, words: KnownWords) -> _Read:
         hidden = undo_leet(token, words)
     if hidden is not None:
         each.read, each.disguised = hidden, not core.isalpha()
+    elif parted := part(core, words, is_name):
+        each.read = " ".join(parted)
     elif not core.isalnum():
         _open(each, words)
     if each.read is None and len(core) > _PIECE and _is_noise(token.replace(core, "", 1)):

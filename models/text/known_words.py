@@ -1,7 +1,7 @@
 """The words that a disguise is undone to: common English words by frequency, and those that people hide."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
@@ -44,6 +44,10 @@ class KnownWords:
             end = start
         known = sum(len(word) for word in words if word in self)
         return words[::-1] if known >= _MOSTLY * len(letters) else None
+
+    def rarity(self, words: Sequence[str]) -> float:
+        """How rare `words` are together, by letter: the lower, the likelier is a run of letters meant to be read so."""
+        return sum(map(self._cost, words)) / sum(map(len, words))
 
     def _cost(self, word: str) -> float:
         rank = self.ranks.get(word, math.inf)

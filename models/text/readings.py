@@ -4,6 +4,7 @@ Padding dilutes: a model that reads one bad sentence among many plain words may 
 is also read in overlapping windows. Their number is bounded, and with it the cost: of a very long text they are wider.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -51,9 +52,14 @@ class FurtherReadings:
     replace_query: bool = False
 
 
-def further_readings(text: str, correction: str | None = None) -> FurtherReadings:
-    """The readings of a normalised query, without the query itself; `correction` is what will be published for it."""
-    plain = skeleton(text)
+def further_readings(
+    text: str, correction: str | None = None, is_name: Callable[[str], bool] = lambda _: True
+) -> FurtherReadings:
+    """The readings of a normalised query, without the query itself; `correction` is what will be published for it.
+
+    A long word is not read as several that are run together if it `is_name`.
+    """
+    plain = skeleton(text, is_name=is_name)
     readings = [Reading(ReadingName.SKELETON, plain.text)] if plain else []
     readings += [Reading(ReadingName.WINDOW, window) for window in windows(plain.text if plain else text)]
     if correction is not None and not same_words(correction, text) and not (plain and plain.is_whole):

@@ -8,6 +8,7 @@ as it is one of accents, styled letters and signs.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from sluicegate.models.text.disguised_letters import BETWEEN, plain_letters
 from sluicegate.models.text.disguised_words import plain_words
 from sluicegate.models.text.encodings import reveal
 from sluicegate.models.text.known_words import KnownWords, known_words
+from sluicegate.models.text.run_together import SHORTEST_RUN
 from sluicegate.schemas.reason_codes import DisguiseCode
 
 
@@ -39,21 +41,24 @@ _REPEATED: Final = re.compile(r"(.{1,128}?)(?: ?\1){3,}+")
 _SINGLE_LETTERS: Final = re.compile(r"[\W_]*[^\W_](?:[\W_]+[^\W_]){2,}[\W_]*")
 
 
-def skeleton(text: str, words: KnownWords | None = None) -> Skeleton | None:
+def skeleton(
+    text: str, words: KnownWords | None = None, is_name: Callable[[str], bool] = lambda _: True
+) -> Skeleton | None:
     """What a normalised `text` reads as without disguise; None where that differs in case and spacing only.
 
-    `words` are those that a disguise is undone to, by default the package's. Accents that are folded and signs that are
-    left out are not called a disguise.
+    `words` are those that a disguise is undone to, by default the package's. A long word is parted into several if it
+    is none of them and not `is_name`. Accents that are folded, signs that are left out and words that are parted are
+    not called a disguise.
     """
-    repeated = _REPEATED.fullmatch(text)
-    if not repeated and _ORDINARY.fullmatch(text) and not _DRAWN_OUT.search(text):
-        return None
     words = words or known_words()
+    repeated = _REPEATED.fullmatch(text)
+    if not repeated and _is_ordinary(text, words):
+        return None
     once = repeated[1] if repeated else text
     revealed = reveal(once)
     letters = plain_letters(lower_case(revealed), words)
     is_spelt = _is_spelt(letters.text, words)
-    plain = plain_words(_joined(letters.text, words) if is_spelt else letters.text, words)
+    plain = plain_words(_joined(letters.text, words) if is_spelt else letters.text, words, is_name)
     if not plain.text or plain.text.split() == lower_case(text).split():
         return None
     codes = []
@@ -64,6 +69,12 @@ def skeleton(text: str, words: KnownWords | None = None) -> Skeleton | None:
         codes.append(DisguiseCode.MIXED_SCRIPT)
     is_whole = repeated is not None or is_spelt or _is_cut(letters.text, plain.text, words)
     return Skeleton(plain.text, tuple(codes), is_whole)
+
+
+def _is_ordinary(text: str, words: KnownWords) -> bool:
+    if not _ORDINARY.fullmatch(text) or _DRAWN_OUT.search(text):
+        return False
+    return all(len(word) < SHORTEST_RUN or word.rstrip(".,?!").lower() in words.ranks for word in text.split(" "))
 
 
 def _letters_of(text: str) -> str:

@@ -149,6 +149,10 @@ class Speller:
             return Correction(text)
         return self._decide(text, tokens, [(self._probability(found), found) for found in findings])
 
+    def knows(self, word: str) -> bool:
+        """Whether some list has `word`, in lower case, as a word or a name of any language."""
+        return self._words.knows(word) or word in self._words.foreign
+
     def findings(self, text: str) -> list[Finding]:
         """The likeliest correction of each unknown word, right or wrong: for training."""
         tokens = text.split(" ")

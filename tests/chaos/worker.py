@@ -42,6 +42,11 @@ class ScriptedEngine:
         del correct
         return EncodedQuery(text, tuple(text.split()))
 
+    def is_name(self, word: str) -> bool:
+        """Nothing is parted."""
+        del word
+        return True
+
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         """Judge each query by its first word, or fail as the file says."""
         match self._fault.read_text() if self._fault.exists() else "":

@@ -34,6 +34,9 @@ class HeldJudge:
     def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         return self._judge.encode(text, locale, correct=correct)
 
+    def is_name(self, word: str) -> bool:
+        return self._judge.is_name(word)
+
     def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
         self.asked.release()
         assert self.release.wait(30)
