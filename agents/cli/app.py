@@ -12,6 +12,7 @@ from sluicegate.agents.cli.ask import ask
 from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
+from sluicegate.agents.cli.format import format_text
 from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.keys import keys
 from sluicegate.agents.cli.learn import learn
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("ask")(ask)
 app.command("gate")(gate)
+app.command("format")(format_text)
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.command("mcp")(mcp)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sluicegate.agents.deciding.ledger_record import Stamp
+from sluicegate.agents.formatting.grounding import followed, grounding_of
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.outcomes.event import Event
 from sluicegate.models.formatting.formatter import FormatFailure, Formatted
@@ -13,10 +14,8 @@ from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.schemas.codec import value_hash
 from sluicegate.schemas.events import (
     Context,
-    FollowedSchema,
     FormattedAction,
     FormattingTrace,
-    Grounding,
     LedgerRecord,
     Position,
     RawAction,
@@ -88,16 +87,3 @@ def make_ledger_record(
             reason_codes=list(reason_codes),
         ),
     )
-
-
-def followed(schema: FormatSchema) -> FollowedSchema:
-    """What an event says about the schema that it follows."""
-    return FollowedSchema(id=schema.schema_id, version=schema.version, hash=schema.schema_hash)
-
-
-def grounding_of(formatted: Formatted) -> list[Grounding]:
-    """Where the values come from, as events have it."""
-    return [
-        Grounding(pointer=source.pointer, how=source.how, start=source.start, end=source.end)
-        for source in formatted.sources
-    ]

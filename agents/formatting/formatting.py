@@ -15,10 +15,13 @@ from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.formatting.inline_schemas import InlineSchemas
 from sluicegate.agents.formatting.live_schemas import LiveSchemas
 from sluicegate.agents.settings import Settings
+from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.formatting.extractive import ExtractiveFormatter
 from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted, Formatter
+from sluicegate.models.formatting.guided import GuidedFormatter
 from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.device import Placement
 from sluicegate.schemas.errors import DeadlineExceeded, EngineFailed, EventFailed, FormatFailed
 
 OwnerT = TypeVar("OwnerT")
@@ -45,12 +48,25 @@ class LoadedFormatting:
         Raises:
             ConfigurationError: the model cannot be served, or a schema is refused.
         """
-        return cls(ExtractiveFormatter(), LiveSchemas(settings.format_schemas))
+        schemas = LiveSchemas(settings.format_schemas)
+        return cls(load_formatter(settings), schemas)
 
     @property
     def description(self) -> str:
         """What was loaded, in a few words."""
         return f"formatter {self.formatter.model_version}, {self.schemas.description}"
+
+
+def load_formatter(settings: Settings) -> Formatter:
+    """The model of SLUICE_FORMAT_MODEL, or the formatter that needs none. Blocks.
+
+    Raises:
+        CompiledModelError: the model cannot be served.
+    """
+    if settings.format_model is None:
+        return ExtractiveFormatter()
+    placement = Placement(settings.device, settings.compute_type, settings.threads, replicas=1)
+    return GuidedFormatter(served_from(settings.format_model).model, placement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sluicegate.agents.http import gate_routes, litellm_guardrail, review_routes
+from sluicegate.agents.http import format_routes, gate_routes, litellm_guardrail, review_routes
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.endpoint import Endpoint
 from sluicegate.agents.http.errors import refusal_of_status, response_to
@@ -27,6 +27,7 @@ Page = Callable[[], tuple[int, bytes]]
 
 DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
     gate_routes.ROUTES,
+    format_routes.ROUTES,
     moderations.ROUTES,
     chat_completions.ROUTES,
     served_models.ROUTES,

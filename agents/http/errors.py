@@ -21,12 +21,15 @@ from sluicegate.schemas.errors import (
     ContractError,
     DeadlineExceeded,
     EngineFailed,
+    FormatFailed,
     GateClosed,
     LedgerFailed,
     Overloaded,
     PromptTooLong,
     RequestRefused,
     ReviewQueueFailed,
+    SchemaRefused,
+    SchemaUnknown,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,6 +72,8 @@ MEANINGS: Final = {
     "too_large": Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "invalid_request_error"),
     "unsupported_media_type": Meaning(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid_request_error"),
     "misdirected_request": Meaning(HTTPStatus.MISDIRECTED_REQUEST, "invalid_request_error"),
+    "schema_not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
+    "cannot_format": Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request_error"),
     "unusable_text": Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request_error"),
     "rate_limited": Meaning(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
     "overloaded": Meaning(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
@@ -106,6 +111,12 @@ def refusal_of(error: Exception) -> RequestRefused:
             return error
         case CannotChat():
             return RequestRefused("model_not_found", str(error), field="$.model")
+        case SchemaRefused():
+            return RequestRefused("unsupported", str(error), field="$.schema")
+        case SchemaUnknown():
+            return RequestRefused("schema_not_found", str(error), field="$.schema_id")
+        case FormatFailed():
+            return RequestRefused("cannot_format", str(error), field="$.text")
         case ContractError():
             message, _, field = str(error).partition(" - at ")
             if isinstance(error, PromptTooLong):

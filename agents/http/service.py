@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.formatting.batch_observer import format_batch_observer
+from sluicegate.agents.formatting.formatting import Formatting, LoadedFormatting
 from sluicegate.agents.http.ledgers import ledger_of
 from sluicegate.agents.http.openai.chat_queue import ChatQueue
 from sluicegate.agents.ledger.recording import Recorder
@@ -29,6 +31,7 @@ class HttpService:
         self.reviews: ReviewQueue | None = None
         """What waits for people; None in a process that is no review worker."""
         self._models = models
+        self._formatting: Formatting[EventSpan] | None = None
         self._open_requests = 0
         self._stopping = False
         self._idle = asyncio.Event()
@@ -45,6 +48,24 @@ class HttpService:
         if models is None:
             raise RequestRefused("unavailable", "no model is in service: try again later")
         return models
+
+    @property
+    def formatting(self) -> Formatting[EventSpan]:
+        """The formatter in service.
+
+        Raises:
+            RequestRefused: there is none.
+        """
+        if self._formatting is None:
+            raise RequestRefused("unavailable", "no formatter is in service: try again later")
+        return self._formatting
+
+    @asynccontextmanager
+    async def formatting_with(self, loaded: LoadedFormatting) -> AsyncIterator[None]:
+        """Format with `loaded` until the end of the block."""
+        observe = format_batch_observer(self.telemetry, loaded.formatter.model_version)
+        async with Formatting[EventSpan].running(loaded, self.settings, observe) as self._formatting:
+            yield
 
     @property
     def open_requests(self) -> int:

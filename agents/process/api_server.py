@@ -7,6 +7,7 @@ from typing import Any
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import Page, build_app
 from sluicegate.agents.http.route import JsonRoute
@@ -26,23 +27,28 @@ class ApiServer:
         access: Access,
         telemetry: Telemetry,
         models: Callable[[], LiveModels[EventSpan] | None],
+        formatting: LoadedFormatting | None,
         metrics: PrometheusPage,
         *,
         has_review_queue: bool = False,
     ) -> None:
-        """`models` are those in service; None while there are none. With `has_review_queue`, reviews are served."""
+        """`models` are those in service; None while there are none. Without `formatting` nothing is formatted.
+
+        With `has_review_queue`, reviews are served.
+        """
+        self._formatting = formatting
         self._settings = settings
         self._access = access
         self._metrics = metrics
         self._has_review_queue = has_review_queue
         self.service = HttpService(settings, telemetry, models)
         self._background = BackgroundTasks()
-        self._open_files = AsyncExitStack()
+        self._resources = AsyncExitStack()
         self._server: HttpServer | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, pages: Mapping[str, Page]) -> None:
-        """Open the ledger and the review queue, then listen; `pages` are the probes, by their paths.
+        """Open the ledger and the review queue, start the formatter, then listen; `pages` are the probes by path.
 
         Raises:
             ConfigurationError: the ledger cannot be opened, or the port is taken.
@@ -50,9 +56,11 @@ class ApiServer:
             ReviewQueueFailed: the review queue cannot be opened.
         """
         settings = self._settings
-        await self._open_files.enter_async_context(self.service.recording())
+        await self._resources.enter_async_context(self.service.recording())
         if self._has_review_queue:
-            self.service.reviews = self._open_files.enter_context(ReviewQueue.open(settings, make=True))
+            self.service.reviews = self._resources.enter_context(ReviewQueue.open(settings, make=True))
+        if self._formatting:
+            await self._resources.enter_async_context(self.service.formatting_with(self._formatting))
         app = build_app(
             self.service, self._access, pages, self._metrics, self._start_mcp() if settings.http_mcp else ()
         )
@@ -79,11 +87,11 @@ class ApiServer:
             await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
-        """Refuse new requests, answer the open ones, close the port and every connection, then the open files."""
+        """Refuse new requests, answer the open ones, close the port and every connection, then the rest."""
         settings = self._settings
         await self.service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
         if self._server and self._serving:
             self._server.stop()
             await self._serving
         await self._background.stop()
-        await self._open_files.aclose()
+        await self._resources.aclose()

@@ -18,6 +18,7 @@ import uvloop
 
 from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import Page
 from sluicegate.agents.http.checks import check_settings
@@ -39,8 +40,8 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     """Serve the HTTP API until a signal.
 
     Raises:
-        ConfigurationError: the port is taken, the API keys cannot be read, the ledger cannot be opened, or the model
-            cannot be served.
+        ConfigurationError: the port is taken, the API keys cannot be read, the ledger cannot be opened, or a model or
+            a schema cannot be served.
         SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
     """
     configure_logging(settings.log_level)
@@ -48,6 +49,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     access = Access(settings)
     listen(settings.http_host, settings.http_port).close()
     check_settings(settings)
+    formatting = LoadedFormatting.load(settings)
     loaded = load(settings)
     if warning := warn_of_unknown():
         logger.warning("%s", warning)
@@ -61,7 +63,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, access, loaded, telemetry, metrics))
+            runner.run(_serve(settings, access, loaded, formatting, telemetry, metrics))
     finally:
         logger.info("stopped")
         telemetry.shutdown(TELEMETRY_S)
@@ -69,10 +71,15 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
 
 
 async def _serve(
-    settings: Settings, access: Access, loaded: LoadedModels, telemetry: Telemetry, metrics: PrometheusPage
+    settings: Settings,
+    access: Access,
+    loaded: LoadedModels,
+    formatting: LoadedFormatting,
+    telemetry: Telemetry,
+    metrics: PrometheusPage,
 ) -> None:
     async with LiveModels.running(loaded, settings, batch_observers(telemetry)) as models:
-        server = ApiServer(settings, access, telemetry, lambda: models, metrics)
+        server = ApiServer(settings, access, telemetry, lambda: models, formatting, metrics)
         service = server.service
         telemetry.observe(queue_depth=lambda: models.queue_depth, events_in_flight=lambda: service.open_requests)
         stop_asked = asyncio.Event()

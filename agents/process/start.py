@@ -15,6 +15,7 @@ from mode import Service
 from sluicegate.agents.agent import Agent, RunningT
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.gate.agent import gate_agent
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.checks import check_settings
@@ -68,6 +69,7 @@ def run_agent(
     if access:
         check_settings(settings)
     _check_cluster(settings, agent)
+    formatting = LoadedFormatting.load(settings) if access and live_models else None
     loaded = agent.load()  # last, because it takes longest
     metrics = PrometheusPage() if access else None
     telemetry = Telemetry.start(
@@ -91,7 +93,9 @@ def run_agent(
         server: _Server = ProbeServer(settings.http_host, settings.http_port)
         if access and metrics:
             in_service = partial(_live_models, worker, live_models)
-            server = ApiServer(settings, access, telemetry, in_service, metrics, has_review_queue=has_review_queue)
+            server = ApiServer(
+                settings, access, telemetry, in_service, formatting, metrics, has_review_queue=has_review_queue
+            )
         process = _FaustProcess(worker.app, health, telemetry, server)
         StopWatchdog(
             stopping=lambda: process.should_stop or process.drain_requested(),

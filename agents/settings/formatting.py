@@ -8,6 +8,11 @@ from pydantic import BaseModel, Field
 class FormattingSettings(BaseModel, title="Formatter"):
     """How actions are formatted, and how `sluice worker format` works. It shares no limit with the gate."""
 
+    format_model: Path | None = Field(
+        None,
+        description="Folder of a compiled Qwen3 model that formats, or of a registry of models. Default: no model, the "
+        "values are found in the text by rules.",
+    )
     format_schemas: Path | None = Field(
         None,
         description="Folder of the JSON Schemas that actions name: NAME.json, or NAME/VERSION.json. All are checked at "

@@ -10,6 +10,7 @@ import httpx
 
 from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.app import build_app
 from sluicegate.agents.http.mcp_door import McpDoor
@@ -69,7 +70,7 @@ async def serving(
     async with LiveModels.running(_loaded(given, judge), given, batch_observers(observed)) as models:
         service = HttpService(given, observed, lambda: models)
         access = Access(given)
-        async with service.recording():
+        async with service.recording(), service.formatting_with(LoadedFormatting.load(given)):
             door = McpDoor(service, access) if given.http_mcp else None
             tools = asyncio.create_task(door.run(), name="MCP server") if door else None
             server = HttpServer(
