@@ -20,6 +20,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from sluicegate.agents.cli.worker import AgentName
 from sluicegate.agents.settings import ENV_PREFIX, Settings, load_settings
 from sluicegate.agents.time_budget import TELEMETRY_S
 
@@ -162,7 +163,7 @@ def test_no_secret_is_in_the_compose_file(name: str) -> None:
     assert not [variable for variable in SERVICES[name].environment if secret.search(variable)]
 
 
-@pytest.mark.parametrize("name", ["worker", "topics"])
+@pytest.mark.parametrize("name", ["worker", "format", "topics"])
 def test_our_containers_get_settings_that_exist_and_reach_kafka(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     service = SERVICES[name]
     unknown = {
@@ -176,7 +177,7 @@ def test_our_containers_get_settings_that_exist_and_reach_kafka(name: str, monke
         assert f"INTERNAL://{settings.bootstrap_servers}" in advertised
 
 
-@pytest.mark.parametrize("name", ["worker", "topics", "serve"])
+@pytest.mark.parametrize("name", ["worker", "format", "topics", "serve"])
 def test_our_containers_have_no_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service.read_only
@@ -212,6 +213,18 @@ def test_the_worker_reports_to_the_collector(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_worker_is_given_time_to_finish_what_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     with environment_of(WORKER, monkeypatch) as settings:
         assert float(WORKER.stop_grace_period.removesuffix("s")) > settings.time_budget.stop_s + DOCKER_S
+
+
+def test_the_other_agents_are_commands_that_exist_with_a_port_and_a_time_to_stop_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = SERVICES["format"]
+    assert service.command == ["worker", AgentName.FORMAT]
+    with environment_of(service, monkeypatch) as settings:
+        assert [port.split(":")[2] for port in service.ports] == [str(settings.http_port)]
+        assert float(service.stop_grace_period.removesuffix("s")) > settings.format_time_budget.stop_s + DOCKER_S
+    published = [port.split(":")[1] for other in SERVICES.values() for port in other.ports]
+    assert len(set(published)) == len(published)
 
 
 def test_the_image_is_probed_from_outside_of_its_container(monkeypatch: pytest.MonkeyPatch) -> None:

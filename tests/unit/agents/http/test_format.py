@@ -34,13 +34,6 @@ async def test_a_text_becomes_json_of_its_schema_inline_or_by_name(tmp_path: Pat
     assert missing.json()["error"]["code"] == "schema_not_found"
 
 
-async def test_an_integer_of_any_length_is_answered_whole() -> None:
-    schema = {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}
-    async with serving() as api:
-        answer = await api.client.post("/v1/format", json={"text": f"number: {10**24}", "schema": schema})
-    assert answer.json()["value"] == {"number": 10**24}
-
-
 @pytest.mark.parametrize(
     ("changes", "status", "code", "param"),
     [
