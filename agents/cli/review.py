@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
+from sluicegate.agents.cli.options import Brokers
+from sluicegate.agents.cli.replay import Since
+
 review = typer.Typer(help="Decide the queries that wait for people. Alone, on a terminal: one after another.")
 
 As = Annotated[
-    str | None, typer.Option("--as", metavar="NAME", help="Name of the reviewer. Default: the user that is logged in.")
+    str | None, typer.Option("--as", metavar="NAME", help="Your name in events. Default: the user that is logged in.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ReviewId = Annotated[str, typer.Argument(metavar="ID", help="Id of the review, see `sluice review list`.")]
@@ -128,3 +131,24 @@ def review_release(review_id: ReviewId, name: As = None) -> None:
 
     with open_reviews(load_settings(), name) as reviews:
         reviews.release(review_id)
+
+
+@review.command("appeal")
+def review_appeal(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="Id of the blocked event.")],
+    reason: Annotated[str, typer.Option(help="Why the query should be allowed. Reviewers see it.")],
+    since: Since = None,
+    name: As = None,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Put a blocked query before people. It is published for the review worker, and people decide it again.
+
+    The blocked topic is searched for the event, from `--since` on. Its text comes from the raw record, as long as Kafka
+    has it.
+
+    Example: `sluice review appeal order-4712 --reason "the title of a film"`
+    """
+    from sluicegate.agents.cli.review_runs import make_appeal
+
+    make_appeal(event_id, reason, since, name, as_json=as_json, brokers=brokers)

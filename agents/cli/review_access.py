@@ -1,5 +1,6 @@
 """How `sluice review` reaches the review queue: in its file on this machine, or over HTTP."""
 
+import asyncio
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,18 @@ import httpx
 import msgspec
 
 from sluicegate.agents.http.errors import MEANINGS, ErrorAnswer
-from sluicegate.agents.http.review_types import MOST_LISTED, LeasedReview, NextReview, ReviewList
+from sluicegate.agents.http.review_types import (
+    MOST_LISTED,
+    AppealAnswer,
+    AppealRequest,
+    LeasedReview,
+    NextReview,
+    ReviewList,
+)
 from sluicegate.agents.review_queue import PersonsDecision, QueuedReview, ReviewQueue
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import ConfigurationError, RequestRefused, ReviewQueueFailed
+from sluicegate.schemas.events import Position
 
 AnswerT = TypeVar("AnswerT")
 
@@ -47,13 +56,8 @@ def open_reviews(settings: Settings, name: str | None) -> Iterator[Reviews]:
         ReviewQueueFailed: the file cannot be used.
     """
     if settings.review_url is not None:
-        if name is not None:
-            raise ConfigurationError("over HTTP the reviewer is the name of the API key: leave --as out")
-        if settings.review_key is None:
-            raise ConfigurationError("SLUICE_REVIEW_URL needs an API key: set SLUICE_REVIEW_KEY")
-        headers = {"authorization": f"Bearer {settings.review_key.get_secret_value()}"}
-        with httpx.Client(base_url=settings.review_url, headers=headers, timeout=_TIMEOUT_S) as client:
-            yield _RemoteReviews(client)
+        with _remote(settings, name) as remote:
+            yield remote
     elif settings.review_queue is not None:
         with ReviewQueue.open(settings) as queue:
             yield _LocalReviews(queue, name or _login_name())
@@ -61,6 +65,39 @@ def open_reviews(settings: Settings, name: str | None) -> Iterator[Reviews]:
         raise ConfigurationError(
             "no review queue: set SLUICE_REVIEW_QUEUE to its file, or SLUICE_REVIEW_URL to the review worker's address"
         )
+
+
+def appeal(settings: Settings, asked: AppealRequest, name: str | None) -> AppealAnswer:
+    """Put a blocked query before people, in the name of `name`: through the review worker's HTTP API, or Kafka itself.
+
+    Raises:
+        RequestRefused: there is no such event, or its raw record is no longer in Kafka.
+        BrokerUnavailable: the cluster cannot be read from.
+        PublishFailed: the broker did not take the appeal.
+        ReviewQueueFailed: the review worker cannot be reached.
+    """
+    if settings.review_url is not None:
+        with _remote(settings, name) as remote:
+            return remote.appeal(asked)
+    from sluicegate.agents.appeals import publish_appeal
+
+    appellant = name or _login_name()
+    published = asyncio.run(
+        publish_appeal(settings, asked.event_id, appellant=appellant, reason=asked.reason, since=asked.since)
+    )
+    at = Position(topic=published.topic, partition=published.partition, offset=published.offset)
+    return AppealAnswer(event_id=asked.event_id, published=at)
+
+
+@contextmanager
+def _remote(settings: Settings, name: str | None) -> "Iterator[_RemoteReviews]":
+    if name is not None:
+        raise ConfigurationError("over HTTP the reviewer is the name of the API key: leave --as out")
+    if settings.review_key is None:
+        raise ConfigurationError("SLUICE_REVIEW_URL needs an API key: set SLUICE_REVIEW_KEY")
+    headers = {"authorization": f"Bearer {settings.review_key.get_secret_value()}"}
+    with httpx.Client(base_url=settings.review_url or "", headers=headers, timeout=_TIMEOUT_S) as client:
+        yield _RemoteReviews(client)
 
 
 def _login_name() -> str:
@@ -112,6 +149,9 @@ class _RemoteReviews:
 
     def decide(self, review_id: str, decision: PersonsDecision) -> PersonsDecision:
         return self._ask("POST", _path(review_id, "decision"), decision, PersonsDecision)
+
+    def appeal(self, asked: AppealRequest) -> AppealAnswer:
+        return self._ask("POST", "/v1/appeals", asked, AppealAnswer)
 
     def _ask(self, method: str, path: str, body: object, answer: type[AnswerT]) -> AnswerT:
         content: dict[str, Any] = {}

@@ -1,14 +1,16 @@
 """What the commands of ``sluice review`` do."""
 
 import sys
+from datetime import datetime
 
 import msgspec
 import typer
 
 from sluicegate.agents.cli.record_lines import escape_invisible
-from sluicegate.agents.cli.review_access import open_reviews
+from sluicegate.agents.cli.review_access import appeal, open_reviews
 from sluicegate.agents.cli.review_report import print_review
 from sluicegate.agents.cli.streams import reader_may_leave
+from sluicegate.agents.http.review_types import AppealRequest
 from sluicegate.agents.review_queue import PersonsDecision, QueuedReview
 from sluicegate.agents.settings import load_settings
 from sluicegate.schemas.vocabulary import Category
@@ -52,6 +54,26 @@ def decide(review_id: str, name: str | None, *, allow: bool, category: str | Non
             print_line(made)
         else:
             sys.stdout.write(f"{review_id} is {'allowed' if made.allow else f'denied: {made.category}'}\n")
+
+
+def make_appeal(
+    event_id: str, reason: str, since: datetime | None, name: str | None, *, as_json: bool, brokers: str | None
+) -> None:
+    """Put a blocked query before people, and print where the appeal is.
+
+    Raises:
+        BadParameter: the id or the reason is empty or too long.
+    """
+    try:
+        asked = msgspec.convert({"event_id": event_id, "reason": reason.strip(), "since": since}, AppealRequest)
+    except msgspec.ValidationError as error:
+        raise typer.BadParameter(str(error)) from None
+    made = appeal(load_settings(bootstrap_servers=brokers), asked, name)
+    with reader_may_leave():
+        if as_json:
+            print_line(made)
+        else:
+            sys.stdout.write(f"people will decide it again: {made.published}\n")
 
 
 def print_line(content: msgspec.Struct) -> None:

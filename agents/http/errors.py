@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from sluicegate.agents.error_text import describe_error
 from sluicegate.schemas.errors import (
+    BrokerUnavailable,
     CannotChat,
     ContractError,
     DeadlineExceeded,
@@ -26,6 +27,7 @@ from sluicegate.schemas.errors import (
     LedgerFailed,
     Overloaded,
     PromptTooLong,
+    PublishFailed,
     RequestRefused,
     ReviewQueueFailed,
     SchemaRefused,
@@ -131,6 +133,9 @@ def refusal_of(error: Exception) -> RequestRefused:
         case LedgerFailed():
             logger.error("a decision is not given away, because its audit record is not kept: %s", error)
             return RequestRefused("ledger_failed", "the audit record cannot be kept: try again later")
+        case BrokerUnavailable() | PublishFailed():
+            logger.error("a request needs Kafka: %s", error)
+            return RequestRefused("unavailable", "Kafka does not answer: try again later")
         case ReviewQueueFailed():
             logger.error("%s", error)
             return RequestRefused("unavailable", "the review queue cannot be used: the log has the details")

@@ -7,11 +7,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sluicegate.agents.http.review_types import MOST_LISTED, LeasedReview, NextReview, NoOptions, ReviewList
+from sluicegate.agents.http.review_types import (
+    MOST_LISTED,
+    AppealAnswer,
+    AppealRequest,
+    LeasedReview,
+    NextReview,
+    NoOptions,
+    ReviewList,
+)
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.review_queue import PersonsDecision, ReviewQueue
 from sluicegate.schemas.errors import RequestRefused
+from sluicegate.schemas.events import Position
 
 
 async def _list(service: HttpService, call: Call[None]) -> ReviewList:
@@ -38,6 +47,18 @@ async def _release(service: HttpService, call: Call[NoOptions]) -> NoOptions:
 async def _decide(service: HttpService, call: Call[PersonsDecision]) -> PersonsDecision:
     queue = _queue_of(service)
     return await asyncio.to_thread(queue.decide, call.path["review_id"], call.client, call.body)
+
+
+async def _appeal(service: HttpService, call: Call[AppealRequest]) -> AppealAnswer:
+    from sluicegate.agents.appeals import publish_appeal  # it loads a Kafka client, which no other route needs
+
+    _queue_of(service)
+    asked = call.body
+    published = await publish_appeal(
+        service.settings, asked.event_id, appellant=call.client, reason=asked.reason, since=asked.since
+    )
+    at = Position(topic=published.topic, partition=published.partition, offset=published.offset)
+    return AppealAnswer(event_id=asked.event_id, published=at)
 
 
 def _queue_of(service: HttpService) -> ReviewQueue:
@@ -82,4 +103,5 @@ ROUTES: Final[Sequence[JsonRoute[Any]]] = (
         PersonsDecision,
         _decide,
     ),
+    JsonRoute("/v1/appeals", "appeal", "Put a blocked query before people.", AppealRequest, AppealAnswer, _appeal),
 )

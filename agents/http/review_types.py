@@ -1,13 +1,12 @@
 """What the routes of reviews take and answer."""
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from sluicegate.agents.review_queue import QueuedReview, QueueStatistics
 from sluicegate.agents.review_queue.records import Rationale
-from sluicegate.schemas.events import EventId, Position
+from sluicegate.schemas.events import EventId, Position, Timestamp
 
 MOST_LISTED = 100
 
@@ -42,10 +41,12 @@ class AppealRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     event_id: EventId
     reason: Rationale
-    since: Annotated[
-        datetime | None,
-        Meta(tz=True, description="Look for the blocked event from this time on. Default: in the whole topic."),
-    ] = None
+    since: (
+        Annotated[
+            Timestamp, Meta(description="Look for the blocked event from this time on. Default: in the whole topic.")
+        ]
+        | None
+    ) = None
 
 
 class AppealAnswer(Struct, frozen=True, kw_only=True):

@@ -73,11 +73,24 @@ def test_a_correction_that_a_reviewer_allowed_is_learnt_and_the_misspelling_is_n
     assert same.clean is None
 
 
-def test_an_appeal_against_a_blocked_event_has_no_text_and_teaches_nothing() -> None:
-    appeal = msgspec.structs.replace(
-        verdict("a", allow=True), review=None, blocked=Position(topic="queries.blocked", partition=0, offset=7)
-    )
-    assert rows_of([appeal]) == []
+def test_an_appeal_that_is_allowed_teaches_its_query_and_overturns_what_was_learnt_before() -> None:
+    blocked = Position(topic="queries.blocked", partition=0, offset=7)
+    denied = msgspec.structs.replace(verdict("b", allow=False), review=None, blocked=blocked)
+    allowed = msgspec.structs.replace(denied, allow=True, query="kill bill", reviewer="people:anna")
+    before = msgspec.structs.replace(verdict("kill bill", allow=False, category="violence"), reviewer="people:ben")
+    rows = rows_of([before, denied, allowed])
+    assert rows == [LabelledRow("kill bill", "allow", "none", "reviewer:people:anna")]
+
+
+def test_a_person_outranks_a_model_and_the_fallback_teaches_nothing() -> None:
+    def by(reviewer: str, *, allow: bool, fallback: str | None = None) -> Reviewed:
+        return msgspec.structs.replace(verdict("a", allow=allow, gate="hate"), reviewer=reviewer, fallback=fallback)
+
+    person, model = by("people:anna", allow=True), by("api:large", allow=False)
+    assert [row.label for row in rows_of([person, model])] == ["allow"]
+    assert [row.label for row in rows_of([model, person])] == ["allow"]
+    assert [row.label for row in rows_of([by("model:a", allow=True), model])] == ["block"]
+    assert rows_of([by("policy:block", allow=False, fallback="block")]) == []
 
 
 def test_a_review_without_the_model_teaches_a_verdict_and_no_spelling(tokenizer: QueryTokenizer) -> None:
