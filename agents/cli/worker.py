@@ -13,11 +13,16 @@ class AgentName(StrEnum):
 
     GATE = "gate"
     FORMAT = "format"
+    REVIEW = "review"
 
 
 def worker(
     agent: Annotated[
-        AgentName, typer.Argument(help="`gate` decides raw queries. `format` turns raw actions into JSON.")
+        AgentName,
+        typer.Argument(
+            help="`gate` decides raw queries. `review` asks reviewers about unsure ones. `format` turns raw actions "
+            "into JSON."
+        ),
     ] = AgentName.GATE,
     brokers: Brokers = None,
 ) -> None:
@@ -48,3 +53,7 @@ def worker(
             from sluicegate.agents.format.agent import format_agent
 
             run_agent(settings, format_agent(settings))
+        case AgentName.REVIEW:
+            from sluicegate.agents.review.agent import review_agent
+
+            run_agent(settings, review_agent(settings))

@@ -82,11 +82,12 @@ def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
 
 
 def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
+    allow = decision.model_result.probabilities.get("allow")
     return Ranking(
         **stamp.fields(),
         intent=decision.model_result.intent,
-        allow_probability=decision.model_result.probabilities.get("allow"),
-        scores=score_signals(decision),
+        allow_probability=allow,
+        scores=score_query(decision.text, decision.model_result.lexical, allow),
         reason_codes=decision.reason_codes,
         degraded=decision.degraded is not None,
         context=context,
@@ -96,10 +97,10 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
     )
 
 
-def score_signals(decision: Decision) -> list[Score]:
-    """Signals for a ranker, each from 0 to 1, with its reason in words."""
-    words = len(decision.model_result.lexical.split())
-    fidelity = round(ratio(decision.text.lower(), decision.model_result.lexical.lower()) / 100, 4)
+def score_query(query: str, lexical: str, allow: float | None) -> list[Score]:
+    """Signals for a ranker, each from 0 to 1, with its reason in words. `allow` is the gate's probability of that."""
+    words = len(lexical.split())
+    fidelity = round(ratio(query.lower(), lexical.lower()) / 100, 4)
     signals = [
         Score(
             name=ScoreName.SPECIFICITY,
@@ -108,7 +109,7 @@ def score_signals(decision: Decision) -> list[Score]:
         ),
         Score(name=ScoreName.FIDELITY, value=fidelity, reason="likeness of the lexical query to what the user typed"),
     ]
-    if allow := decision.model_result.probabilities.get("allow"):
+    if allow:
         signals.append(Score(name=ScoreName.SAFETY, value=allow, reason="the gate's probability of allow"))
     return signals
 

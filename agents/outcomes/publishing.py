@@ -64,7 +64,7 @@ class OutcomePublisher:
         key = key or event.record.key or event.stamp.event_id.encode()
         topics = [self._topics[name] for name, _ in outputs]
         with self._telemetry.publish_span(event.span, topics) as context:
-            headers = self._headers(event, context)
+            headers = self.headers(event, context)
             sent = [
                 self._publisher.publish(topic, value, key=key, headers=headers)
                 for topic, (_, value) in zip(topics, outputs, strict=True)
@@ -100,10 +100,11 @@ class OutcomePublisher:
             self._topics["ledger"],
             encode(entry),
             key=event.stamp.event_id.encode(),
-            headers=self._headers(event, event.span.context),
+            headers=self.headers(event, event.span.context),
         )
 
-    def _headers(self, event: Event, context: Context) -> list[Header]:
+    def headers(self, event: Event, context: Context) -> list[Header]:
+        """The headers of what is published for `event`, in the trace of `context`."""
         headers: list[Header] = [*self._telemetry.inject(context)]
         if event.origin.replay_of:
             headers.append((REPLAY_OF, event.origin.replay_of.encode()))

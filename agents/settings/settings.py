@@ -1,6 +1,7 @@
 """The settings of this process, composed of the sections, and how they are loaded."""
 
 import os
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Self
@@ -96,7 +97,8 @@ class Settings(
     @property
     def review_time_budget(self) -> TimeBudget:
         """How long one event of the review agent can take. Raises ConfigurationError if no rebalance waits for it."""
-        return self._checked_budget("review_deadline_ms")
+        budget = self._checked_budget("review_deadline_ms", deduplicates=self.dedup_window > 0)
+        return replace(budget, held_s=self.review_hold_s if self.review_fallback == "hold" else 0)
 
     @property
     def format_consumer_group(self) -> str:
@@ -108,8 +110,8 @@ class Settings(
         """How long one event of the format agent can take. Raises ConfigurationError if no rebalance waits for it."""
         return self._checked_budget("format_deadline_ms")
 
-    def _checked_budget(self, deadline: str) -> TimeBudget:
-        budget = self._budget(getattr(self, deadline))
+    def _checked_budget(self, deadline: str, *, deduplicates: bool = False) -> TimeBudget:
+        budget = self._budget(getattr(self, deadline), deduplicates=deduplicates)
         if too_long := _longer_than_a_rebalance_waits(budget, deadline):
             raise ConfigurationError(f"wrong configuration: {too_long}")
         return budget

@@ -43,6 +43,7 @@ from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
 from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
 from sluicegate.agents.telemetry.requests import RequestTelemetry
+from sluicegate.agents.telemetry.reviews import ReviewTelemetry
 from sluicegate.agents.telemetry.trace_context import Headers
 
 Stage = Literal["normalise", "queue", "model", "validate", "publish"]
@@ -86,6 +87,7 @@ class Telemetry:
         self._instruments = Instruments(meter)
         self._levels = LevelGauges(meter)
         self.requests = RequestTelemetry(tracer, self._instruments)
+        self.reviews = ReviewTelemetry(tracer, meter)
 
     @classmethod
     def start(
