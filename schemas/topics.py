@@ -43,7 +43,7 @@ TOPICS: Final[Mapping[str, EventTopic]] = {
         EventTopic("ranking", Ranking, "send", "Allowed queries, for ranking."),
         EventTopic("blocked", Blocked, "send", "Blocked queries, without their text."),
         EventTopic("review", Review, "send", "Queries that a reviewer must decide."),
-        EventTopic("reviewed", Reviewed, "receive", "The reviewer's decisions."),
+        EventTopic("reviewed", Reviewed, "send", "The reviewers' decisions."),
         EventTopic("deadletter", DeadLetter, "send", "Records that could not be decided or formatted."),
         EventTopic("ledger", LedgerRecord, "send", "One audit record per event."),
         EventTopic("actions_raw", RawAction, "receive", "Input: texts to format."),

@@ -121,10 +121,18 @@ def read_decisions(records: Iterable[Record]) -> Iterator[Recorded]:
             in_letter=False,
             time=record.timestamp,
             value_hash=entry.input_hash,
-            reasons=(*codes, *error_type),
+            reasons=(*codes, *_of_review(entry), *error_type),
             model_version=entry.model_version,
             outcome=entry.outcome,
         )
+
+
+def _of_review(entry: LedgerRecord) -> list[str]:
+    """Why the reviewers did not decide, and what the policy did instead."""
+    if entry.review is None:
+        return []
+    fallback = [f"review_fallback:{entry.review.fallback}"] if entry.review.fallback else []
+    return [*fallback, *(asked.reason for asked in entry.review.unanswered)]
 
 
 def read_raw_records(records: Iterable[Record], secret: bytes | None) -> Iterator[Recorded]:

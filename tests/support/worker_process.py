@@ -68,6 +68,11 @@ class Stream:
         outputs = ("actions_formatted", "deadletter", "ledger")
         return replace(self, input="actions_raw", outputs_of_agent=outputs, agent="format")
 
+    def of_review_agent(self) -> "Stream":
+        """The same stream, as the review agent sees it."""
+        outputs = ("reviewed", "recall", "ranking", "blocked", "deadletter", "ledger")
+        return replace(self, input="review", outputs_of_agent=outputs, agent="review")
+
     @property
     def reading_group(self) -> str:
         """The consumer group of the agent that is tested."""
@@ -191,7 +196,7 @@ class WorkerProcess:
 def run_worker(stream: Stream, folder: Path, **settings: object) -> Iterator[WorkerProcess]:
     """A worker of the stream's agent that answers on /healthz; `settings` by their names; its log in `folder`."""
     port = free_port()
-    deadlines = {"deadline_ms": PATIENT_MS, "format_deadline_ms": PATIENT_MS}
+    deadlines = {"deadline_ms": PATIENT_MS, "format_deadline_ms": PATIENT_MS, "review_deadline_ms": PATIENT_MS}
     given = {f"SLUICE_{name.upper()}": str(value) for name, value in {**deadlines, **settings}.items()}
     environment = {**stream.environment, "SLUICE_HTTP_PORT": str(port), **given}
     log = folder / f"worker-{port}.log"
