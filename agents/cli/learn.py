@@ -7,6 +7,7 @@ import typer
 
 from sluicegate.agents.cli.options import require_extra
 from sluicegate.agents.cli.prompt_style import ProfileAlias, prompt_style_of
+from sluicegate.models.artifacts.manifest import MANIFEST_FILE
 
 learn = typer.Typer(
     no_args_is_help=True,
@@ -21,7 +22,10 @@ def learn_teacher(
         Path,
         typer.Argument(help="Labelled rows are appended here. Queries that it has are not asked again."),
     ],
-    model: Annotated[str, typer.Option(help="Name of the teacher's model.")],
+    model: Annotated[
+        str,
+        typer.Option(help="Name of the teacher's model, or the folder of a compiled model on this machine."),
+    ],
     base_url: Annotated[
         str | None,
         typer.Option(help="OpenAI-compatible API, such as http://localhost:8000/v1. Default: OPENAI_BASE_URL."),
@@ -30,12 +34,22 @@ def learn_teacher(
     price_in: Annotated[float, typer.Option(min=0, help="Price of a million tokens read.")] = 0,
     price_out: Annotated[float, typer.Option(min=0, help="Price of a million tokens written.")] = 0,
 ) -> None:
-    """Let a large model label queries (distillation). A run that was stopped continues. Needs the extra `teacher`.
+    """Let a large model label queries (distillation). A run that was stopped continues.
 
-    The key is OPENAI_API_KEY. The queries leave this machine: make sure that they may.
+    A teacher behind an API needs the extra `teacher`, and its key in OPENAI_API_KEY. The queries leave this machine:
+    make sure that they may. A compiled model, such as Qwen3Guard, costs nothing but time, and gives verdicts only.
 
     Example: `sluice learn teacher queries.jsonl rows/teacher.jsonl --model MODEL --base-url http://localhost:8000/v1`
+
+    Example: `sluice learn teacher queries.jsonl rows/guard.jsonl --model ./qwen3guard-gen-0.6b`
     """
+    if (Path(model) / MANIFEST_FILE).is_file():
+        if base_url:
+            raise typer.BadParameter(f"{model} is a compiled model on this machine", param_hint="--base-url")
+        from sluicegate.agents.cli.learn_runs import ask_local_teacher
+
+        ask_local_teacher(file, out, Path(model))
+        return
     require_extra("learn teacher", "teacher", "openai", "aiolimiter")
     from sluicegate.agents.cli.learn_runs import ask_teacher
 
@@ -81,7 +95,7 @@ def learn_lora(
     Example: `sluice learn lora qwen3-0.6b-hf adapter --data rows`
     """
     style = prompt_style_of(profile or prompt_style)
-    if style is None or style == "embedded":
+    if style not in ("adapted", "zero_shot"):
         raise typer.BadParameter("a Qwen3 checkpoint has adapted or zero_shot prompts", param_hint="--prompt-style")
     require_extra("learn lora", "train", "peft", "torch", "transformers")
     from sluicegate.agents.cli.learn_runs import train_adapter

@@ -57,6 +57,21 @@ def ask_teacher(
             _print(f"{count} unusable: {reason}")
 
 
+def ask_local_teacher(file: Path, out: Path, model: Path) -> None:
+    """Label the queries of `file` into `out` with the compiled model in the folder `model`.
+
+    Raises:
+        CompiledModelError: the model cannot be served.
+        StreamFailed: `out` cannot be written.
+    """
+    from sluicegate.models.finetuning.local_teacher import label_locally
+
+    texts = [row.written for row in read_rows(file, QueryRow)]
+    with _writing(out), show_progress(f"asking {model.name}") as progress:
+        labelled = label_locally(texts, out, model, progress)
+    _print(f"{labelled} labelled by {model.name}")
+
+
 def take_verdicts(file: Path, out: Path) -> None:
     """Write a row per reviewed query of `file` to `out`.
 

@@ -1,8 +1,9 @@
 """The manifest of a compiled model: where it comes from, what it consists of, and how to read its probabilities.
 
 A compiled model is a folder. CTranslate2 reads ``model.bin``, ``config.json`` and ``vocabulary.json``. The tokenizer
-reads ``tokenizer.json``. The other files belong to the embedded model. ``manifest.json``, described here, holds the
-SHA-256 of each of these files, and the policy: temperature, thresholds and the bound on their sum.
+reads ``tokenizer.json``. ``guard_prompt.json`` belongs to Qwen3Guard, the other files to the embedded model.
+``manifest.json``, described here, holds the SHA-256 of each of these files, and the policy: temperature, thresholds and
+the bound on their sum.
 
 Everything that can change a decision is part of the model's version. Two models with the same version decide alike.
 """
@@ -28,13 +29,15 @@ MANIFEST_FORMAT: Final = 2
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}\Z"
 """A model's name is part of a folder's name and of the `model_version` in each event."""
 
-PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded"]
+PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded", "qwen3guard"]
 Quantization: TypeAlias = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
+SensitiveTopics: TypeAlias = Literal["review", "allow"]
 DEFAULT_QUANTIZATION: Final[Quantization] = "int8_float32"
 
 ModelFile: TypeAlias = Literal[
     "config.json",
     "expansions.tsv",
+    "guard_prompt.json",
     "heads.npz",
     "lexicon.txt",
     "model.bin",
@@ -56,7 +59,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` is a hub id or the name of a folder, never a path. `adapter` is ``name@sha256`` of a merged LoRA adapter.
     `files` has the SHA-256 of each file. `parameters` counts tied embeddings once. `temperature` divides the label
-    logits before they become probabilities.
+    logits before they become probabilities. `sensitive_topics` is for Qwen3Guard: what becomes of queries that are only
+    about politics or copyright.
     """
 
     format: int = MANIFEST_FORMAT
@@ -73,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     thresholds: dict[Category, Threshold] = {}
     sum_bound: Annotated[float, msgspec.Meta(gt=0)] = SUM_BOUND
+    sensitive_topics: SensitiveTopics = "review"
     compiler: str
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -84,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def model_version(self) -> str:
         """The name, and a hash of everything that decides, as events and ledger records carry it."""
-        decides = {
+        decides: dict[str, object] = {
             "files": self.files,
             "prompt_style": self.prompt_style,
             "prompt_version": self.prompt_version,
@@ -96,6 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
                 for category, limit in self.thresholds.items()
             },
         }
+        if self.prompt_style == "qwen3guard":
+            decides["sensitive_topics"] = self.sensitive_topics
         digest = hashlib.sha256(msgspec.json.encode(decides, order="sorted")).hexdigest()
         return f"{self.name}@{digest[:12]}"
 

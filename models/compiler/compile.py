@@ -1,6 +1,7 @@
 """Compiling a checkpoint to CTranslate2 without torch: check, write, verify, then replace what was there.
 
-The prompt style says which model it is: `embedded` is our encoder, the others are Qwen3.
+The prompt style says which model it is: `embedded` is our encoder, `qwen3guard` is
+Qwen3Guard-Gen with the prompt of its own chat template, the others are Qwen3.
 """
 
 import math
@@ -35,6 +36,8 @@ from sluicegate.models.compiler.encoder import open_encoder, write_encoder
 from sluicegate.models.compiler.safetensors import Weight
 from sluicegate.models.compiler.weights import write_model
 from sluicegate.models.inference.expansions import EXPANSIONS_FILE
+from sluicegate.models.inference.guard_prompt import read_guard_prompt, render_guard_prompt, write_guard_prompt
+from sluicegate.models.inference.guard_reader import tier_ids
 from sluicegate.models.inference.heads import Heads
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS
@@ -94,6 +97,8 @@ def compile_checkpoint(
         with _staged(destination) as folder:
             opened.write(folder, Meter(opened.parameters, progress))
             _copy_tokenizer(source, folder)
+            if prompt_style == "qwen3guard":
+                write_guard_prompt(folder, render_guard_prompt(source, QueryTokenizer(folder)))
             manifest = Manifest(
                 name=name,
                 prompt_style=prompt_style,
@@ -208,7 +213,7 @@ def verify_compiled(folder: Path) -> None:
         expected: tuple[int, ...] = (1, Heads.load(folder).labels.shape[1] - 1)
     else:
         expected = (1, len(prompt), len(tokens))
-        prompt_style_for(manifest.prompt_style, QueryTokenizer(folder))
+        _check_prompt(manifest.prompt_style, folder)
     if values.shape != expected:
         raise CompiledModelError(
             f"{folder}: its output has shape {values.shape}, expected {expected}. Compile {manifest.source} again."
@@ -217,6 +222,16 @@ def verify_compiled(folder: Path) -> None:
         raise CompiledModelError(
             f"{folder}: its output is not finite: the weights of {manifest.source} are damaged. Download them again."
         )
+
+
+def _check_prompt(style: PromptStyleName, folder: Path) -> None:
+    """Find the tokens that the prompt style needs."""
+    tokenizer = QueryTokenizer(folder)
+    if style == "qwen3guard":
+        tier_ids(tokenizer)
+        read_guard_prompt(folder)
+    else:
+        prompt_style_for(style, tokenizer)
 
 
 @contextmanager

@@ -14,8 +14,14 @@ from sluicegate.schemas.errors import CheckpointError, ConfigurationError
 
 _SIZES: Final = ("0.6B", "1.7B", "4B", "8B", "14B", "32B")
 
-SHORT_NAMES: Final = {f"qwen3-{size.lower()}": f"Qwen/Qwen3-{size}" for size in _SIZES}
-"""The dense Qwen3 models. Others (mixtures of experts, models for vision or speech) are built differently."""
+_GUARD: Final = "Qwen3Guard-Gen-"
+_GUARD_SIZES: Final = ("0.6B", "4B", "8B")
+
+SHORT_NAMES: Final = {
+    **{f"qwen3-{size.lower()}": f"Qwen/Qwen3-{size}" for size in _SIZES},
+    **{f"qwen3guard-{size.lower()}": f"Qwen/{_GUARD}{size}" for size in _GUARD_SIZES},
+}
+"""The dense Qwen3 models, and Qwen3Guard. Mixtures of experts and models for vision or speech are built differently."""
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FILES: Final = (
@@ -49,7 +55,9 @@ def pull(
     endpoint: str | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Download a Qwen3 checkpoint, with the hub's own progress bars, and compile it for the prompt style `zero_shot`.
+    """Download a Qwen3 checkpoint, with the hub's own progress bars, and compile it.
+
+    The prompt style is `qwen3guard` for a Qwen3Guard-Gen, else `zero_shot`.
 
     The download goes to `cache` (by default the hub's usual cache) and is fetched again only if the hub has a newer
     one. Without a network, a complete earlier download is used. The manifest's revision is the commit that `revision`
@@ -92,7 +100,7 @@ def pull(
         folder,
         destination,
         quantization=quantization,
-        prompt_style="zero_shot",
+        prompt_style="qwen3guard" if _GUARD in hub_id else "zero_shot",
         name=hub_id.rsplit("/", 1)[-1],
         origin=hub_id,
         revision=folder.name,  # the cache names a snapshot after its commit

@@ -69,6 +69,22 @@ class LabelledRow(msgspec.Struct, frozen=True, omit_defaults=True):
     synonyms: list[str] = []
 
 
+def texts_with_rows(file: Path) -> set[str]:
+    """The texts that have a labelled row in `file`; none if there is no such file.
+
+    Raises:
+        ContractError: a line is not such a row.
+    """
+    texts = set()
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            texts.add(msgspec.json.decode(line, type=LabelledRow).text)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ContractError(f"{file}, line {number}: {error}. Remove that line.") from None
+    return texts
+
+
 @dataclass(frozen=True)
 class Example:
     """Token ids, and the place of the first one that the model must generate itself."""

@@ -17,7 +17,7 @@ import openai
 from aiolimiter import AsyncLimiter
 
 from sluicegate.models.data.rows import NONE, Label, check_category
-from sluicegate.models.finetuning.rows import LabelledRow
+from sluicegate.models.finetuning.rows import LabelledRow, texts_with_rows
 from sluicegate.models.inference.labels import Category, Intent
 from sluicegate.models.text.normalise import normalise
 from sluicegate.models.text.rewrite_guard import check_rewrite
@@ -87,7 +87,7 @@ async def label(
         ConfigurationError: there is no key, the teacher cannot be reached, or it refuses the key, model or request.
         ContractError: `out` has a line that is not a row, or all answers were unusable.
     """
-    known = _known(out)
+    known = texts_with_rows(out)
     todo = [text for text in dict.fromkeys(texts) if text not in known]
     limiter = AsyncLimiter(1, 60 / requests_per_minute)
     places = asyncio.Semaphore(_AT_ONCE)
@@ -113,17 +113,6 @@ async def label(
     if bill.unusable and not bill.labelled:
         reason, count = bill.unusable.most_common(1)[0]
         raise ContractError(f"no answer of {model} was usable; {count} of {bill.unusable.total()}: {reason}")
-
-
-def _known(out: Path) -> set[str]:
-    known = set()
-    lines = out.read_bytes().splitlines() if out.exists() else []
-    for number, line in enumerate(lines, 1):
-        try:
-            known.add(msgspec.json.decode(line, type=LabelledRow).text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ContractError(f"{out}, line {number}: {error}. Remove that line.") from None
-    return known
 
 
 @asynccontextmanager

@@ -34,5 +34,6 @@ class BatchCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 ENCODER_COST: Final = BatchCost(call=0.4, token=0.045, step=0.0, member=0.045, answer=0)
 LARGE_COST: Final = BatchCost(call=90, token=1.6, step=70, member=2.8, answer=10)
 INSTRUCTED_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
+GUARD_COST: Final = BatchCost(call=400, token=4.0, step=60, member=5.0, answer=0)
 """The defaults: measured with the embedded model, and with Qwen3-0.6B in int8 without and with an instruction, on two
 cores. Only the proportions matter for making up batches."""

@@ -52,16 +52,19 @@ class _Settings(msgspec.Struct):
 class ChatTemplate:
     """A checkpoint's way to write a conversation, with thinking off. Thread-safe."""
 
-    def __init__(self, folder: Path, tokenizer: QueryTokenizer) -> None:
-        """Read the template that the compiled model in `folder` keeps.
+    def __init__(self, folder: Path, tokenizer: QueryTokenizer, *, own_only: bool = False) -> None:
+        """Read the template that the model in `folder` keeps. Without one it is Qwen3's, unless `own_only`.
 
         Raises:
-            CompiledModelError: it is unreadable, or is no Jinja template.
+            CompiledModelError: it is unreadable, or is no Jinja template, or `own_only` and there is none.
         """
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
         try:
-            self._template = environment.from_string(_source(folder))
+            source = _source(folder)
+            if own_only and source is None:
+                raise CompiledModelError("it has no chat template, and its model needs the template of its authors")
+            self._template = environment.from_string(source or _QWEN3_WITHOUT_THINKING)
         except (OSError, UnicodeDecodeError, msgspec.DecodeError, TemplateError) as error:
             raise CompiledModelError(
                 f"cannot read the chat template of {folder}: {error}. Compile the model again."
@@ -75,16 +78,20 @@ class ChatTemplate:
             ContractError: the template refuses this conversation, or leaves out a message.
             EngineFailed: the tokenizer failed.
         """
-        mark = secrets.token_hex(16)
-        trusted, places = self._render(messages, mark)
+        trusted, places = self.render(messages)
         tokens = self._tokenizer.encode_template(trusted[0])
         for place, text in zip(places, trusted[1:], strict=True):
             tokens += self._tokenizer.encode(messages[place].content).tokens
             tokens += self._tokenizer.encode_template(text)
         return tokens
 
-    def _render(self, messages: Sequence[ChatMessage], mark: str) -> tuple[list[str], list[int]]:
-        """The texts around the messages, and the places of the messages between them."""
+    def render(self, messages: Sequence[ChatMessage]) -> tuple[list[str], list[int]]:
+        """The texts around the messages, and the places of the messages between them, one fewer.
+
+        Raises:
+            ContractError: the template refuses this conversation, or leaves out a message.
+        """
+        mark = secrets.token_hex(16)
         placeholders = [{"role": message.role, "content": f"{mark}.{place}."} for place, message in enumerate(messages)]
         try:
             rendered = self._template.render(messages=placeholders, add_generation_prompt=True, enable_thinking=False)
@@ -106,7 +113,7 @@ class ChatTemplate:
         return trusted, places
 
 
-def _source(folder: Path) -> str:
+def _source(folder: Path) -> str | None:
     """The template's text: a file of its own, or a field of the tokenizer's settings, as transformers keeps it."""
     if (folder / TEMPLATE_FILE).is_file():
         return (folder / TEMPLATE_FILE).read_text()
@@ -114,7 +121,7 @@ def _source(folder: Path) -> str:
     kept = msgspec.json.decode(settings.read_bytes(), type=_Settings).chat_template if settings.is_file() else None
     if isinstance(kept, list):
         kept = next((named.template for named in kept if named.name == "default"), None)
-    return kept or _QWEN3_WITHOUT_THINKING
+    return kept
 
 
 def _refuse(message: str) -> NoReturn:

@@ -16,6 +16,7 @@ from sluicegate.models.inference.device import Device, Placement
 from sluicegate.models.inference.encoder_reader import EncoderReader
 from sluicegate.models.inference.expansions import USED_FROM
 from sluicegate.models.inference.generator_reader import GeneratorReader
+from sluicegate.models.inference.guard_reader import GuardReader
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Policy, Verdict
@@ -59,11 +60,7 @@ class Engine:
         if not intra_threads and self.manifest.parameters < _SINGLE_THREADED_BELOW:
             intra_threads = 1
         placement = Placement(device, compute_type, intra_threads, replicas)
-        self._reader: Reader = (
-            EncoderReader(folder, self.manifest.prompt_version, self.manifest.temperature, placement, max_query_tokens)
-            if self.manifest.prompt_style == "embedded"
-            else GeneratorReader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens)
-        )
+        self._reader = _reader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens)
         self.cost = cost or self._reader.cost
 
     def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
@@ -124,6 +121,18 @@ class Engine:
             input_tokens=len(reply.read) - 1,
             output_tokens=reply.output_tokens,
         )
+
+
+def _reader(
+    folder: Path, manifest: Manifest, placement: Placement, max_query_tokens: int, max_answer_tokens: int
+) -> Reader:
+    match manifest.prompt_style:
+        case "embedded":
+            return EncoderReader(folder, manifest.prompt_version, manifest.temperature, placement, max_query_tokens)
+        case "qwen3guard":
+            return GuardReader(folder, manifest, placement, max_query_tokens)
+        case _:
+            return GeneratorReader(folder, manifest, placement, max_query_tokens, max_answer_tokens)
 
 
 def _hash(parts: Sequence[str]) -> str:

@@ -10,31 +10,21 @@ Otherwise it is two calls: one step for the labels, then the answers to the quer
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ctranslate2
-import numpy as np
-from numpy.typing import NDArray
 
 from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.batch_cost import INSTRUCTED_COST, LARGE_COST, BatchCost
 from sluicegate.models.inference.device import Placement
+from sluicegate.models.inference.generation import Generation, first_logits, generate
 from sluicegate.models.inference.judge import EncodedQuery
 from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.probabilities import label_probabilities
-from sluicegate.models.inference.prompts import Answer, Frame, prompt_style_for
+from sluicegate.models.inference.prompts import Answer, prompt_style_for
 from sluicegate.models.inference.reader import IsBlocked, Reply
 from sluicegate.models.inference.tokenizer import QueryTokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class _Generation:
-    """The tokens that the model wrote for one query, and the logits of each step where they were kept."""
-
-    ids: list[int]
-    logits: Sequence[Any]
 
 
 class GeneratorReader:
@@ -73,8 +63,7 @@ class GeneratorReader:
         """A reply per query; a blocked one has only probabilities."""
         first = self._first_call(batch)
         columns = list(self._style.label_ids)
-        logits = np.stack([_row(generation.logits[0])[columns] for generation in first])
-        rows = label_probabilities(logits, self._temperature)
+        rows = label_probabilities(first_logits(first, columns), self._temperature)
         passed = [i for i, row in enumerate(rows) if not is_blocked(row)]
         answers = {i: first[i].ids[1:] for i in passed if self._fused and first[i].ids[0] == self._allow}
         unanswered = [i for i in passed if i not in answers]
@@ -92,15 +81,16 @@ class GeneratorReader:
         filler = next(iter(self._tokenizer.encode("a").tokens))
         batch = [EncodedQuery("", (filler,) * length)] * members
         if self._fused:
-            self._generate(batch, self._style.gate, min_length=1 + steps, max_length=1 + steps)
+            generate(self._generator, batch, self._style.gate, min_length=1 + steps, max_length=1 + steps)
         else:
-            self._generate(batch, self._style.gate, max_length=1)
-            self._generate(batch, self._style.rewrite, min_length=steps, max_length=steps)
+            generate(self._generator, batch, self._style.gate, max_length=1)
+            generate(self._generator, batch, self._style.rewrite, min_length=steps, max_length=steps)
 
-    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[_Generation]:
+    def _first_call(self, batch: Sequence[EncodedQuery]) -> list[Generation]:
         if not self._fused:
-            return self._generate(batch, self._style.gate, max_length=1, return_logits_vocab=True)
-        return self._generate(
+            return generate(self._generator, batch, self._style.gate, max_length=1, return_logits_vocab=True)
+        return generate(
+            self._generator,
             batch,
             self._style.gate,
             max_length=1 + self._max_answer_tokens,
@@ -108,28 +98,14 @@ class GeneratorReader:
             return_logits_vocab=True,
         )
 
-    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[_Generation]:
-        return self._generate(
-            batch, self._style.rewrite, max_length=self._max_answer_tokens, end_token=self._style.end_token
+    def _answer_call(self, batch: Sequence[EncodedQuery]) -> list[Generation]:
+        return generate(
+            self._generator,
+            batch,
+            self._style.rewrite,
+            max_length=self._max_answer_tokens,
+            end_token=self._style.end_token,
         )
-
-    def _generate(self, batch: Sequence[EncodedQuery], frame: Frame, **options: Any) -> list[_Generation]:
-        results = self._generator.generate_batch(
-            [[*query.tokens, *frame.suffix] for query in batch],
-            static_prompt=list(frame.static) or None,
-            cache_static_prompt=True,
-            include_prompt_in_result=False,
-            return_end_token=True,
-            sampling_topk=1,
-            **options,
-        )
-        generations = []
-        for result in results:
-            ids = result.sequences_ids[0]
-            # The first rows are those of the query's own tokens where it is longer than the shortest of the batch.
-            logits = result.logits[0][-len(ids) :] if result.logits else ()
-            generations.append(_Generation(ids, logits))
-        return generations
 
     def _reply(
         self, query: EncodedQuery, probabilities: dict[str, float], ids: list[int] | None, *, twice: bool
@@ -148,8 +124,3 @@ class GeneratorReader:
             written=tuple(map(str, ids or ())),
             output_tokens=1 + len(ids or ()),
         )
-
-
-def _row(step: Any) -> NDArray[np.float32]:
-    """One step's logits as an array, without a copy."""
-    return np.asarray(step, np.float32).reshape(-1)

@@ -13,10 +13,19 @@ def label_probabilities(logits: NDArray[np.float32], temperature: float) -> list
     Raises:
         EngineFailed: a logit is not finite.
     """
+    return [dict(zip(LABELS, row, strict=True)) for row in finite_softmax(logits, temperature).tolist()]
+
+
+def finite_softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Probabilities of each row of `logits` divided by `temperature`.
+
+    Raises:
+        EngineFailed: a logit is not finite.
+    """
     tempered = logits / temperature
     if not np.isfinite(tempered).all():
         raise EngineFailed(f"the model's logits are not finite for a batch of {len(logits)}")
-    return [dict(zip(LABELS, row, strict=True)) for row in softmax(tempered).tolist()]
+    return softmax(tempered)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
     "embedded": "encoder-1",
     "adapted": "adapted-1",
     "zero_shot": "zero-shot-2",
+    "qwen3guard": "qwen3guard-1",
 }
 """Changes with every change of a prompt or of the answer's format; written into manifests and events."""
 
