@@ -50,7 +50,7 @@ class GuidedFormatter:
             CompiledModelError: the folder is incomplete or damaged.
         """
         manifest = check_servable(folder)
-        if manifest.prompt_style == "embedded":
+        if manifest.prompt_style == "embedded" or manifest.prompt_style == "qwen3guard":
             raise CannotChat(
                 f"the model {manifest.name} judges queries and cannot write: compile a Qwen3 model, as "
                 "`sluice models pull qwen3-0.6b` does, and set SLUICE_FORMAT_MODEL to its folder."

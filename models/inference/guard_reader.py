@@ -72,6 +72,11 @@ class GuardReader:
         placed = self._tokenizer.encode(f"{self._prompt.lead}{text}{self._prompt.trail}")
         return EncodedQuery(text, tuple(placed.tokens), truncated=truncated)
 
+    def is_name(self, word: str) -> bool:
+        """True of every word: the model reads words that are run together by itself."""
+        del word
+        return True
+
     def read(self, batch: Sequence[EncodedQuery], is_blocked: IsBlocked) -> list[Reply]:
         """A reply per query: the probabilities of its labels, no intent and no rewrite."""
         del is_blocked
