@@ -104,6 +104,23 @@ class OpenVino:
             self._pipe.step()
         assert all(len(handle.read_all()[0].generated_ids) == tokens for handle in handles)
 
+    def structured(self, prompts: Sequence[Sequence[int]], schemas: Sequence[str], tokens: int) -> list[list[int]]:
+        """At most `tokens` tokens of JSON after each of `prompts`; none where OpenVINO refuses the schema."""
+        import openvino
+
+        answers: list[list[int]] = []
+        for prompt, schema in zip(prompts, schemas, strict=True):
+            config = self._genai.GenerationConfig(max_new_tokens=tokens, do_sample=False)
+            config.structured_output_config = self._genai.StructuredOutputConfig(json_schema=schema)
+            try:
+                handle = self._pipe.add_request(len(answers), openvino.Tensor(np.array([prompt], np.int64)), config)
+                while self._pipe.has_non_finished_requests():
+                    self._pipe.step()
+                answers.append(list(handle.read_all()[0].generated_ids))
+            except RuntimeError:
+                answers.append([])
+        return answers
+
 
 class LlamaCpp:
     """llama.cpp: batches of sequences that share the cells of their common prefix."""

@@ -70,17 +70,41 @@ def learn_reviewed(
     take_verdicts(file, out)
 
 
+@learn.command("formatter-rows")
+def learn_formatter_rows(
+    out: Annotated[Path, typer.Argument(help="File for the rows.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of rows.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Another seed gives other rows.")] = 1,
+) -> None:
+    """Make synthetic rows for a formatter: a schema, a text and the right JSON, each schema another one.
+
+    Example: `sluice learn formatter-rows rows/synthetic.jsonl`
+    """
+    from sluicegate.agents.cli.learn_runs import make_formatter_rows
+
+    make_formatter_rows(out, count, seed)
+
+
 @learn.command("lora")
 def learn_lora(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a Hugging Face Qwen3 checkpoint.")],
     out: Annotated[Path, typer.Argument(help="Folder for the adapter.")],
-    data: Annotated[Path, typer.Option(help="Folder of JSON Lines: text, label, category, domain, clean, synonyms.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of JSON Lines: text, label, category, domain, clean, synonyms. For a formatter: text, schema, "
+            "value."
+        ),
+    ],
     text: Annotated[
         Path | None, typer.Option(help="Raw text of your domain, one line each (continued pre-training).")
     ] = None,
     prompt_style: Annotated[
         str,
-        typer.Option(metavar="adapted|zero_shot", help="Prompt style: without or with the stock instruction."),
+        typer.Option(
+            metavar="adapted|zero_shot|formatter",
+            help="Prompt style: a gate without or with the stock instruction, or a formatter.",
+        ),
     ] = "adapted",
     profile: ProfileAlias = None,
     epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 3,
@@ -91,12 +115,15 @@ def learn_lora(
 
     The prompt style is `adapted` (no instruction) by default; `zero_shot` uses the prompt of the stock model. Then run
     `sluice models compile CHECKPOINT MODEL --adapter OUT` and `sluice eval moderation FILE --model MODEL`.
+    With `formatter` the task is to fill in JSON Schemas; `sluice learn formatter-rows` makes rows for it.
 
     Example: `sluice learn lora qwen3-0.6b-hf adapter --data rows`
     """
     style = prompt_style_of(profile or prompt_style)
-    if style not in ("adapted", "zero_shot"):
-        raise typer.BadParameter("a Qwen3 checkpoint has adapted or zero_shot prompts", param_hint="--prompt-style")
+    if style not in ("adapted", "zero_shot", "formatter"):
+        raise typer.BadParameter(
+            "a Qwen3 checkpoint has adapted, zero_shot or formatter prompts", param_hint="--prompt-style"
+        )
     require_extra("learn lora", "train", "peft", "torch", "transformers")
     from sluicegate.agents.cli.learn_runs import train_adapter
 

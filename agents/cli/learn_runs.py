@@ -1,6 +1,7 @@
 """What ``sluice learn`` does, with progress and a summary."""
 
 import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.data.actions import action_row
 from sluicegate.models.data.rows import QueryRow, read_rows
 from sluicegate.models.finetuning.reviewed import ReviewedLine, rows_of
 from sluicegate.schemas.errors import StreamFailed
@@ -83,6 +85,22 @@ def take_verdicts(file: Path, out: Path) -> None:
         out.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
     corrected = sum(row.clean is not None for row in rows)
     _print(f"{len(rows)} rows in {out}, {corrected} of them with a correction")
+
+
+def make_formatter_rows(out: Path, count: int, seed: int) -> None:
+    """Write `count` synthetic rows to `out`.
+
+    Raises:
+        StreamFailed: `out` cannot be written.
+    """
+    rng = random.Random(seed)  # noqa: S311 - reproducible rows, not a secret
+    with _writing(out), out.open("wb") as file:
+        for _ in range(count):
+            file.write(msgspec.json.encode(action_row(rng)) + b"\n")
+    _print(
+        f"{count} rows in {out}. Next: sluice learn lora CHECKPOINT ADAPTER --data {out.parent} "
+        "--prompt-style formatter"
+    )
 
 
 def train_adapter(

@@ -29,7 +29,7 @@ MANIFEST_FORMAT: Final = 2
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,179}\Z"
 """A model's name is part of a folder's name and of the `model_version` in each event."""
 
-PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "embedded", "qwen3guard"]
+PromptStyleName: TypeAlias = Literal["zero_shot", "adapted", "formatter", "embedded", "qwen3guard"]
 Quantization: TypeAlias = Literal["int8", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"]
 SensitiveTopics: TypeAlias = Literal["review", "allow"]
 DEFAULT_QUANTIZATION: Final[Quantization] = "int8_float32"

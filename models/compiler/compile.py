@@ -35,6 +35,7 @@ from sluicegate.models.compiler.checkpoint import open_checkpoint
 from sluicegate.models.compiler.encoder import open_encoder, write_encoder
 from sluicegate.models.compiler.safetensors import Weight
 from sluicegate.models.compiler.weights import write_model
+from sluicegate.models.formatting.guided_prompt import FormatterPrompt
 from sluicegate.models.inference.expansions import EXPANSIONS_FILE
 from sluicegate.models.inference.guard_prompt import read_guard_prompt, render_guard_prompt, write_guard_prompt
 from sluicegate.models.inference.guard_reader import tier_ids
@@ -230,6 +231,8 @@ def _check_prompt(style: PromptStyleName, folder: Path) -> None:
     if style == "qwen3guard":
         tier_ids(tokenizer)
         read_guard_prompt(folder)
+    elif style == "formatter":
+        FormatterPrompt.of(style, tokenizer)
     else:
         prompt_style_for(style, tokenizer)
 

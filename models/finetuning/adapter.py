@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.lora_merge import LEARNT_PROMPT_FILE, TARGETS, LearntPrompt
+from sluicegate.models.finetuning.formatter_rows import FormatterRow, formatter_examples, read_formatter_rows
 from sluicegate.models.finetuning.rows import Example, Row, examples_of, is_held_out, read_folder, text_examples
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.models.inference.tokenizer import QueryTokenizer
@@ -42,6 +43,7 @@ class AdapterPlan:
     measure_every: int = 200
     patience: int = 3
     max_query_tokens: int = 96
+    max_format_tokens: int = 512
     seed: int = 20
     prompt_style: PromptStyleName = "adapted"
 
@@ -64,14 +66,8 @@ def train(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Seq
         ContractError: `data` has no rows to train on or to measure on, or a broken one.
         CheckpointError: the checkpoint cannot be loaded.
     """
-    parts: dict[bool, list[Row]] = {False: [], True: []}
-    for row in read_folder(data):
-        parts[is_held_out(row)].append(row)
     tokenizer = QueryTokenizer(checkpoint)
-    examples, held_out = (
-        examples_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
-        for held in (False, True)
-    )
+    examples, held_out = _examples(data, plan, tokenizer)
     if not examples or not held_out:
         raise ContractError(f"{data}: {len(examples)} examples and {len(held_out)} held out are too few: add rows")
     examples += text_examples(texts, tokenizer, max_tokens=2 * plan.max_query_tokens)
@@ -111,6 +107,26 @@ def train(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Seq
     if not best_step:
         raise ContractError(f"{data} did not help: no step was better than the checkpoint itself")
     return AdapterResult(len(examples), len(held_out), before, best, best_step)
+
+
+def _examples(data: Path, plan: AdapterPlan, tokenizer: QueryTokenizer) -> tuple[list[Example], list[Example]]:
+    """The examples to train on, and those that are held out."""
+    if plan.prompt_style == "formatter":
+        formats: dict[bool, list[FormatterRow]] = {False: [], True: []}
+        for one in read_formatter_rows(data):
+            formats[one.is_held_out].append(one)
+        trained, held_out = (
+            formatter_examples(formats[held], tokenizer, max_tokens=plan.max_format_tokens) for held in (False, True)
+        )
+        return trained, held_out
+    parts: dict[bool, list[Row]] = {False: [], True: []}
+    for row in read_folder(data):
+        parts[is_held_out(row)].append(row)
+    trained, held_out = (
+        examples_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
+        for held in (False, True)
+    )
+    return trained, held_out
 
 
 def _with_adapter(checkpoint: Path, plan: AdapterPlan) -> Any:

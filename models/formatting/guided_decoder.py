@@ -31,7 +31,10 @@ _FORCED_RUN: Final = 4
 """A prefill of Qwen3-0.6B costs as much as some decoding steps. A shorter run is drafted like anything else."""
 
 _LONGEST_DRAFT: Final = 32
-_MOST_MEMBERS: Final = 16
+_MOST_MEMBERS: Final = 64
+_MOST_TOKENS: Final = 8192
+"""A call keeps the state of every token that it reads: 0.23 MB each for Qwen3-0.6B."""
+
 _LOGITS_BYTES: Final = 256 << 20
 """CTranslate2 keeps the logits of every step of a call: 0.6 MB each for Qwen3's vocabulary."""
 
@@ -64,6 +67,11 @@ class Draft:
     def length(self) -> int:
         """The tokens of the prompt and the answer so far, without filler."""
         return len(self.head) + len(self.tail) + len(self.ids)
+
+    @property
+    def violated(self) -> bool:
+        """Whether the last draft ended with a token that is not allowed."""
+        return self._violated_at is not None
 
     def keep(self, ids: Sequence[int]) -> None:
         """Add `ids`, which the grammar allows."""
@@ -184,9 +192,10 @@ class GuidedDecoder:
                     groups[self._filled_length(draft)].append(draft)
             if not groups:
                 return
-            for _, group in sorted(groups.items()):
-                for start in range(0, len(group), _MOST_MEMBERS):
-                    self._call(group[start : start + _MOST_MEMBERS])
+            for length, group in sorted(groups.items()):
+                members = max(1, min(_MOST_MEMBERS, _MOST_TOKENS // length))
+                for start in range(0, len(group), members):
+                    self._call(group[start : start + members])
 
     def _filled_length(self, draft: Draft) -> int:
         return draft.length + (-draft.length % FILLER_WIDTH if self._filler else 0)

@@ -15,11 +15,10 @@ from typing import Final, Literal
 
 from sluicegate.models.formatting.keywords import Json
 from sluicegate.models.formatting.schema import FormatSchema
+from sluicegate.models.inference.prompts import PROMPT_VERSIONS
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 
 FormatterStyle = Literal["zero_shot", "adapted", "formatter"]
-
-PROMPT_VERSION: Final = "formatter-1"
 
 _INSTRUCTION: Final = (
     "Fill in the fields with what the text says. Copy values from the text. What it does not say is null."
@@ -51,11 +50,11 @@ class FormatterPrompt:
         """The prompt of a model that was compiled with `style`."""
         filler = tokenizer.encode_template("\n")[0]
         if style == "formatter":
-            return cls(f"{PROMPT_VERSION}-tuned", (), tuple(tokenizer.encode_template("<|im_end|>")), filler)
+            return cls(PROMPT_VERSIONS["formatter"], (), tuple(tokenizer.encode_template("<|im_end|>")), filler)
         static = f"<|im_start|>system\n{_INSTRUCTION}<|im_end|>\n<|im_start|>user\n"
         tail = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
         return cls(
-            f"{PROMPT_VERSION}-zero-shot",
+            "formatter-zero-shot-1",
             tuple(tokenizer.encode_template(static)),
             tuple(tokenizer.encode_template(tail)),
             filler,

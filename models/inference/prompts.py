@@ -20,6 +20,7 @@ from typing import Final
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.reason_codes import AnswerCode
 
 PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
@@ -27,6 +28,7 @@ PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
     "adapted": "adapted-1",
     "zero_shot": "zero-shot-2",
     "qwen3guard": "qwen3guard-1",
+    "formatter": "formatter-1",
 }
 """Changes with every change of a prompt or of the answer's format; written into manifests and events."""
 
@@ -77,8 +79,13 @@ def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> Prompt
     """The prompt style called `name` in the vocabulary of `tokenizer`.
 
     Raises:
-        CompiledModelError: the vocabulary lacks a token that the style needs.
+        CompiledModelError: the vocabulary lacks a token that the style needs, or the style does not judge queries.
     """
+    if name == "formatter":
+        raise CompiledModelError(
+            "the model was tuned to format and cannot judge queries: serve it as the formatter's model, and set "
+            "SLUICE_MODEL to another one"
+        )
     return _adapted(tokenizer) if name == "adapted" else _zero_shot(tokenizer)
 
 
