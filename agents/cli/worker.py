@@ -56,4 +56,4 @@ def worker(
         case AgentName.REVIEW:
             from sluicegate.agents.review.agent import review_agent
 
-            run_agent(settings, review_agent(settings))
+            run_agent(settings, review_agent(settings), has_review_queue="people" in settings.reviewer_names)

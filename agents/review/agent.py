@@ -98,6 +98,7 @@ async def _running(
         if "people" in settings.reviewer_names:
             desk = await stack.enter_async_context(QueueDesk.running(settings))
             opened["people"] = PeopleReviewer(desk)
+            telemetry.reviews.observe_waiting(lambda: desk.waiting)
             concluding.follow(desk)
             stack.push_async_callback(concluding.stop)
         panel = Panel([opened[name] for name in settings.reviewer_names], parts.prompt, telemetry.reviews)

@@ -16,6 +16,7 @@ from sluicegate.agents.outcomes.publishing import OutcomePublisher
 from sluicegate.agents.review.event import ReviewEvent, event_of_task
 from sluicegate.agents.review.ledger import make_ledger_record
 from sluicegate.agents.review.outcomes import Ruling, fall_back, make_events, ruling_of
+from sluicegate.agents.review.overturns import first_decision
 from sluicegate.agents.review.reviewer import ReviewDesk, ReviewTask
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import Outcome, Telemetry
@@ -137,3 +138,5 @@ class Concluding:
                 await self.publish_dead_letter(event, error)
             await self.record(event)
         await desk.published(task)
+        if event.error is None and ruling.decision and (first := first_decision(task.review)):
+            self._telemetry.reviews.checked(first.category, first.by, upheld=first.allow == ruling.allow)

@@ -34,6 +34,8 @@ class QueueDesk:
     def __init__(self, queue: ReviewQueue, *, max_age_s: float) -> None:
         self.queue = queue
         """For the HTTP API, through which people decide too."""
+        self.waiting = 0
+        """Events that wait for people, when `decided` was last called."""
         self._max_age_s = max_age_s
 
     @classmethod
@@ -80,6 +82,7 @@ class QueueDesk:
 
     async def decided(self, limit: int) -> list[tuple[ReviewTask, ReviewDecision]]:
         """Up to `limit` tasks that people have decided and that are not published yet, oldest first."""
+        self.waiting = (await asyncio.to_thread(self.queue.statistics)).waiting
         found = await asyncio.to_thread(self.queue.decided, limit)
         return [(_task_of(review), _decision_of(review)) for review in found]
 

@@ -64,6 +64,14 @@ class ReviewTelemetry:
         self._fallbacks = Tally(
             meter, semconv.METRIC_REVIEW_FALLBACKS, "Reviews that no reviewer answered in time.", semconv.FALLBACK
         )
+        self._checked = Tally(
+            meter,
+            semconv.METRIC_REVIEW_CHECKED,
+            "Decisions that people checked, by category, by who decided first, and by result.",
+            semconv.CATEGORY,
+            semconv.FIRST_DECISION,
+            semconv.RESULT,
+        )
         self._attempts = meter.create_counter(
             semconv.METRIC_UPSTREAM_ATTEMPTS, "{request}", "Requests to a chat API, by result."
         )
@@ -100,6 +108,14 @@ class ReviewTelemetry:
     def fell_back(self, fallback: str) -> None:
         """Count an event that no reviewer answered."""
         self._fallbacks.add(fallback)
+
+    def checked(self, category: str, by: str, *, upheld: bool) -> None:
+        """Count a first decision, of `by`, that people have upheld or overturned."""
+        self._checked.add(category, by, "upheld" if upheld else "overturned")
+
+    def observe_waiting(self, waiting: Callable[[], int]) -> None:
+        """Report how many events wait for people, from now on."""
+        self._watch(semconv.METRIC_REVIEW_WAITING, "{event}", "Events that wait for people.", {}, waiting)
 
     def observe_held(self, held: Callable[[], int]) -> None:
         """Report how many events are held, from now on."""
