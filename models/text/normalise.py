@@ -22,12 +22,12 @@ import unicodedata
 from collections.abc import Callable
 from html.entities import html5
 
-import ftfy
 import msgspec
 import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 
 from sluicegate.models.text.encodings import decode_percent, has_percent_escape
 from sluicegate.models.text.invisible import drop_bidi, drop_controls, drop_hidden, drop_zero_width
+from sluicegate.models.text.mojibake import repair_encoding
 from sluicegate.models.text.plain_numbers import separate_digits
 from sluicegate.schemas.reason_codes import NormaliseCode
 
@@ -93,21 +93,6 @@ _NOT_ASCII_WORD = re.compile(r"[^0-9A-Za-z]+")
 
 def _fold(text: str) -> str:
     return " ".join(text.split())
-
-
-# For a long text, without the search for mojibake in parts of it: that calls Python for every three characters. What is
-# left of the text when it is cut is short, so the next round does it.
-_THOROUGHLY = ftfy.TextFixerConfig()
-_QUICKLY = ftfy.TextFixerConfig(decode_inconsistent_utf8=False)
-_SHORT_TEXT = 1024
-
-
-def _repair_encoding(text: str) -> str:
-    """Undo mojibake, join surrogate pairs, and drop what never decoded (U+FFFD and lone surrogates)."""
-    if text.isascii():
-        return text
-    repaired = ftfy.fix_encoding(text, _THOROUGHLY if len(text) <= _SHORT_TEXT else _QUICKLY)
-    return repaired.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\ufffd", "")
 
 
 # HTML's elements, the obsolete ones included. ``s`` is missing: it is a control token of several models, see below.
@@ -233,7 +218,7 @@ def _truncate(text: str, max_chars: int) -> str:
 
 
 _STEPS: tuple[tuple[NormaliseCode, Callable[[str], str]], ...] = (
-    (NormaliseCode.ENCODING_REPAIRED, _repair_encoding),
+    (NormaliseCode.ENCODING_REPAIRED, repair_encoding),
     (NormaliseCode.WHITESPACE_FOLDED, _fold),
     (NormaliseCode.MARKUP_REMOVED, _strip_markup),
     (NormaliseCode.PERCENT_DECODED, lambda text: _fold(decode_percent(text))),
