@@ -12,6 +12,7 @@ from sluicegate.agents.cli.ask import ask
 from sluicegate.agents.cli.calibrate import calibrate
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
+from sluicegate.agents.cli.explain import explain
 from sluicegate.agents.cli.format import format_text
 from sluicegate.agents.cli.gate import gate
 from sluicegate.agents.cli.keys import keys
@@ -49,6 +50,7 @@ app.command("serve")(serve)
 app.command("mcp")(mcp)
 app.command("produce")(produce)
 app.command("tail")(tail)
+app.command("explain")(explain)
 app.command("calibrate")(calibrate)
 app.command("tune", hidden=True)(calibrate)
 app.add_typer(topics, name="topics")

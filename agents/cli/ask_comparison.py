@@ -20,6 +20,7 @@ def print_comparison(query: str, decisions: Sequence[GateDecision]) -> None:
     _add(table, "verdict", [Text(each.verdict, STYLES.get(each.verdict, "")) for each in decisions])
     _add(table, "reason", [visible(each.reason) for each in decisions])
     _add(table, "search for", [visible(each.lexical or "nothing") for each in decisions])
+    _add(table, "did you mean", [_suggestions(each) for each in decisions])
     _add(table, "intent", [visible(each.intent or "") for each in decisions])
     for label in dict.fromkeys(label for each in decisions for label in each.probabilities):
         _add(table, label, [_probability(each, label) for each in decisions])
@@ -33,6 +34,10 @@ def _add(table: Table, label: str, cells: Sequence[Text]) -> None:
         for cell in cells:
             cell.stylize("bold")
     table.add_row(label, *cells)
+
+
+def _suggestions(decision: GateDecision) -> Text:
+    return visible(", ".join(f"{each.text} ({each.probability:.2f})" for each in decision.suggestions))
 
 
 def _probability(decision: GateDecision, label: str) -> Text:

@@ -11,6 +11,7 @@ from sluicegate.agents.cli.probability_bars import bars
 from sluicegate.agents.cli.visible_text import mark_characters, mark_words, visible
 from sluicegate.agents.explanation import explain_verdict
 from sluicegate.decision import GateDecision
+from sluicegate.schemas.events import DecisionTrace
 from sluicegate.schemas.reason_codes import meaning_of
 
 STYLES: Final = {"allow": "green", "review": "yellow", "block": "red"}
@@ -58,7 +59,7 @@ def print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -
             console.print(Text.assemble((("" if number else label).ljust(indent), "dim"), line))
 
 
-def headline_of(decision: GateDecision) -> Text:
+def headline_of(decision: GateDecision | DecisionTrace) -> Text:
     """The verdict and the rule behind it, in one sentence."""
     said = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
     headline = visible(said)

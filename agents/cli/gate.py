@@ -23,6 +23,9 @@ def gate(
         bool, typer.Option("--csv", help="Read CSV with a header. Other columns are passed through.")
     ] = False,
     column: Annotated[str | None, typer.Option(help="The column that has the queries, for --csv.")] = None,
+    surface: Annotated[
+        str | None, typer.Option(help="Surface of the queries that do not name one: it chooses thresholds and lists.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a compiled model. Default: SLUICE_MODEL.")] = None,
 ) -> None:
     """Decide queries without Kafka. Writes one JSON line per query to standard output, in input order.
@@ -52,7 +55,7 @@ def gate(
         rows = rows_of_arguments(given)
     failed = 0
     with reader_may_leave():
-        failed = decide_rows(model, rows)
+        failed = decide_rows(model, rows, surface)
     if failed:
         raise typer.Exit(ExitCode.DATA)
 

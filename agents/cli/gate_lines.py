@@ -34,18 +34,20 @@ _DECIDED: Final = (
 _ANSWER_FIELDS: Final = frozenset((*_DECIDED, "error", "line"))
 
 
-def decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
+def decide_rows(model: Path | None, rows: Iterator[Row], surface: str | None = None) -> int:
     """Write the decisions about `rows` to standard output; returns how many rows could not be decided.
+
+    `surface` is that of the rows that name none.
 
     Raises:
         ConfigurationError: the model or a setting is wrong.
         ContractError, StreamFailed: the source of the rows broke off; what came before is decided.
         OSError: standard output cannot be written to.
     """
-    return asyncio.run(_decide_rows(model, rows))
+    return asyncio.run(_decide_rows(model, rows, surface))
 
 
-async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
+async def _decide_rows(model: Path | None, rows: Iterator[Row], surface: str | None) -> int:
     under_way: asyncio.Queue[asyncio.Task[tuple[dict[str, Any], bool]] | Exception | None] = asyncio.Queue(_AT_ONCE)
     deciding: set[asyncio.Task[tuple[dict[str, Any], bool]]] = set()
     failed = 0
@@ -55,7 +57,7 @@ async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
             end: Exception | None = None
             try:
                 async for row in read_in_thread(rows):
-                    task = asyncio.create_task(_decide_row(gate, row))
+                    task = asyncio.create_task(_decide_row(gate, row, surface))
                     deciding.add(task)
                     task.add_done_callback(deciding.discard)
                     await under_way.put(task)
@@ -80,13 +82,13 @@ async def _decide_rows(model: Path | None, rows: Iterator[Row]) -> int:
     return failed
 
 
-async def _decide_row(gate: AsyncGate, row: Row) -> tuple[dict[str, Any], bool]:
+async def _decide_row(gate: AsyncGate, row: Row, surface: str | None) -> tuple[dict[str, Any], bool]:
     error = row.error
     if row.query is not None:
         try:
             return {
                 **_renamed(row.fields),
-                **_answer(await gate.decide(row.query, locale=row.locale, surface=row.surface)),
+                **_answer(await gate.decide(row.query, locale=row.locale, surface=row.surface or surface)),
             }, True
         except ContractError as refusal:
             error = str(refusal)

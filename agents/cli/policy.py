@@ -38,13 +38,14 @@ def check_policy(
     Example: `sluice policy check policy.toml --surface kids "red shoes"`
     """
     from sluicegate.agents.cli.gate_rows import rows_of_arguments, rows_of_json_lines
-    from sluicegate.agents.cli.policy_runs import check, policy_file_at
+    from sluicegate.agents.cli.policy_runs import check, policy_file_at, require_surface
     from sluicegate.agents.cli.policy_tables import print_policy
     from sluicegate.agents.cli.streams import reader_may_leave
 
     if jsonl and queries:
         raise typer.BadParameter("give queries as arguments or with --jsonl, not both")
     read = policy_file_at(file)
+    require_surface(read, surface)
     failed = 0
     with reader_may_leave():
         if jsonl or queries:

@@ -85,6 +85,14 @@ def policy_file_at(path: Path) -> PolicyFile:
     return read_policy(path / POLICY_FILE if path.is_dir() else path)
 
 
+def require_surface(file: PolicyFile, surface: str | None) -> None:
+    """Raise ContractError if `surface` is one that the policy says nothing about."""
+    named = sorted({*file.surfaces, *(each.surface for each in file.lists if each.surface)})
+    if surface is not None and surface not in named:
+        known = f"use {', '.join(named)}" if named else "it names none"
+        raise ContractError(f"the policy {file.name} has no surface {surface!r}: {known}")
+
+
 def check(file: PolicyFile, rows: Iterator[Row], surface: str | None, model: Path | None, *, as_json: bool) -> int:
     """Print how `file` decides each of `rows`; returns how many of them could not be decided.
 
@@ -121,7 +129,9 @@ def _explained(policy: CompiledPolicy, query: str, decision: Decision, surface: 
         limit = decision.thresholds.thresholds.get(policy_result.category) if policy_result.category else None
     found = {
         MatchedTerm(match.term_list.name, match.term_list.action, match.term): None
-        for text in texts_to_search(query, normalise(query))
+        for text in dict.fromkeys(
+            [*texts_to_search(query, normalise(query)), *(read.text for read in decision.readings)]
+        )
         for match in policy.lists.find(text, surface)
     }
     return Explained(

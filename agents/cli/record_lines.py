@@ -78,7 +78,7 @@ def _ranking(event: Mapping[str, Any]) -> str:
 
 
 def _blocked(event: Mapping[str, Any]) -> str:
-    return f"{event.get('category')} {event.get('probability'):.2f}"
+    return f"{event.get('category')} {event.get('probability'):.2f}{_rule(event)}"
 
 
 def _review(event: Mapping[str, Any]) -> str:
@@ -90,7 +90,12 @@ def _reviewed(event: Mapping[str, Any]) -> str:
 
 
 def _ledger(event: Mapping[str, Any]) -> str:
-    return f"{event.get('outcome')}  {event['latency_ms']['total']:.1f} ms"
+    return f"{event.get('outcome')}  {event['latency_ms']['total']:.1f} ms{_rule(event.get('decision') or {})}"
+
+
+def _rule(decided: Mapping[str, Any]) -> str:
+    reason = decided.get("reason")
+    return f"  ({reason})" if reason else ""
 
 
 _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {

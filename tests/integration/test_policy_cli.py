@@ -64,6 +64,19 @@ def test_each_query_is_explained(policy: Path) -> None:
     assert "[block toys: 'beer']" in lines[0]
 
 
+def test_the_term_is_shown_that_a_disguise_hid(policy: Path) -> None:
+    finished = sluice("policy", "check", policy, "c4s1no b0nus")
+    assert finished.stdout.startswith(b"block   list:banned"), finished.stdout
+    assert b"[block banned: 'casino bonus'" in finished.stdout
+
+
+def test_a_surface_that_the_policy_does_not_name_is_refused(policy: Path) -> None:
+    finished = sluice("policy", "check", policy, "--surface", "kidz", "beer")
+    assert finished.returncode == 65
+    assert finished.stderr == b"sluice: the policy shop has no surface 'kidz': use kids\n"
+    assert finished.stdout == b""
+
+
 def test_a_broken_policy_is_one_line_and_a_wrong_configuration(policy: Path) -> None:
     policy.write_text(POLICY.replace("casino bonus", " - "))
     for command in (["policy", "check", policy], ["policy", "check", policy, "shoes"], ["gate", "shoes"], ["worker"]):

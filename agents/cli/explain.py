@@ -1,0 +1,35 @@
+"""``sluice explain``: one record of the ledger for a person: what was decided about an event, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluicegate.agents.cli.options import Brokers
+
+
+def explain(
+    event_id: Annotated[str, typer.Argument(help="Id of the event, as in its outputs.")],
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Ledger records: JSON lines, or a spool. Default: the ledger's topic, all of which is read."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    brokers: Brokers = None,
+) -> None:
+    """Show what was decided about a past event, and why, from its audit record.
+
+    It shows each reading, each probability with its two thresholds, the rule that decided, and where the raw record and
+    the outputs are. The query is shown only if the ledger keeps it (`SLUICE_LEDGER_TEXT`).
+
+    Example: `sluice explain order-4711`
+
+    Example: `sluice explain order-4711 --file decisions.jsonl`
+    """
+    from sluicegate.agents.cli.explain_report import print_record, record_of_event
+    from sluicegate.agents.cli.streams import reader_may_leave
+    from sluicegate.agents.settings import load_settings
+
+    record = record_of_event(load_settings(bootstrap_servers=brokers), event_id, file)
+    with reader_may_leave():
+        print_record(record, as_json=as_json)
