@@ -46,7 +46,7 @@ class ReviewQueueSettings(BaseModel, title="Review queue"):
 
     @field_validator("review_url")
     @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
+    def _is_an_http_address(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("write an address that starts with http:// or https://")
         return refuse_secrets(url)
