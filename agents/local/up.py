@@ -1,7 +1,8 @@
 """``sluice up``: everything on this machine, in one terminal.
 
-It starts an embedded broker, creates the topics, starts a worker in its own process, and publishes sample queries. Then
-it shows the outcome of each query as it arrives, and one trace as a tree, starting at the producer's span.
+It starts an embedded broker, creates the topics, starts the gate and the format agent, each in its own process, and
+publishes sample queries and an action. Then it shows the outcome of each query as it arrives, one trace as a tree,
+starting at the producer's span, and the JSON that the action became.
 """
 
 import contextlib
@@ -16,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import orjson
 from rich.console import Console
 from rich.live import Live
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
 from sluicegate.agents.kafka.connection import Connection
+from sluicegate.agents.local.action import TEXT, await_formatted, publish_action
 from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
@@ -49,12 +52,15 @@ def run_demo(console: Console, *, keep: bool) -> None:
             bootstrap_servers=broker.bootstrap_servers, otlp_endpoint=receiver.endpoint, http_port=_free_port()
         )
         create_topics(Connection.of(settings), topic_configs(settings.topics), partitions=4, replication_factor=1)
-        console.print(f"broker {settings.bootstrap_servers}, {len(settings.topics)} topics; starting the worker …")
+        console.print(f"broker {settings.bootstrap_servers}, {len(settings.topics)} topics; starting the workers …")
         log = Path(folder) / "worker.log"
         queries = read_sample()
-        with _worker(settings, log) as worker:
+        format_log = Path(folder) / "format.log"
+        with _worker(settings, log, "gate") as worker, _worker(settings, format_log, "format", _free_port()):
+            publish_action(settings)
             _show_outcomes(console, settings, receiver, queries, worker, log)
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
+            _show_action(console, settings, format_log)
             if keep:
                 with contextlib.suppress(KeyboardInterrupt):
                     _keep_running(console, settings, worker, log)
@@ -100,6 +106,14 @@ def _show_trace(console: Console, receiver: OtlpReceiver, query: SampleQuery) ->
     console.print(draw(receiver.spans(trace_id)))
 
 
+def _show_action(console: Console, settings: Settings, log: Path) -> None:
+    event = await_formatted(settings)
+    if event is None:
+        raise SluicegateError(f"the action was not formatted. The end of the worker's log:\n{_tail(log)}")
+    console.print(f"\nThe action [bold]{TEXT!r}[/], as JSON of its schema:")
+    console.print(f"  {orjson.dumps(event['value']).decode()}", highlight=False, markup=False, soft_wrap=True)
+
+
 def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
     console.print(
         f"\nBroker and worker run until Ctrl-C. In another terminal:\n"
@@ -107,6 +121,7 @@ def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen
         f"  {_command()} tail\n"
         f'  {_command()} produce "wireless headphons"\n'
         f"  {_command()} topics describe\n"
+        f"  {_command()} tail actions_formatted --from-beginning\n"
         f"  curl http://{settings.http_host}:{settings.http_port}/readyz\n"
         f"  tail -f {log}\n"
         f"  kill {worker.pid} && {_command()} worker    # replace it with your own",
@@ -124,14 +139,14 @@ def _command() -> str:
 
 
 @contextmanager
-def _worker(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process that uses our broker and trace receiver, and ends with this process."""
+def _worker(settings: Settings, log: Path, agent: str, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process of `agent` that uses our broker and trace receiver, and ends with this process."""
     environment = {
         "SLUICE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "SLUICE_OTLP_ENDPOINT": settings.otlp_endpoint or "",
-        "SLUICE_HTTP_PORT": str(settings.http_port),
+        "SLUICE_HTTP_PORT": str(port or settings.http_port),
     }
-    process = start_worker(environment, log)
+    process = start_worker(environment, log, ("sluicegate", "worker", agent))
     try:
         yield process
     finally:

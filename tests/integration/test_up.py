@@ -46,6 +46,11 @@ def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.C
     ]
 
 
+def test_an_action_is_shown_as_json_of_its_schema(shown: subprocess.CompletedProcess[str]) -> None:
+    line = shown.stdout[shown.stdout.index("The action") :].splitlines()[1]
+    assert orjson.loads(line) == {"destination": "Oslo", "adults": 2, "departure": "2026-05-03", "cabin": "business"}
+
+
 def test_keep_prints_how_to_reach_the_broker_and_when_the_worker_ends() -> None:
     command = [sys.executable, "-m", "sluicegate", "up", "--keep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
