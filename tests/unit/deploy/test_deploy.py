@@ -163,7 +163,7 @@ def test_no_secret_is_in_the_compose_file(name: str) -> None:
     assert not [variable for variable in SERVICES[name].environment if secret.search(variable)]
 
 
-@pytest.mark.parametrize("name", ["worker", "format", "topics"])
+@pytest.mark.parametrize("name", ["worker", "review", "format", "topics"])
 def test_our_containers_get_settings_that_exist_and_reach_kafka(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     service = SERVICES[name]
     unknown = {
@@ -177,7 +177,7 @@ def test_our_containers_get_settings_that_exist_and_reach_kafka(name: str, monke
         assert f"INTERNAL://{settings.bootstrap_servers}" in advertised
 
 
-@pytest.mark.parametrize("name", ["worker", "format", "topics", "serve"])
+@pytest.mark.parametrize("name", ["worker", "review", "format", "topics", "serve"])
 def test_our_containers_have_no_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service.read_only
@@ -215,14 +215,18 @@ def test_the_worker_is_given_time_to_finish_what_is_in_flight(monkeypatch: pytes
         assert float(WORKER.stop_grace_period.removesuffix("s")) > settings.time_budget.stop_s + DOCKER_S
 
 
+@pytest.mark.parametrize("agent", [AgentName.REVIEW, AgentName.FORMAT])
 def test_the_other_agents_are_commands_that_exist_with_a_port_and_a_time_to_stop_of_their_own(
-    monkeypatch: pytest.MonkeyPatch,
+    agent: AgentName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = SERVICES["format"]
-    assert service.command == ["worker", AgentName.FORMAT]
+    service = SERVICES[agent]
+    assert service.command == ["worker", agent]
     with environment_of(service, monkeypatch) as settings:
+        budget = {AgentName.REVIEW: settings.review_time_budget, AgentName.FORMAT: settings.format_time_budget}[agent]
         assert [port.split(":")[2] for port in service.ports] == [str(settings.http_port)]
-        assert float(service.stop_grace_period.removesuffix("s")) > settings.format_time_budget.stop_s + DOCKER_S
+        assert float(service.stop_grace_period.removesuffix("s")) > budget.stop_s + DOCKER_S
+        if settings.review_queue:
+            assert [volume.split(":")[1] for volume in service.volumes] == [str(settings.review_queue.parent)]
     published = [port.split(":")[1] for other in SERVICES.values() for port in other.ports]
     assert len(set(published)) == len(published)
 
