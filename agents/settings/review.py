@@ -131,14 +131,14 @@ class ReviewSettings(BaseModel, title="Review agent"):
 
     @field_validator("review_api_url")
     @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
+    def _is_the_address_of_an_api(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("write an address that starts with http:// or https://")
         return refuse_secrets(url)
 
     @field_validator("review_api_rate")
     @classmethod
-    def _is_a_rate(cls, rate: str | None) -> str | None:
+    def _is_a_rate_of_reviews(cls, rate: str | None) -> str | None:
         if rate is not None:
             try:
                 parse(rate)
