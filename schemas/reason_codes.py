@@ -79,7 +79,7 @@ class PolicyCode(Word):
     )
     REVIEW_SUM = (
         "review_threshold:sum",
-        "Sent to review: no category reached its threshold, but the sum of all reached its bound, by default 0.4.",
+        "Sent to review: no category reached its threshold, but the sum of all reached the model's bound.",
     )
     FAIL_CLOSED = "fail_closed", "The model gave no answer in time; the query went to review."
     FAIL_OPEN = "fail_open", "The model gave no answer in time; the query was allowed (SLUICE_FAIL=open)."

@@ -150,6 +150,28 @@ def eval_rewrite(file: Rows, model: Models = None, split: Split = None, json: Js
         publish(report, json, html)
 
 
+@evaluate.command("expansions")
+def eval_expansions(
+    file: Rows, model: Models = None, split: Split = None, json: Json = None, html: Html = None
+) -> None:
+    """Precision, coverage and calibration of synonyms and facets, with 95 % intervals.
+
+    Fields: `query` or `text`; `synonyms` and `facets`, lists of all that is right for the query, such as
+    `category:boots`. An empty list says that nothing is right. A row without one of them does not count for it.
+
+    Precision and coverage are about the expansions that are used: those with a probability of 0.5 or more.
+
+    Example: `sluice eval expansions products.jsonl`
+    """
+    from sluicegate.agents.cli.eval_runs import evaluate_expansions, publish
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
+
+    require_writable(json, html)
+    report = evaluate_expansions(file, model or [], split)
+    with reader_may_leave():
+        publish(report, json, html)
+
+
 @evaluate.command("shadow")
 def eval_shadow(
     file: Annotated[Path, typer.Argument(help="What `sluice tail ledger --until-now` printed.")],

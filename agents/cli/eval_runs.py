@@ -11,8 +11,9 @@ from rich.text import Text
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.data.rows import IntentRow, QueryRow, read_rows
+from sluicegate.models.data.rows import ExpansionRow, IntentRow, QueryRow, read_rows
 from sluicegate.models.evaluation.baselines import DictionarySpeller, TfidfClassifier
+from sluicegate.models.evaluation.expansions import expected_kinds, score_expansions
 from sluicegate.models.evaluation.harm import harmless_queries
 from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import expected_intents, score_intents
@@ -56,6 +57,17 @@ def evaluate_rewrite(file: Path, folders: Sequence[Path], split: str | None) -> 
     speller = DictionarySpeller()
     systems[speller.name] = score_rewrites(pairs, speller.rewrite, harmless)
     return Report("rewrite", str(file), len(rows), systems)
+
+
+def evaluate_expansions(file: Path, folders: Sequence[Path], split: str | None) -> Report:
+    """Score what the models in `folders` offer for product queries."""
+    rows = read_rows(file, ExpansionRow, split=split)
+    expected_kinds(rows)
+    systems = {
+        name: score_expansions(rows, [each.expansions for each in judge_texts(engine, [row.written for row in rows])])
+        for name, engine in engines_in(folders).items()
+    }
+    return Report("expansions", str(file), len(rows), systems)
 
 
 def evaluate_shadow(file: Path) -> Report:

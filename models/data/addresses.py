@@ -5,6 +5,8 @@ import string
 from collections.abc import Callable
 from typing import Final
 
+from sluicegate.models.data.templates import fill, read_phrases
+
 _DOMAINS: Final = [
     "en.wikipedia.org",
     "wikipedia.org",
@@ -115,6 +117,14 @@ def _address(rng: random.Random) -> str:
     return f"{start}{domain}/{rng.choice(_PATHS)}" if rng.random() < 0.7 else f"{start}{domain}"
 
 
+_SHOPS: Final = read_phrases("shop_addresses")
+
+
+def _shop(rng: random.Random) -> str:
+    """The address of a shop that nobody knows: an address alone is no advertisement."""
+    return fill(rng.choice(_SHOPS["address"]), _SHOPS, rng)
+
+
 def _file(rng: random.Random) -> str:
     return rng.choice(_FILES).replace("{n}", _digits(rng.randint(1, 4), rng))
 
@@ -151,7 +161,7 @@ def _measure(rng: random.Random) -> str:
 
 
 _MAKERS: Final[tuple[Callable[[random.Random], str], ...]] = (
-    _address, _address, _address, _file, _code, _code, _code, _isbn, _token, _measure, _measure,
+    _address, _address, _shop, _shop, _shop, _shop, _file, _code, _code, _code, _isbn, _token, _measure, _measure,
 )  # fmt: skip
 
 

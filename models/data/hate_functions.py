@@ -2,7 +2,8 @@
 
 Hateful: derogation, threats, dehumanising, also as a question, an opinion, negated praise, or in a second sentence.
 Harmless: the same words negated, quoted to reject them, said of objects or of no protected group, and plain praise.
-The distinctions follow those of functional tests of hate speech detection (Röttger et al., 2021); the wording is ours.
+In some, emoji say who is meant or what is wished. The distinctions follow those of functional tests of hate speech
+detection (Röttger et al., 2021; Kirk et al., 2022, for emoji); the wording is ours.
 """
 
 import random
@@ -13,8 +14,14 @@ from sluicegate.models.inference.labels import ALLOW, Category
 
 _SLOTS: Final = {**read_phrases("unsafe"), **read_phrases("hate_functions")}
 
-_KINDS: Final = (("hateful", Category.HATE.value), ("harmless", ALLOW), ("insulting", Category.HARASSMENT.value))
-_SHARES: Final = (0.46, 0.46, 0.08)
+_KINDS: Final = (
+    ("hateful", Category.HATE.value),
+    ("harmless", ALLOW),
+    ("hateful_signs", Category.HATE.value),
+    ("harmless_signs", ALLOW),
+    ("insulting", Category.HARASSMENT.value),
+)
+_SHARES: Final = (0.33, 0.33, 0.13, 0.13, 0.08)
 
 
 def statement(rng: random.Random) -> tuple[str, str]:

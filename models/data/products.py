@@ -21,6 +21,18 @@ COLOURS: Final = lines("""
     black|white|red|blue|navy|green|grey|gray|pink|purple|yellow|orange|brown|beige|cream|gold|silver|rose gold
     turquoise|teal|burgundy|maroon|khaki|olive|charcoal|ivory|multicolor|lavender|mint|coral|tan|bronze|copper
 """)
+UNCOLOURED: Final = (
+    "groceries",
+    "drinks coffee",
+    "bar",
+    "vitamins",
+    "pharmacy",
+    "garden plants",
+    "fragrances",
+    "software",
+    "books",
+)
+"""The aisles whose goods are not chosen by colour: ``olive oil`` is not olive."""
 _MATERIALS: Final = lines("""
     leather|cotton|wool|linen|silk|suede|denim|velvet|wooden|oak|walnut|pine|metal|steel|stainless steel|plastic
     glass|ceramic|marble|bamboo|rattan|wicker|memory foam|fleece|cashmere|canvas|nylon|polyester|rubber
@@ -99,22 +111,22 @@ _AISLE_SIZES: Final = [len(aisle.products) + len(aisle.lines) for aisle in AISLE
 
 @dataclass(frozen=True)
 class ProductQuery:
-    """A clean product query, with a synonym and facets for rankers."""
+    """A clean product query, with what else its product is called, None if that is not known, and its facets."""
 
     text: str
-    synonyms: tuple[str, ...]
+    synonyms: tuple[str, ...] | None
     facets: tuple[str, ...]
 
 
 def product_query(rng: random.Random) -> ProductQuery:
-    """One query such as ``nike red running shoes for women``, a synonym and facets (at most two)."""
+    """One query such as ``nike red running shoes for women``, its synonyms and facets (at most two)."""
     aisle = rng.choices(AISLES, _AISLE_SIZES)[0]
     facets = [f"category:{aisle.category}"]
     kind = rng.random()
     if aisle.lines and kind < 0.3:
-        return ProductQuery(_line_query(aisle, rng), (), tuple(facets))
+        return ProductQuery(_line_query(aisle, rng), None, tuple(facets))
     if aisle.brands and kind < 0.34:
-        return ProductQuery(rng.choice(aisle.brands), (), tuple(facets))
+        return ProductQuery(rng.choice(aisle.brands), None, tuple(facets))
     product = rng.choice(aisle.products)
     words = [product.noun if rng.random() < 0.85 or not product.synonyms else rng.choice(product.synonyms)]
     if aisle.traits and rng.random() < 0.35:
@@ -140,7 +152,7 @@ def product_query(rng: random.Random) -> ProductQuery:
     if rng.random() < 0.06:
         rng.shuffle(words)
     synonyms = tuple(name for name in (product.noun, *product.synonyms) if name not in " ".join(words))
-    return ProductQuery(" ".join(words), synonyms[:1], tuple(facets))
+    return ProductQuery(" ".join(words), synonyms, tuple(facets))
 
 
 def _line_query(aisle: Aisle, rng: random.Random) -> str:

@@ -12,6 +12,7 @@ NONE: Final = "none"
 """The category of a row that is allowed."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Facet = Annotated[str, msgspec.Meta(pattern="^[a-z_]+:.")]
 Label = Literal["allow", "review", "block"]
 
 
@@ -70,6 +71,28 @@ class QueryRow(msgspec.Struct, frozen=True):
     split: str | None = None
     kind: str | None = None
     lang: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.query is None and self.text is None:
+            raise ValueError("Object missing required field `query` (or `text`)")
+
+    @property
+    def written(self) -> str:
+        """The query as the file has it."""
+        return self.query or self.text or ""
+
+
+class ExpansionRow(msgspec.Struct, frozen=True):
+    """A product query and what is right for it: every synonym, and every facet such as ``category:boots``.
+
+    An empty list says that nothing is right; a missing one that the row does not tell.
+    """
+
+    query: Text | None = None
+    text: Text | None = None
+    synonyms: list[Text] | None = None
+    facets: list[Facet] | None = None
+    split: str | None = None
 
     def __post_init__(self) -> None:
         if self.query is None and self.text is None:

@@ -32,6 +32,7 @@ _LOOKALIKES: Final = (
 
 _QUESTIONS: Final = read_phrases("questions")
 _ALONE: Final = read_phrases("words_alone")
+_NAMES: Final = read_phrases("names")
 
 _REQUEST_SHARE: Final = 0.3
 
@@ -123,6 +124,11 @@ def question(rng: random.Random) -> str:
 def word_alone(rng: random.Random) -> str:
     """A loaded word by itself, or a name that looks like one."""
     return fill(rng.choice(_ALONE["frame"]), _ALONE, rng)
+
+
+def name(rng: random.Random) -> str:
+    """A person, title, place, tool or medicine whose name looks rude or dangerous; or a harmless kind of cheating."""
+    return fill(rng.choice(_NAMES["frame"]), _NAMES, rng)
 
 
 def foreign(rng: random.Random) -> tuple[str, Intent]:

@@ -22,6 +22,8 @@ _REQUESTED: Final = {
 }
 """The slot that fills the shared forms of a request, and the share of these; the rest use the category's templates."""
 
+_MILD: Final = read_phrases("mild")
+
 _TEMPLATES: Final = {Category(category): forms for category, forms in read_phrases("unsafe_requests").items()}
 
 _EVERYDAY: Final = frozenset(read_phrases("everyday_words")["everyday"])
@@ -63,3 +65,8 @@ def unsafe(category: Category, rng: random.Random) -> str:
     if rng.random() < _PADDED:
         text = padded(text, rng)
     return sentence(text, rng) if rng.random() < _AS_A_SENTENCE else text
+
+
+def mild(rng: random.Random) -> str:
+    """A request for what is against some rule and hurts little, such as cheating at school: to review, not to block."""
+    return fill(rng.choice(_MILD["mild"]), _MILD, rng)

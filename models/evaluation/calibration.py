@@ -2,7 +2,7 @@
 
 Guo et al., "On Calibration of Modern Neural Networks" (2017): confidence is the probability of the likeliest class.
 The error (ECE) is the mean gap between confidence and accuracy over bins of equal width. One temperature, fitted on
-held-out rows, divides the logits.
+held-out rows, divides the logits. For single claims there are a slope and an offset of the logit (Platt, 1999).
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 BINS: Final = 15
 _SMALLEST: Final = 1e-12
@@ -40,7 +40,11 @@ class Calibration(msgspec.Struct, frozen=True):
 
 def reliability(probabilities: Floats, truth: NDArray[np.int64]) -> list[Bin]:
     """The non-empty bins of (rows, classes) `probabilities` against the right class of each row."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    return binary_reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
+
+
+def binary_reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[Bin]:
+    """The non-empty bins of claims, each with its `confidence` and whether it was `right`."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         Bin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
@@ -78,3 +82,18 @@ def calibrate(probabilities: Floats, truth: NDArray[np.int64], served_temperatur
         ece_fitted=expected_calibration_error(reliability(tempered(probabilities, factor), truth)),
         bins=bins,
     )
+
+
+def fit_platt(probabilities: Floats, right: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """The slope and offset of the logit by which the claims' `probabilities` fit best; None if all are alike right."""
+    if right.all() or not right.any():
+        return None
+    kept = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    logits = np.log(kept / (1 - kept))
+
+    def loss(parameters: Floats) -> float:
+        scores = parameters[0] * logits + parameters[1]
+        return float((np.logaddexp(0, scores) - right * scores).mean())
+
+    slope, offset = minimize(loss, np.array([1.0, 0.0])).x
+    return round(float(slope), _DECIMALS), round(float(offset), _DECIMALS)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from sluicegate.models.evaluation.detection import GroupDetection, Ranking
+from sluicegate.models.evaluation.expansions import ExpansionScores
 from sluicegate.models.evaluation.intent import IntentScores
 from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.policy_outcome import PolicyOutcome
@@ -24,7 +25,13 @@ class Report(msgspec.Struct, frozen=True):
     part: str
     file: str
     rows: int
-    systems: dict[str, ModerationScores] | dict[str, IntentScores] | dict[str, RewriteScores] | dict[str, ShadowScores]
+    systems: (
+        dict[str, ModerationScores]
+        | dict[str, IntentScores]
+        | dict[str, RewriteScores]
+        | dict[str, ExpansionScores]
+        | dict[str, ShadowScores]
+    )
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ def tables(report: Report) -> list[ReportTable]:
         return _moderation_tables(systems)
     if report.part == "shadow":
         return [_shadow_table(systems)]
+    if report.part == "expansions":
+        return [_expansion_table(systems)]
     return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems), _harm_table(systems)]
 
 
@@ -238,6 +247,29 @@ def _harm_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
             )
             for name, share in scores[0].harm.items()
         ],
+    )
+
+
+def _expansion_table(systems: Mapping[str, ExpansionScores]) -> ReportTable:
+    scores = list(systems.values())
+    rows = []
+    for kind, first in scores[0].kinds.items():
+        found = [each.kinds[kind] for each in scores]
+        rows += [
+            (
+                f"{kind}: offered, used ({first.rows} rows)",
+                [f"{each.offered}, {each.precision.rows}" for each in found],
+            ),
+            (f"{kind}: precision of those used", [str(each.precision) for each in found]),
+            (f"{kind}: rows with a right one used", [str(each.coverage) for each in found]),
+            (f"{kind}: calibration error (ECE)", ["" if each.ece is None else f"{each.ece:.3f}" for each in found]),
+            (
+                f"{kind}: slope and offset that would calibrate it",
+                ["" if each.fitted is None else "{:.3f}, {:.3f}".format(*each.fitted) for each in found],
+            ),
+        ]
+    return ReportTable(
+        f"Expansions, used from a probability of {scores[0].used_from}, with 95 % intervals", list(systems), rows
     )
 
 

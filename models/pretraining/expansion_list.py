@@ -2,8 +2,12 @@
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
-from sluicegate.models.data.products import AISLES, COLOURS
+from sluicegate.models.data.products import AISLES, COLOURS, UNCOLOURED
+
+_CALIBRATION: Final = {"synonym": (1.066, 1.028), "category": (1.016, 1.617), "colour": (0.6, 0.4)}
+"""Slope and offset of each kind, fitted on equal parts of generated and of real queries: see the model card."""
 
 
 def write_expansions(path: Path) -> None:
@@ -17,4 +21,9 @@ def write_expansions(path: Path) -> None:
                 aisles[name][aisle.category] = None
                 synonyms[name].update(dict.fromkeys(other for other in names if other != name))
     lines = ["\t".join(("noun", noun, "|".join(aisles[noun]), "|".join(synonyms[noun]))).rstrip() for noun in aisles]
-    path.write_text("".join(f"{line}\n" for line in (*(f"colour\t{colour}" for colour in COLOURS), *lines)), "utf-8")
+    head = [
+        *(f"calibration\t{kind}\t{slope}\t{offset}" for kind, (slope, offset) in _CALIBRATION.items()),
+        *(f"uncoloured\t{aisle}" for aisle in UNCOLOURED),
+        *(f"colour\t{colour}" for colour in COLOURS),
+    ]
+    path.write_text("".join(f"{line}\n" for line in (*head, *lines)), "utf-8")

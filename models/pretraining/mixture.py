@@ -15,6 +15,9 @@ from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.addresses import not_words
 from sluicegate.models.data.corruption import EMOJI, corrupt
 from sluicegate.models.data.hate_functions import statement
+from sluicegate.models.data.junk import junk
+from sluicegate.models.data.languages import foreign_request
+from sluicegate.models.data.noun_phrases import noun_phrase
 from sluicegate.models.data.products import product_query
 from sluicegate.models.data.vocabulary import english_words
 from sluicegate.models.inference.labels import ALLOW, Category, Intent
@@ -54,12 +57,23 @@ Draw = Callable[[random.Random], Example]
 
 _PLAIN_WORDS: Final = 40_000
 _LONGEST_CORRUPTED_WORDS: Final = 24
+_LONGEST_JOINED_WORDS: Final = 7
 
 _WORD_LIST: Final = "surge-profanity"
 """The source of single words that are unsafe by themselves."""
 
-_NOISY_SOURCES: Final = {"davidson-2017": 0.5, "edos": 0.6, "germeval-2018": 0.5, "mlc-safety-v0.5": 0.7}
-"""Sources that weigh less than their size says: noisy labels, or templates."""
+_WEIGHTS: Final = {
+    "davidson-2017": 0.5,
+    "edos": 0.6,
+    "germeval-2018": 0.5,
+    "mlc-safety-v0.5": 0.7,
+    "hatemoji-build": 2.5,
+    "clinc150": 1.6,
+}
+"""Sources that weigh less than their size says, noisy labels or templates; and more, where nothing else teaches it."""
+
+_MILD_AS_SAFE: Final = 0.35
+"""The share of draws in which what is only to review is labelled safe: the model should be unsure of it, not block."""
 
 _SIGNS: Final = ("!", "!!", "?", "??", "...", ".", ",", ":", "-", " - ", "*", "~", "#", "&", "+", "/", "|", '"', "'")
 _POLITE: Final = (
@@ -102,22 +116,27 @@ class Mixture:
     def _sources(self) -> Iterator[tuple[Draw, float]]:
         yield from _weighted({f"{source} {label}": rows for (source, label), rows in self._unsafe.items()}, 23.0)
         yield from _weighted(self._safe, 22.0)
-        yield from _weighted(self._intents, 9.0)
+        yield from _weighted(self._intents, 13.0)
         yield from _weighted(self._queries, 9.0)
         for category in Category:
             yield _generated(category), 3.0 if category is Category.ILLICIT else 1.1
-        yield _statement, 5.0
-        yield _product, 8.0
+        yield _labelled(statement), 6.5
+        yield _labelled(noun_phrase), 7.5
+        yield _labelled(foreign_request), 7.0
+        yield _mild, 1.0
+        yield _product, 9.0
         yield self._plain_words, 4.0
         yield self._single_word, 9.0
         yield _made_up_word, 1.5
         yield _safe_text(safe.word_alone, None), 6.0
+        yield _safe_text(safe.name, None), 6.5
+        yield _safe_text(junk, None), 1.4
         yield _safe_text(safe.navigation, Intent.NAVIGATION), 0.8
         yield _safe_text(safe.support, Intent.SUPPORT), 1.0
         yield _safe_text(safe.other, Intent.OTHER), 1.2
         yield _safe_text(safe.hard_negative, Intent.OTHER), 5.0
         yield _safe_text(safe.question, Intent.OTHER), 5.0
-        yield _safe_text(not_words, None), 1.8
+        yield _safe_text(not_words, None), 2.6
         yield _foreign, 1.2
 
     def _plain_words(self, rng: random.Random) -> Example:
@@ -144,13 +163,26 @@ class Mixture:
             text = _with_signs(text, rng)
         elif kind < 0.25:
             text = _polite(text, rng)
-        elif kind < 0.28:
+        elif kind < 0.30:
             text = self._padded(text, rng)
+        elif kind < 0.36 and 1 <= text.count(" ") < _LONGEST_JOINED_WORDS:
+            text = _joined(text, rng)
         return Example(text, example.label, example.intent, example.aisle)
 
     def _padded(self, text: str, rng: random.Random) -> str:
-        words = " ".join(rng.choices(self._words, self._word_weights, k=rng.randint(2, 14)))
+        """`text` among plain words, or among safe queries."""
+        if rng.random() < 0.5:
+            words = " ".join(rng.choices(self._words, self._word_weights, k=rng.randint(2, 14)))
+        else:
+            words = " ".join(self._plain_query(rng) for _ in range(rng.randint(1, 3)))
         return f"{words} {text}" if rng.random() < 0.5 else f"{text} {words}"
+
+    def _plain_query(self, rng: random.Random) -> str:
+        make = rng.choice((_product_text, safe.support, safe.other, safe.navigation, self._intent_text))
+        return make(rng)
+
+    def _intent_text(self, rng: random.Random) -> str:
+        return rng.choice(self._intents[rng.choice(list(self._intents))]).text
 
     def texts(self) -> Iterator[str]:
         """The text of every row that may be drawn, unsafe ones too."""
@@ -159,9 +191,7 @@ class Mixture:
 
 
 def _weighted(sources: dict[str, list[Example]], share: float) -> Iterator[tuple[Draw, float]]:
-    weights = {
-        name: math.sqrt(len(rows)) * _NOISY_SOURCES.get(name.partition(" ")[0], 1.0) for name, rows in sources.items()
-    }
+    weights = {name: math.sqrt(len(rows)) * _WEIGHTS.get(name.partition(" ")[0], 1.0) for name, rows in sources.items()}
     whole = sum(weights.values())
     for name, rows in sources.items():
         yield _row_of(rows), share * weights[name] / whole
@@ -188,9 +218,16 @@ def _made_up_word(rng: random.Random) -> Example:
     return Example(rng.choice((name, name, f"{name} {rng.choice(_ONSETS)}{rng.choice('aeiou')}n")), ALLOW)
 
 
-def _statement(rng: random.Random) -> Example:
-    text, label = statement(rng)
-    return Example(text, label)
+def _labelled(make: Callable[[random.Random], tuple[str, str]]) -> Draw:
+    return lambda rng: Example(*make(rng))
+
+
+def _mild(rng: random.Random) -> Example:
+    return Example(unsafe.mild(rng), ALLOW if rng.random() < _MILD_AS_SAFE else Category.ILLICIT)
+
+
+def _product_text(rng: random.Random) -> str:
+    return product_query(rng).text
 
 
 def _product(rng: random.Random) -> Example:
@@ -234,3 +271,19 @@ def _polite(text: str, rng: random.Random) -> str:
     before = rng.choice(_POLITE) + rng.choice((" ", ", ", "! ")) if rng.random() < 0.7 else ""
     after = rng.choice((" ", ", ", ". ")) + rng.choice(_POLITE) if not before or rng.random() < 0.3 else ""
     return before + text + after
+
+
+def _joined(text: str, rng: random.Random) -> str:
+    """`text` with its words run together, as a hashtag and a hurried thumb write them."""
+    words = text.split(" ")
+    kind = rng.random()
+    if kind < 0.3:
+        return "".join(words)
+    if kind < 0.65:
+        return "#" + "".join(words)
+    if kind < 0.8:
+        return " ".join(f"#{word}" for word in words)
+    if kind < 0.9:
+        return "#" + "_".join(words)
+    start = rng.randrange(len(words) - 1)
+    return " ".join((*words[:start], "".join(words[start : start + 2]), *words[start + 2 :]))

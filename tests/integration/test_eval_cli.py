@@ -27,9 +27,13 @@ INTENT = (
     {"text": "how to forge a passport", "domain": "banking", "split": "train"},
 )
 REWRITE = ({"query": "chep runing shoes", "clean": "cheap running shoes"}, {"query": "waterproof bluetooth speaker"})
+EXPANSIONS = (
+    {"query": "red ankle boots", "facets": ["category:boots", "colour:red"]},
+    {"query": "wireless headphones", "synonyms": ["headset", "cans"], "facets": ["category:headphones"]},
+)
 
 
-def write(file: Path, rows: Sequence[dict[str, str]]) -> Path:
+def write(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
     file.write_bytes(b"\n".join(map(orjson.dumps, rows)))
     return file
 
@@ -160,6 +164,15 @@ def test_rewrites_are_compared_with_the_speller(tmp_path: Path) -> None:
     assert model["clean"]["recall_at_10"] == 1
 
 
+def test_expansions_are_measured_by_kind(tmp_path: Path) -> None:
+    shown, report = measured(tmp_path, "expansions", write(tmp_path / "rows.jsonl", EXPANSIONS))
+    [scores] = report["systems"].values()
+    assert set(scores["kinds"]) == {"synonym", "category", "colour"}
+    assert scores["kinds"]["synonym"]["rows"] == 1
+    assert scores["kinds"]["colour"]["precision"]["count"] == 1
+    assert "rows with a right one used" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "named"),
     [
@@ -168,6 +181,7 @@ def test_rewrites_are_compared_with_the_speller(tmp_path: Path) -> None:
         (["intent", "{rows}"], 65, "line 1"),
         (["moderation", "{rows}", "--model", "/nowhere"], 78, "/nowhere"),
         (["rewrite", "{none}"], 65, "can be misspelt"),
+        (["expansions", "{none}"], 65, "`synonyms` or `facets`"),
         (["moderation", "{empty}"], 74, "has no .jsonl file"),
         (["moderation", "{rows}", "--plain", "books"], 65, "no source with safe rows is named books"),
     ],

@@ -12,6 +12,9 @@ from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.addresses import not_words
 from sluicegate.models.data.corruption import EMOJI, corrupt, dress, is_spellable
 from sluicegate.models.data.hate_functions import statement
+from sluicegate.models.data.junk import junk
+from sluicegate.models.data.languages import LANGUAGES, foreign_request
+from sluicegate.models.data.noun_phrases import noun_phrase
 from sluicegate.models.data.products import AISLES, product_query
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.models.pretraining.mixture import Mixture
@@ -70,7 +73,12 @@ def test_generated_queries_are_clean_text_without_open_slots() -> None:
             safe.hard_negative(rng),
             safe.foreign(rng)[0],
             safe.question(rng),
+            safe.name(rng),
+            unsafe.mild(rng),
             statement(rng)[0],
+            noun_phrase(rng)[0],
+            foreign_request(rng)[0],
+            not_words(rng),
         ]
         texts += [product_query(rng).text]
         for text in texts:
@@ -90,6 +98,7 @@ def test_a_seed_generates_what_the_embedded_model_was_trained_on() -> None:
         ]
         rows += [unsafe.unsafe(category, rng) for category in Category]
         rows += [safe.question(rng), not_words(rng), *statement(rng)]
+        rows += [safe.name(rng), unsafe.mild(rng), *noun_phrase(rng), *foreign_request(rng), junk(rng)]
     digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()
     assert digest == "eec289da3287681f177d5287c7165efe6c7dae4782a2367a7497409d3801aeaf"
 
@@ -119,6 +128,36 @@ def test_attacks_on_groups_and_harmless_statements_share_their_words() -> None:
     attacking = {"vermin", "subhuman", "exterminate", "filthy"}
     assert attacking <= words[Category.HATE]
     assert attacking <= words["allow"]
+
+
+def test_unsafe_and_harmless_noun_phrases_share_their_words_of_trade_and_form() -> None:
+    rng = random.Random(0)
+    drawn = [noun_phrase(rng) for _ in range(6000)]
+    words = {
+        safe: {word for text, label in drawn if (label == "allow") is safe for word in text.split()}
+        for safe in (True, False)
+    }
+    shared = {"price", "supplier", "near", "instructions", "recipe", "bomb", "poison", "killer", "copy", "fake"}
+    assert shared <= words[True]
+    assert shared <= words[False]
+
+
+def test_requests_in_other_languages_are_safe_and_unsafe_in_the_same_frames() -> None:
+    rng = random.Random(0)
+    drawn = [foreign_request(rng) for _ in range(6000)]
+    for opening in ("wie kann ich", "comment", "cómo puedo", "come posso", "como posso", "hoe kan ik"):
+        assert len({label == "allow" for text, label in drawn if text.startswith(opening)}) == 2
+    assert len(LANGUAGES) == 6
+    assert {label for _, label in drawn} > {Category.HATE, Category.ILLICIT, Category.SELF_HARM, "allow"}
+
+
+def test_some_examples_are_drawn_with_their_words_run_together(mixture: Mixture) -> None:
+    assert any(example.text.startswith("#") and " " not in example.text for example in mixture.draw(3000, "a"))
+
+
+def test_what_is_only_against_a_rule_is_sometimes_safe_and_sometimes_not(mixture: Mixture) -> None:
+    labels = {example.label for example in mixture.draw(40_000, "a") if "homework" in example.text}
+    assert labels >= {"allow", Category.ILLICIT}
 
 
 def test_normalising_undoes_what_pages_put_around_a_query() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sluicegate.models.artifacts.revision import revise
 from sluicegate.models.inference.engine import Engine
-from sluicegate.models.inference.expansions import EXPANSIONS_FILE
+from sluicegate.models.inference.expansions import EXPANSIONS_FILE, Expansions, Noun
 from sluicegate.models.inference.heads import HEADS_FILE, Heads
 from sluicegate.models.inference.labels import LABELS, Category, Intent
 from sluicegate.schemas.errors import CompiledModelError
@@ -68,6 +68,37 @@ def test_an_improbable_expansion_is_named_but_not_used(folder: Path) -> None:
     assert result.synonyms == ()
     assert "trainers" not in result.semantic
     assert [round(expansion.probability, 2) for expansion in result.expansions if expansion.kind == "synonym"] == [0.35]
+
+
+def test_a_colour_that_is_part_of_a_noun_or_of_goods_without_colours_is_no_facet() -> None:
+    listed = Expansions(
+        {"olive oil": Noun(frozenset({"groceries"}), ())}, frozenset({"olive", "rose gold"}), frozenset({"groceries"})
+    )
+    sure = {"groceries": 1.0, "shoes": 0.0}
+    assert [each.text for each in listed.of("olive oil", 1.0, sure)] == ["category:groceries"]
+    assert [each.text for each in listed.of("olive bread", 1.0, sure)] == ["category:groceries"]
+    facets = listed.of("olive boots rose gold", 1.0, {"groceries": 0.2, "shoes": 0.8})
+    assert {each.text: round(each.probability, 2) for each in facets} == {
+        "category:shoes": 0.8,
+        "colour:olive": 0.8,
+        "colour:rose gold": 0.8,
+    }
+
+
+def test_the_probability_of_an_expansion_is_calibrated_by_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / EXPANSIONS_FILE
+    path.write_text("calibration\tcategory\t2\t-1\ncolour\tred\nnoun\tboots\tshoes\n")
+    found = {each.text: each.probability for each in Expansions.load(path).of("red boots", 0.9, {"shoes": 0.6})}
+    assert found["colour:red"] == pytest.approx(0.9)
+    assert found["category:shoes"] == pytest.approx(0.9 * 16 / (16 + np.e))
+
+
+@pytest.mark.parametrize("line", ["calibration\tcategory\tmuch\t0", "calibration\tcategory\t1", "uncoloured"])
+def test_a_calibration_that_is_no_two_numbers_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / EXPANSIONS_FILE
+    path.write_text(f"{line}\n")
+    with pytest.raises(CompiledModelError, match=EXPANSIONS_FILE):
+        Expansions.load(path)
 
 
 def test_a_wrong_line_of_the_word_list_is_named(folder: Path) -> None:
