@@ -11,7 +11,10 @@ _CALIBRATION: Final = {"synonym": (1.066, 1.028), "category": (1.016, 1.617), "c
 
 
 def write_expansions(path: Path) -> None:
-    """Write every noun with its aisles and what else it is called; a synonym is a noun too."""
+    """Write every noun with its aisles and what else it is called; a synonym is a noun too.
+
+    An aisle that is named after a noun is its only one: headphones are sold in three, and found among headphones.
+    """
     aisles: dict[str, dict[str, None]] = defaultdict(dict)
     synonyms: dict[str, dict[str, None]] = defaultdict(dict)
     for aisle in AISLES:
@@ -20,6 +23,10 @@ def write_expansions(path: Path) -> None:
             for name in names:
                 aisles[name][aisle.category] = None
                 synonyms[name].update(dict.fromkeys(other for other in names if other != name))
+    for aisle in AISLES:
+        for noun in (aisle.category, aisle.category.removesuffix("s")):
+            if aisle.category in aisles.get(noun, ()):
+                aisles[noun] = {aisle.category: None}
     lines = ["\t".join(("noun", noun, "|".join(aisles[noun]), "|".join(synonyms[noun]))).rstrip() for noun in aisles]
     head = [
         *(f"calibration\t{kind}\t{slope}\t{offset}" for kind, (slope, offset) in _CALIBRATION.items()),

@@ -31,7 +31,7 @@ def test_a_run_that_was_stopped_ends_where_one_that_was_not_does(
     from sluicegate.models.pretraining.stages import TrainingPlan, train
 
     monkeypatch.setattr(fitting, "_SAVE_EVERY", 2)
-    plan = TrainingPlan(teacher_steps=2, student_steps=4, batch_size=8)
+    plan = TrainingPlan(teacher_steps=2, student_steps=4, settling_steps=2, batch_size=8)
     train(data, tmp_path / "whole", plan)
 
     saved: list[int] = []
@@ -65,7 +65,7 @@ def test_its_checkpoint_is_compiled_and_judges_as_the_network_does(tmp_path: Pat
     from sluicegate.models.pretraining.network import STUDENT_LAYERS, GateNetwork
     from sluicegate.models.pretraining.stages import TrainingPlan, train
 
-    train(data, tmp_path / "checkpoint", TrainingPlan(teacher_steps=2, student_steps=2, batch_size=8))
+    train(data, tmp_path / "checkpoint", TrainingPlan(teacher_steps=2, student_steps=2, settling_steps=2, batch_size=8))
     compile_checkpoint(tmp_path / "checkpoint", tmp_path / "model", quantization="float32", prompt_style="embedded")
     engine = Engine(tmp_path / "model")
     query = engine.encode("red shoes 😀")
