@@ -32,6 +32,7 @@ from sluicegate.schemas.errors import (
     ReviewQueueFailed,
     SchemaRefused,
     SchemaUnknown,
+    UpstreamFailed,
 )
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ MEANINGS: Final = {
     "unsupported": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "invalid_request": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "invalid_api_key": Meaning(HTTPStatus.UNAUTHORIZED, "authentication_error"),
+    "content_policy_violation": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "context_length_exceeded": Meaning(HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     "model_not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
     "not_found": Meaning(HTTPStatus.NOT_FOUND, "invalid_request_error"),
@@ -83,6 +85,7 @@ MEANINGS: Final = {
     "internal_error": Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"),
     "engine_failed": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
     "deadline_exceeded": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
+    "upstream_failed": Meaning(HTTPStatus.BAD_GATEWAY, "server_error"),
     "ledger_failed": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
     "unavailable": Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
 }
@@ -139,6 +142,8 @@ def refusal_of(error: Exception) -> RequestRefused:
         case ReviewQueueFailed():
             logger.error("%s", error)
             return RequestRefused("unavailable", "the review queue cannot be used: the log has the details")
+        case UpstreamFailed():
+            return RequestRefused("upstream_failed", f"{error}: try again later")
         case GateClosed():
             return RequestRefused("unavailable", "the gate is closed: try again later")
         case _:

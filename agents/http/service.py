@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from sluicegate.agents.deciding.live_models import LiveModels
 from sluicegate.agents.formatting.batch_observer import format_batch_observer
 from sluicegate.agents.formatting.formatting import Formatting, LoadedFormatting
 from sluicegate.agents.http.ledgers import ledger_of
 from sluicegate.agents.http.openai.chat_queue import ChatQueue
+from sluicegate.agents.http.openai.upstream import Upstream
 from sluicegate.agents.ledger.recording import Recorder
 from sluicegate.agents.review_queue import ReviewQueue
 from sluicegate.agents.settings import Settings
@@ -26,8 +27,11 @@ class HttpService:
         self.settings = settings
         self.telemetry = telemetry
         self.chats = ChatQueue(settings)
+        url, model = settings.upstream, settings.upstream_model
+        self.upstream = Upstream(url, model, settings, telemetry) if url and model else None
+        """The chat API that chats are passed on to, inside `running`."""
         self.recorder: Recorder | None = None
-        """Keeps the audit record of each decision, inside `recording`; None: no records are kept."""
+        """Keeps the audit record of each decision, inside `running`; None: no records are kept."""
         self.reviews: ReviewQueue | None = None
         """What waits for people; None in a process that is no review worker."""
         self._models = models
@@ -78,18 +82,20 @@ class HttpService:
         return self._stopping
 
     @asynccontextmanager
-    async def recording(self) -> AsyncIterator[None]:
-        """Keep the audit records where SLUICE_HTTP_LEDGER says, until the end of the block, which flushes them.
+    async def running(self) -> AsyncIterator[None]:
+        """Hold what requests need until the end of the block: the upstream's client, and the ledger, which is flushed.
 
         Raises:
             ConfigurationError: the ledger cannot be opened.
             SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
         """
         ledger = ledger_of(self.settings)
-        if ledger is None:
-            yield
-            return
-        async with Recorder.running(ledger, self.settings, door="http") as self.recorder:
+        async with AsyncExitStack() as stack:
+            if self.upstream:
+                await stack.enter_async_context(self.upstream)
+            if ledger:
+                recording = Recorder.running(ledger, self.settings, door="http")
+                self.recorder = await stack.enter_async_context(recording)
             yield
 
     @contextmanager

@@ -56,7 +56,7 @@ class ApiServer:
             ReviewQueueFailed: the review queue cannot be opened.
         """
         settings = self._settings
-        await self._resources.enter_async_context(self.service.recording())
+        await self._resources.enter_async_context(self.service.running())
         if self._has_review_queue:
             self.service.reviews = self._resources.enter_context(ReviewQueue.open(settings, make=True))
         if self._formatting:

@@ -10,7 +10,8 @@ class GuardrailSettings(BaseModel, title="LiteLLM guardrail"):
 
     guardrail_review: Literal["block", "pass"] = Field(
         "block",
-        description="What the guardrail does with a text whose verdict is review: LiteLLM knows only blocked or not.",
+        description="What the guardrail, and a chat with SLUICE_UPSTREAM, do with a text whose verdict is review: "
+        "their callers know only blocked or not.",
     )
     guardrail_rewrite: bool = Field(
         True,

@@ -25,6 +25,7 @@ from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.spool import SpoolSettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
 from sluicegate.agents.settings.topics import TopicSettings
+from sluicegate.agents.settings.upstream import UpstreamSettings
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
 from sluicegate.agents.time_budget import DEDUP_WAIT_S, LONGEST_EVENT_S, PUBLISHES, TimeBudget
 from sluicegate.schemas.errors import ConfigurationError
@@ -45,6 +46,7 @@ class Settings(
     HttpSettings,
     ChatSettings,
     GuardrailSettings,
+    UpstreamSettings,
     BaseSettings,
 ):
     """All settings. `load_settings` reads them once; they are passed down from there."""

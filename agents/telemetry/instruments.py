@@ -85,6 +85,20 @@ class Instruments:
             meter, semconv.METRIC_DUPLICATES, "Events that were decided before: nothing was published for them."
         )
 
+        self.chats = Tally(meter, semconv.METRIC_CHATS, "Chats behind the gate, by who answered.", semconv.SERVED_BY)
+        self.upstream_duration = meter.create_histogram(
+            semconv.METRIC_UPSTREAM_DURATION,
+            "s",
+            "Time of each attempt to ask the upstream chat API, by what it failed with.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        self.upstream_json = Tally(
+            meter,
+            semconv.METRIC_UPSTREAM_JSON,
+            "Answers of the upstream chat API that must follow a schema: valid, repaired or failed.",
+            semconv.OUTCOME_OF_JSON,
+        )
+
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels with every export from now on."""
         self._watch(semconv.METRIC_QUEUE_DEPTH, "{query}", "Queries that wait for a batch.", queue_depth)

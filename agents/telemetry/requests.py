@@ -65,6 +65,18 @@ class RequestTelemetry:
         if request.recording:
             request.span.set_attributes({semconv.EVENT_ID: event_id, semconv.VERDICT: verdict})
 
+    def record_chat(self, served_by: str) -> None:
+        """Count one chat behind the gate."""
+        self._instruments.chats.add(served_by)
+
+    def record_upstream(self, failure: str, duration_s: float) -> None:
+        """Report one attempt to ask the upstream chat API; `failure` is "none" for an answer."""
+        self._instruments.upstream_duration.record(duration_s, {semconv.ERROR_TYPE: failure})
+
+    def record_upstream_json(self, outcome: str) -> None:
+        """Count one answer of the upstream chat API that had to follow a schema."""
+        self._instruments.upstream_json.add(outcome)
+
     def record_decision(self, *, verdict: str, category: str | None, answered_by: str, degraded: str | None) -> None:
         """Count one decision, as those about events are counted. A batch makes several in one request."""
         self._instruments.verdicts.add(verdict, category or "none")

@@ -121,3 +121,10 @@ METRIC_UPSTREAM_TOKENS: Final = "sluicegate.upstream.tokens"
 METRIC_UPSTREAM_CIRCUIT: Final = "sluicegate.upstream.circuit"
 METRIC_UPSTREAM_COST_PER_1000: Final = "sluicegate.upstream.cost_per_1000"
 METRIC_UPSTREAM_BUDGET_LEFT: Final = "sluicegate.upstream.budget_left"
+METRIC_CHATS: Final = "sluicegate.chats"
+METRIC_UPSTREAM_DURATION: Final = "sluicegate.upstream.duration"
+METRIC_UPSTREAM_JSON: Final = "sluicegate.upstream.json"
+
+# Attributes of these
+SERVED_BY: Final = "sluicegate.served_by"
+OUTCOME_OF_JSON: Final = "sluicegate.outcome"

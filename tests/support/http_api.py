@@ -70,7 +70,7 @@ async def serving(
     async with LiveModels.running(_loaded(given, judge), given, batch_observers(observed)) as models:
         service = HttpService(given, observed, lambda: models)
         access = Access(given)
-        async with service.recording(), service.formatting_with(LoadedFormatting.load(given)):
+        async with service.running(), service.formatting_with(LoadedFormatting.load(given)):
             door = McpDoor(service, access) if given.http_mcp else None
             tools = asyncio.create_task(door.run(), name="MCP server") if door else None
             server = HttpServer(

@@ -49,6 +49,10 @@ class Chat:
             raise event
         self._end = event
 
+    async def close(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
+
     def cancel(self) -> None:
         """End the answer: nobody wants it any more. Its thread ends with the token that it is working on."""
         self._cancelled = True

@@ -9,7 +9,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from sluicegate.models.inference.chat import FinishReason
+from sluicegate.models.inference import chat
+
+FinishReason = chat.FinishReason | Literal["content_filter"]
+ServedBy = Annotated[
+    Literal["upstream", "model"] | UnsetType,
+    Meta(description="With SLUICE_UPSTREAM: the upstream API, or the compiled model, because that failed."),
+]
 
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 _UNSUPPORTED = "Not supported: refused, unless it asks for nothing."
@@ -130,7 +136,9 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     index: int = 0
     message: AnswerMessage
-    finish_reason: Annotated[FinishReason, Meta(description="`length`: the answer was cut after `max_tokens`.")]
+    finish_reason: Annotated[
+        FinishReason, Meta(description="`length`: cut after `max_tokens`. `content_filter`: cut by the gate.")
+    ]
     logprobs: None = None
 
 
@@ -143,6 +151,7 @@ class ChatCompletion(Struct, frozen=True, kw_only=True):
     model: Annotated[str, Meta(description="The version of the model that answered.")]
     choices: list[Choice]
     usage: Usage
+    served_by: ServedBy = UNSET
 
 
 class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,3 +179,4 @@ class ChatChunk(Struct, frozen=True, kw_only=True):
     model: str
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
+    served_by: ServedBy = UNSET
