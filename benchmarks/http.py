@@ -1,24 +1,27 @@
-"""What HTTP adds to the engine: ``python -m benchmarks.http`` prints two tables.
+"""What HTTP adds to the engine: ``python -m benchmarks.http`` prints two tables, and a third with `--chat`.
 
-Two processes take turns on the same queries: the decider alone (engine, micro-batcher and policy, in a process that
-has no HTTP), and `sluice serve`, over kept connections of this machine. No query is repeated, and nothing is cached.
+Processes take turns on the same kind of queries, over kept connections of this machine: the decider alone (engine,
+micro-batcher and policy, in a process that has no HTTP), `sluice serve`, and, where the extra `peers` is installed, the
+same engine behind mosec. No query is repeated, and nothing is cached. The queries are spelt correctly, so that each has
+one reading and all do the same work.
 
-    saturation   many queries at once: queries a second, and milliseconds of CPU for each query in the process that
-                 decides. The client has a share of the same cores: its CPU time is in the table.
+    saturation      many queries at once: queries a second, and milliseconds of CPU for each query in the processes that
+                    decide. The client has a share of the same cores: its CPU time is in the table.
     one at a time   milliseconds of each query, as the caller sees them
+    beside a chat   the same through `sluice serve`, without and with a chat that is being written
 
-The machine may be busy with something else: compare medians, and the CPU time, which waiting does not change.
+`--full-size` measures a model of Qwen3-0.6B's shape with random weights; an answer has 12 tokens. The machine may be
+busy with something else: compare medians of ways that took turns, and the CPU time, which waiting does not change.
 """
 
 import asyncio
-import os
 import random
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -29,19 +32,17 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.engine import build
 from benchmarks.http_client import request_of, send_all
-from sluicegate.agents.deciding.decider import Decider, load_engine
-from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
-from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
-from sluicegate.agents.settings import EMBEDDED_MODEL, load_settings
-from sluicegate.models.data.corruption import corrupt
+from benchmarks.http_servers import AloneDecider, Server, alone_decider, mosec_server, sluice_serve
+from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.data.products import product_query
-from tests.support.ports import free_port
 
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _AT_ONCE: Final = 64
 _BATCH: Final = 32
-_ENGINE: Final = "decider alone"
+_SETTINGS: Final = {"SLUICE_CACHE_SIZE": "0", "SLUICE_DEADLINE_MS": "45000", "SLUICE_PUBLISH_TIMEOUT_MS": "3000"}
+_ALONE: Final = "decider alone"
+_SINGLE: Final = "POST /v1/gate"
 
 
 class Sample(NamedTuple):
@@ -54,46 +55,31 @@ class Sample(NamedTuple):
 
 def main(
     model: Annotated[Path, typer.Option(help="Folder of a compiled model.")] = EMBEDDED_MODEL,
-    queries: Annotated[int, typer.Option(min=64, help="Queries of each turn at saturation.")] = 2000,
+    full_size: Annotated[bool, typer.Option("--full-size", help="A random model of Qwen3-0.6B's shape.")] = False,
+    queries: Annotated[int, typer.Option(min=32, help="Queries of each turn at saturation.")] = 2000,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each way.")] = 7,
     singles: Annotated[int, typer.Option(min=10, help="Queries one at a time, of each way.")] = 500,
-    engine: Annotated[bool, typer.Option("--engine", hidden=True, help="Be the process without HTTP.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of mosec that judge.")] = 1,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Measure one at a time beside a chat. Needs a chat model.")
+    ] = False,
 ) -> None:
-    """Compare `sluice serve` with the decider alone, at saturation and one query at a time."""
-    if engine:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_be_the_engine(model))
-        return
-    console = Console()
-    with (
-        _serving(model) as (port, server),
-        _engine(model) as alone,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-
-        def over_http(requests: Sequence[bytes], texts: int, at_once: int) -> Sample:
-            began_cpu, own_cpu = _cpu_s(server), time.process_time()
-            load = runner.run(send_all(port, requests, at_once))
-            if load.failed:
-                raise typer.BadParameter(f"{load.failed} requests were not answered with 200")
-            spent, own = _cpu_s(server) - began_cpu, time.process_time() - own_cpu
-            return Sample(texts / load.wall_s, 1000 * spent / texts, 1000 * own / texts)
-
-        ways: dict[str, Callable[[Sequence[str]], Sample]] = {
-            _ENGINE: alone.decide_all,
-            "POST /v1/gate": lambda texts: over_http(
-                [request_of("/v1/gate", {"text": text}) for text in texts], len(texts), _AT_ONCE
-            ),
-            f"POST /v1/gate/batch, {_BATCH} texts": lambda texts: over_http(
-                [
-                    request_of("/v1/gate/batch", {"texts": texts[first : first + _BATCH]})
-                    for first in range(0, len(texts), _BATCH)
-                ],
-                len(texts),
-                2,
-            ),
-        }
-        rng = random.Random(7)
+    """Compare `sluice serve` with the decider alone and with mosec."""
+    console, rng = Console(), random.Random(7)
+    with ExitStack() as stack:
+        settings = {**_SETTINGS, "SLUICE_MODEL": str(model)}
+        if full_size:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluicegate-")))
+            build(folder, for_peers=False)
+            settings |= {"SLUICE_MODEL": str(folder / "adapted"), "SLUICE_MAX_ANSWER_TOKENS": "12"}
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        ours = stack.enter_context(sluice_serve(settings))
+        if chat:
+            console.print(_beside_a_chat(runner, ours, rng, singles))
+            return
+        alone = stack.enter_context(alone_decider(settings))
+        peer = stack.enter_context(mosec_server(settings, workers)) if find_spec("mosec") else None
+        ways = _ways(runner, alone, ours, peer)
         samples: dict[str, list[Sample]] = {name: [] for name in ways}
         for number in range(rounds + 1):
             for name in rng.sample(sorted(ways), len(ways)):
@@ -101,122 +87,128 @@ def main(
                 if number:  # the first round warms up
                     samples[name].append(sample)
         console.print(_saturation(samples))
-
-        latencies: dict[str, list[float]] = {_ENGINE: [], "POST /v1/gate": []}
-        for _ in range(singles // 50 + 1):
-            texts = _texts(rng, 50)
-            latencies[_ENGINE] += alone.decide_singly(texts)
-            load = runner.run(send_all(port, [request_of("/v1/gate", {"text": text}) for text in _texts(rng, 50)], 1))
-            latencies["POST /v1/gate"] += [1000 * seconds for seconds in load.latencies_s]
-        console.print(_one_at_a_time(latencies))
+        console.print(_one_at_a_time(_latencies(runner, alone, ours, peer, rng, singles)))
 
 
 def _texts(rng: random.Random, count: int) -> list[str]:
-    return [f"{corrupt(product_query(rng).text, rng)} {rng.randrange(10**6)}" for _ in range(count)]
+    return [f"{product_query(rng).text} {rng.randrange(10**6)}" for _ in range(count)]
 
 
-class _Engine:
-    """The process that decides without HTTP."""
+def _singles(path: str, texts: Sequence[str]) -> list[bytes]:
+    return [request_of(path, {"text": text}) for text in texts]
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
 
-    def _ask(self, texts: Sequence[str], at_once: int) -> list[float]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(orjson.dumps([at_once, list(texts)]) + b"\n")
-        self._process.stdin.flush()
-        answer: list[float] = orjson.loads(self._process.stdout.readline())
-        return answer
+def _ways(
+    runner: asyncio.Runner, alone: AloneDecider, ours: Server, peer: Server | None
+) -> Mapping[str, Callable[[Sequence[str]], Sample]]:
+    def over_http(server: Server, requests: Sequence[bytes], texts: int, at_once: int) -> Sample:
+        began_cpu = server.cpu_s()
+        load = runner.run(send_all(server.port, requests, at_once))
+        if load.failed:
+            raise typer.BadParameter(f"{load.failed} requests were not answered with 200")
+        spent = server.cpu_s() - began_cpu
+        return Sample(texts / load.wall_s, 1000 * spent / texts, 1000 * load.cpu_s / texts)
 
-    def decide_all(self, texts: Sequence[str]) -> Sample:
-        wall_s, cpu_s = self._ask(texts, _AT_ONCE)
+    def decide_alone(texts: Sequence[str]) -> Sample:
+        wall_s, cpu_s = alone.decide_all(texts, _AT_ONCE)
         return Sample(len(texts) / wall_s, 1000 * cpu_s / len(texts), 0.0)
 
-    def decide_singly(self, texts: Sequence[str]) -> list[float]:
-        """The milliseconds of each."""
-        return self._ask(texts, 1)
+    def in_batches(texts: Sequence[str]) -> Sample:
+        batches = [texts[first : first + _BATCH] for first in range(0, len(texts), _BATCH)]
+        requests = [request_of("/v1/gate/batch", {"texts": batch}) for batch in batches]
+        return over_http(ours, requests, len(texts), _AT_ONCE // _BATCH)
+
+    ways: dict[str, Callable[[Sequence[str]], Sample]] = {
+        _ALONE: decide_alone,
+        _SINGLE: lambda texts: over_http(ours, _singles("/v1/gate", texts), len(texts), _AT_ONCE),
+        f"POST /v1/gate/batch, {_BATCH} texts": in_batches,
+    }
+    if peer:
+        ways["mosec"] = lambda texts: over_http(peer, _singles("/inference", texts), len(texts), _AT_ONCE)
+    return ways
 
 
-async def _be_the_engine(model: Path) -> None:
-    settings = load_settings(model=model, cache_size=0)
-    async with Decider[None].running(load_engine(settings), settings) as decider:
-        freeze_long_lived_objects()
-        for line in sys.stdin.buffer:
-            at_once, texts = orjson.loads(line)
-            waiting: Iterator[str] = iter(texts)
-            latencies_ms: list[float] = []
+def _latencies(
+    runner: asyncio.Runner, alone: AloneDecider, ours: Server, peer: Server | None, rng: random.Random, count: int
+) -> Mapping[str, list[float]]:
+    """Milliseconds of each query, in turns of 10."""
 
-            async def decide_next(waiting: Iterator[str] = waiting, latencies_ms: list[float] = latencies_ms) -> None:
-                for text in waiting:
-                    began = time.perf_counter()
-                    await decider.decide(text, None)
-                    latencies_ms.append(1000 * (time.perf_counter() - began))
+    def over_http(server: Server, path: str) -> list[float]:
+        load = runner.run(send_all(server.port, _singles(path, _texts(rng, 10)), 1))
+        return [1000 * seconds for seconds in load.latencies_s]
 
-            began, began_cpu = time.perf_counter(), time.process_time()
-            await asyncio.gather(*(decide_next() for _ in range(at_once)))
-            measured = [time.perf_counter() - began, time.process_time() - began_cpu]
-            sys.stdout.buffer.write(orjson.dumps(latencies_ms if at_once == 1 else measured) + b"\n")
-            sys.stdout.buffer.flush()
+    measured: dict[str, list[float]] = {_ALONE: [], _SINGLE: [], **({"mosec": []} if peer else {})}
+    for _ in range(count // 10):
+        measured[_ALONE] += alone.decide_singly(_texts(rng, 10))
+        measured[_SINGLE] += over_http(ours, "/v1/gate")
+        if peer:
+            measured["mosec"] += over_http(peer, "/inference")
+    return measured
 
 
-@contextmanager
-def _engine(model: Path) -> Iterator[_Engine]:
-    command = [sys.executable, "-m", "benchmarks.http", "--engine", "--model", str(model)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ALLOCATOR_SETTINGS}
-    ) as process:
-        yield _Engine(process)
-        process.kill()
-
-
-@contextmanager
-def _serving(model: Path) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a running `sluice serve`."""
-    port = free_port()
-    settings = {"SLUICE_CACHE_SIZE": "0", "SLUICE_HTTP_PORT": str(port), "SLUICE_MODEL": str(model)}
-    command = [sys.executable, "-m", "sluicegate", "serve"]
-    with subprocess.Popen(command, env={**os.environ, **ALLOCATOR_SETTINGS, **settings}) as process:
-        try:
-            _await_ready(port, process)
-            yield port, process.pid
-        finally:
-            process.terminate()
-
-
-def _await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
-    while process.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", verify=False).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise typer.BadParameter("`sluice serve` has ended")
-
-
-def _cpu_s(process: int) -> float:
-    """Seconds of CPU that the process has used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _saturation(samples: dict[str, list[Sample]]) -> Table:
-    table = Table(
-        "way", "queries a second", "of the decider's", "CPU ms a query", "client's CPU ms a query", title="saturation"
-    )
-    base = statistics.median(sample.rate for sample in samples[_ENGINE])
-    for name, taken in samples.items():
-        rate, cpu_ms, client_ms = (statistics.median(values) for values in zip(*taken, strict=True))
-        table.add_row(name, f"{rate:.0f}", f"{rate / base:.0%}", f"{cpu_ms:.2f}", f"{client_ms:.2f}")
+def _beside_a_chat(runner: asyncio.Runner, server: Server, rng: random.Random, count: int) -> Table:
+    measured: dict[str, list[float]] = {"no chat": [], "one chat": []}
+    pieces = 0
+    for turn in range(count // 10 + 1):
+        for name in measured:
+            requests = _singles("/v1/gate", _texts(rng, 10))
+            with _chatting(server) if name == "one chat" else ExitStack() as said:
+                load = runner.run(send_all(server.port, requests, 1))
+                pieces += len(said) if isinstance(said, list) else 0
+            if turn:  # the first one loads the chat model
+                measured[name] += [1000 * seconds for seconds in load.latencies_s]
+    table = _one_at_a_time(measured, base="no chat", title="POST /v1/gate, one at a time")
+    table.caption = f"the chats wrote {pieces} pieces meanwhile"
     return table
 
 
-def _one_at_a_time(latencies: dict[str, list[float]]) -> Table:
-    table = Table("way", "p50 ms", "p95 ms", "added at p50, ms", title="one at a time")
-    base = statistics.median(latencies[_ENGINE])
-    for name, measured in latencies.items():
-        cuts = statistics.quantiles(measured, n=100)
-        table.add_row(name, f"{cuts[49]:.2f}", f"{cuts[94]:.2f}", f"{cuts[49] - base:.2f}")
+@contextmanager
+def _chatting(server: Server) -> Iterator[list[str]]:
+    """A chat that is being written while the block runs; gives its pieces."""
+    asked = {"model": "", "messages": [{"role": "user", "content": "Tell me of shoes."}], "stream": True}
+    address = f"http://127.0.0.1:{server.port}/v1"
+    asked["model"] = httpx.get(f"{address}/models").json()["data"][0]["id"]
+    pieces: list[str] = []
+    begun, enough = threading.Event(), threading.Event()
+
+    def chat() -> None:
+        while not enough.is_set():
+            with httpx.stream("POST", f"{address}/chat/completions", json=asked, timeout=120) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data: {"):
+                        pieces.append(orjson.loads(line[6:])["choices"][0]["delta"].get("content", ""))
+                        begun.set()
+                    if enough.is_set():
+                        return
+
+    thread = threading.Thread(target=chat, name="chat")
+    thread.start()
+    begun.wait(120)
+    try:
+        yield pieces
+    finally:
+        enough.set()
+        thread.join()
+
+
+def _saturation(samples: Mapping[str, list[Sample]]) -> Table:
+    table = Table(
+        "way", "queries a second", "of the decider's", "CPU ms a query", "client's CPU ms a query", title="saturation"
+    )
+    base = [sample.rate for sample in samples[_ALONE]]
+    for name, taken in samples.items():
+        rate, cpu_ms, client_ms = (statistics.median(values) for values in zip(*taken, strict=True))
+        ratio = statistics.median(sample.rate / other for sample, other in zip(taken, base, strict=True))
+        table.add_row(name, f"{rate:.1f}", f"{ratio:.0%}", f"{cpu_ms:.2f}", f"{client_ms:.2f}")
+    return table
+
+
+def _one_at_a_time(measured: Mapping[str, list[float]], base: str = _ALONE, title: str = "one at a time") -> Table:
+    table = Table("way", "p50 ms", "p95 ms", "p99 ms", "added at p50, ms", title=title)
+    least = statistics.median(measured[base])
+    for name, latencies in measured.items():
+        cuts = statistics.quantiles(latencies, n=100)
+        table.add_row(name, *(f"{cuts[place]:.2f}" for place in (49, 94, 98)), f"{cuts[49] - least:.2f}")
     return table
 
 
