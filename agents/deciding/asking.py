@@ -34,9 +34,9 @@ async def ask_all(
 ) -> Answers:
     """The answers of `ask` for all `readings`; where it raises `EventFailed`, the result is that of `unanswered`."""
     if len(readings) == 1:  # nearly every query: no task is needed
-        outcomes = [await _caught(ask(readings[0].query))]
+        outcomes = [await _caught(ask, readings[0].query)]
     else:
-        outcomes = await asyncio.gather(*(_caught(ask(reading.query)) for reading in readings))
+        outcomes = await asyncio.gather(*(_caught(ask, reading.query) for reading in readings))
     judged = tuple(
         JudgedReading(
             reading.name,
@@ -52,8 +52,10 @@ async def ask_all(
     )
 
 
-async def _caught(answer: Awaitable[AnsweredQuery]) -> AnsweredQuery | EventFailed:
+async def _caught(
+    ask: Callable[[EncodedQuery], Awaitable[AnsweredQuery]], query: EncodedQuery
+) -> AnsweredQuery | EventFailed:
     try:
-        return await answer
+        return await ask(query)
     except EventFailed as error:
         return error

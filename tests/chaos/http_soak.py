@@ -46,6 +46,11 @@ class Seen:
     latencies_s: list[float] = field(default_factory=list)
 
     @property
+    def median_s(self) -> float:
+        """Of the good requests. They are sent one after the other: it is their number by the server's throughput."""
+        return statistics.median(self.latencies_s)
+
+    @property
     def p99_s(self) -> float:
         """Of the good requests."""
         return statistics.quantiles(self.latencies_s, n=100)[98]
@@ -209,7 +214,8 @@ def soak(connections: int, duration_s: float, longest_p99_s: float) -> tuple[See
         seen.wrong += first.wrong
         seen.latencies_s += first.latencies_s
         problems = check(seen, before, middle, after, longest_p99_s=longest_p99_s)
-        sys.stdout.write(f"{dict(seen.outcomes)}; p99 {seen.p99_s:.3f} s; {before} {middle} {after}\n")
+        sys.stdout.write(f"{dict(seen.outcomes)}; p50 {seen.median_s:.3f} s, p99 {seen.p99_s:.3f} s\n")
+        sys.stdout.write(f"{before} {middle} {after}\n")
         if code := server.stop():
             problems.append(f"it ended with exit code {code}")
         return seen, problems
