@@ -19,20 +19,20 @@ class ReviewQueueSettings(BaseModel, title="Review queue"):
         100_000, ge=1, le=10_000_000, description="Maximum number of events in the review queue. More are refused."
     )
     review_queue_max_age_s: float = Field(
-        86_400,
+        86_400.0,
         gt=0,
         description="Time that people have for an event, from its publication on, in seconds. Then the fallback "
         "decides.",
     )
     review_queue_lease_s: float = Field(
-        300,
+        300.0,
         ge=1,
         le=86_400,
         description="Time that an event is reserved for the person who looks at it, in seconds. Then others may take "
         "it.",
     )
     review_queue_retention_s: float = Field(
-        604_800,
+        604_800.0,
         ge=0,
         description="Time for which the review queue remembers the ids of finished events, in seconds, so that a "
         "redelivered event is not reviewed again.",
