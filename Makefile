@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test unit coverage lint types lock audit chaos fuzz schemas docs bench train speller clean
+.PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs bench train speller clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ audit: $(READY) ## look up known vulnerabilities of the installed packages
 
 chaos: $(READY) ## inject faults with three real brokers and account for every event (20 minutes)
 	$(BIN)/python -m tests.chaos
+
+contract: $(READY) ## send 10,000 requests that the OpenAPI document suggests to a real server (10 minutes)
+	SCHEMATHESIS_EXAMPLES=1000 $(BIN)/python -m pytest -s tests/integration/test_http_contract.py -k document
 
 fuzz: $(READY) ## send 100,000 malformed records through a real worker (10 minutes)
 	$(BIN)/python -m tests.fuzz

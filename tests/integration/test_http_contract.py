@@ -9,7 +9,7 @@ from tests.chaos.http_soak import Server, soak
 
 CONFIG = Path(__file__).parents[1] / "support" / "schemathesis.toml"
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "5")
-"""Of each operation and kind, beside the cases that the tool makes of the document itself."""
+"""Of each operation, beside some 1,300 cases that the tool makes of the document itself. `make contract`: 1000."""
 
 
 def test_every_request_that_its_document_suggests_gets_an_answer_that_the_document_describes(tmp_path: Path) -> None:
@@ -24,10 +24,11 @@ def test_every_request_that_its_document_suggests_gets_an_answer_that_the_docume
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=max(600, 4 * int(EXAMPLES)),
             check=False,
         )
         assert done.returncode == 0, done.stdout[-6000:]
+        sys.stdout.write(done.stdout[done.stdout.rfind("Test cases:") :])
         assert server.held().open_requests == 0
     finally:
         server.process.kill()
