@@ -1,7 +1,7 @@
-"""Formatting with random weights: ``python -m benchmarks.formatting`` checks many outputs and prints a table of costs.
+"""Formatting with random weights: ``python -m benchmarks.formatting`` checks outputs and prints their costs.
 
-First, `count` texts over all schemas of ``tests/fixtures/format_schemas.json`` with a tiny model: every output must
-follow its schema. Then, with a model of `shape`, what an object costs:
+First, `count` texts over all schemas of ``tests/fixtures/format_schemas.json``, with a tiny model and without one.
+Every output must follow its schema. Then, with a model of `shape`, what an object costs:
 
     guided                 our decoding: free drafts, checked and corrected by the grammar
     guided, no violation   the same for a model that always writes what is allowed: counted without a model
@@ -33,7 +33,7 @@ from rich.table import Table
 from sluicegate.models.compiler.compile import compile_checkpoint
 from sluicegate.models.data.products import product_query
 from sluicegate.models.formatting.extractive import ExtractiveFormatter
-from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted
+from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted, Formatter
 from sluicegate.models.formatting.grammars import Grammars
 from sluicegate.models.formatting.guided import GuidedFormatter
 from sluicegate.models.formatting.guided_decoder import Draft
@@ -86,9 +86,8 @@ def follows(request: FormatRequest, written: bytes | str) -> bool:
     return jsonschema_rs.Draft202012Validator(request.schema.document, validate_formats=True).is_valid(value)
 
 
-def check_outputs(folder: Path, count: int, console: Console) -> Table:
-    """Format `count` texts with the tiny model of `folder`; how each kind of result ended."""
-    formatter = GuidedFormatter(folder, Placement("cpu", "default", 1, 1))
+def check_outputs(formatter: Formatter, count: int, console: Console) -> Table:
+    """Format `count` texts; how each kind of result ended, and every output that breaks its schema."""
     ends: Counter[str] = Counter()
     by_schema: Counter[tuple[str, str]] = Counter()
     asked = requests(count, max_tokens=96)
@@ -239,7 +238,8 @@ def main(
     with tempfile.TemporaryDirectory(prefix="sluicegate-") as scratch:
         for_peers = "OpenVINO GenAI" in installed
         tiny = _built(Path(scratch) / "tiny", "tiny", for_peers=for_peers)
-        out.print(check_outputs(tiny, count, console))
+        for formatter in (GuidedFormatter(tiny, Placement("cpu", "default", 1, 1)), ExtractiveFormatter()):
+            out.print(check_outputs(formatter, count, console))
         out.print(refused())
         used = (
             tiny if shape == "tiny" else _built(Path(scratch) / "full", shape, for_peers="OpenVINO GenAI" in installed)

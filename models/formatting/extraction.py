@@ -4,8 +4,10 @@ A piece of the text is used once within an object: the surest candidate takes it
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from sluicegate.models.formatting.formatter import ValueSource
@@ -26,6 +28,11 @@ _SURE: Final = 0.3
 """From this score on, more than the type speaks for a candidate."""
 
 _DEEPEST: Final = 16
+_MOST_CANDIDATES: Final = 300
+
+
+class TimeEnded(Exception):
+    """The deadline passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +58,15 @@ Path = tuple[str | int, ...]
 
 @dataclass
 class Extraction:
-    """The work on one text. Not thread-safe."""
+    """The work on one text. `deadline` is on `time.monotonic`. Not thread-safe."""
 
     schema: FormatSchema
     mentions: Mentions
+    deadline: float | None = None
     _taken: list[tuple[int, int]] = field(default_factory=list)
 
     def run(self) -> Outcome:
-        """The value of the whole schema."""
+        """The value of the whole schema. Raises TimeEnded."""
         return self._value(self.schema.document, (), Hints.of("", self.schema.document), 0)
 
     def _value(self, part: Json, path: Path, hints: Hints, depth: int) -> Outcome:
@@ -132,12 +140,15 @@ class Extraction:
 
     def _ranked(self, part: Json, hints: Hints) -> list[Candidate]:
         """The candidates for a leaf that are free and that its schema allows, the best first."""
-        candidates = (
-            one
-            for one in self._candidates(part, hints)
-            if self._is_free(one) and self.schema.part_allows(part, one.value)
-        )
-        return sorted(candidates, key=lambda one: -one.score)
+        return [one for one in self._allowed(part, hints) if self._is_free(one)]
+
+    def _allowed(self, part: Json, hints: Hints) -> list[Candidate]:
+        """The candidates for a leaf that its schema allows, the best first."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise TimeEnded
+        candidates = islice(self._candidates(part, hints), _MOST_CANDIDATES)
+        allowed = (one for one in candidates if self.schema.part_allows(part, one.value))
+        return sorted(allowed, key=lambda one: -one.score)
 
     def _candidates(self, part: Json, hints: Hints) -> Iterator[Candidate]:
         if "enum" in part:
@@ -214,12 +225,14 @@ class Extraction:
     ) -> None:
         """Give each leaf its candidate: the surest first, then what is left to those that are required or alone."""
 
+        allowed = {name: self._allowed(leaf, hints) for name, (leaf, _, hints) in leaves.items()}
+
         def best(accept: Callable[[str, Candidate], bool]) -> tuple[str, Candidate] | None:
             choices = [
                 (name, candidate)
-                for name, (leaf, _, hints) in leaves.items()
+                for name in leaves
                 if name not in found
-                for candidate in self._ranked(leaf, hints)[:8]
+                for candidate in islice(filter(self._is_free, allowed[name]), 1)
                 if accept(name, candidate)
             ]
             return max(choices, key=lambda choice: choice[1].score, default=None)
@@ -297,7 +310,7 @@ class Extraction:
         for piece in _clauses(self.mentions.text):
             if len(found) >= most:
                 break
-            inner = Extraction(self.schema, Mentions(piece.text))
+            inner = Extraction(self.schema, Mentions(piece.text), self.deadline)
             outcome = inner._value(items, (*path, len(found)), Hints.of("", items), depth + 1)
             if isinstance(outcome, Found) and not outcome.nothing:
                 found.append(Found(outcome.value, _moved(outcome.sources, piece.start), outcome.score))

@@ -1,11 +1,12 @@
 """Formatting without a model: deterministic, in about a millisecond, for the demo and where a model is no better."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from sluicegate.models.formatting.compact import compact_json
-from sluicegate.models.formatting.extraction import Extraction, Missing
+from sluicegate.models.formatting.extraction import Extraction, Missing, TimeEnded
 from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted
 from sluicegate.models.formatting.mentions import Mentions
 
@@ -42,7 +43,11 @@ class ExtractiveFormatter:
                 message=f"the text has {len(request.text)} characters, at most {MOST_CHARACTERS} are read",
                 prompt_hash=read,
             )
-        outcome = Extraction(request.schema, Mentions(request.text)).run()
+        deadline = None if request.seconds is None else time.monotonic() + request.seconds
+        try:
+            outcome = Extraction(request.schema, Mentions(request.text), deadline).run()
+        except TimeEnded:
+            return FormatFailure(code="budget_ended", message="the time ended", prompt_hash=read)
         if isinstance(outcome, Missing):
             return FormatFailure(
                 code="not_found",

@@ -19,7 +19,7 @@ class FormatRequest:
     """One text and the schema that its JSON follows. `text` is untrusted.
 
     At most `max_tokens` are written, and the work ends after `seconds` if that is not None. A formatter without a model
-    ignores both. With `null_ungrounded`, a value that is not in the text becomes null where the schema allows it.
+    writes no tokens. With `null_ungrounded`, a value that is not in the text becomes null where the schema allows it.
     """
 
     text: str

@@ -1,6 +1,7 @@
 """Which words of a text speak of a property: those of its name, its description, and their usual synonyms."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -88,8 +89,8 @@ class Hints:
     def nearness(self, mentions: Mentions, start: int, end: int, before: float = 1.0, after: float = 0.9) -> float:
         """How near the words of this property stand to the piece from `start` to `end`, from 0 to 1."""
         words = mentions.words
-        first = next((i for i, word in enumerate(words) if word.end > start), len(words))
-        last = next((i for i in range(len(words) - 1, -1, -1) if words[i].start < end), -1)
+        first = bisect_right(words, start, key=lambda word: word.end)
+        last = bisect_left(words, end, key=lambda word: word.start) - 1
         best = 0.0
         for distance in range(1, _DISTANCE + 1):
             fade = 1 - (distance - 1) / _DISTANCE

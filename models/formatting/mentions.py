@@ -25,6 +25,8 @@ _QUOTED: Final = re.compile(
 _LABELLED: Final = re.compile(r"(?:^|[\n,;.(])\s*(?P<label>[^\W\d_][\w /-]{0,40}?)\s*[:=]\s*(?P<value>[^\n;,]{1,300})")
 WORD: Final = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 
+_MOST_AMOUNTS: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -53,13 +55,13 @@ class Mentions:
 
     @cached_property
     def amounts(self) -> list[Amount]:
-        """The numbers that are not part of a date, a time, an address or a telephone number."""
+        """The first numbers that are not part of a date, a time, an address or a telephone number."""
         taken = [(one.start, one.end) for one in (*self.dates, *self.times)]
         for name in ("email", "uri", "ipv4", "uuid", "phone"):
             taken += [(one.start, one.end) for one in self.of_format(name)]
         return [
             amount
-            for amount in self.all_amounts
+            for amount in self.all_amounts[:_MOST_AMOUNTS]
             if not any(start < amount.end and amount.start < end for start, end in taken)
         ]
 

@@ -8,6 +8,10 @@ import pytest
 
 from sluicegate.models.artifacts.manifest import Manifest, PromptStyleName
 from sluicegate.models.compiler.compile import compile_checkpoint
+from sluicegate.models.formatting.formatter import FormatRequest, Formatted
+from sluicegate.models.formatting.guided import GuidedFormatter
+from sluicegate.models.formatting.schema import FormatSchema
+from sluicegate.models.inference.device import Placement
 from sluicegate.models.inference.engine import Engine
 from sluicegate.schemas.errors import CheckpointError, ContractError
 from tests.support.checkpoints import write_checkpoint
@@ -96,3 +100,25 @@ def test_a_folder_that_is_not_a_checkpoint_is_a_one_line_error(tmp_path: Path, d
     (checkpoint / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="cannot load"):
         train(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN))
+
+
+def test_a_formatter_is_learnt_merged_and_fills_in_a_schema(tmp_path: Path) -> None:
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
+
+    schema = {"type": "object", "properties": {"size": {"enum": ["S", "M"]}}, "required": ["size"]}
+    rows = [
+        {"text": f"the {number}", "schema": schema, "value": {"size": "M"}, "split": "train" if number % 8 else "dev"}
+        for number in range(32)
+    ]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    checkpoint = write_checkpoint(tmp_path / "checkpoint")
+    plan = AdapterPlan(**PLAN | {"epochs": 10}, prompt_style="formatter")
+    tuned = train(checkpoint, data, tmp_path / "adapter", plan)
+    assert tuned.loss_best < tuned.loss_before
+    compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", "formatter")
+    formatter = GuidedFormatter(tmp_path / "model", Placement("cpu", "default", 1, 1))
+    [result] = formatter.format([FormatRequest("the 40", FormatSchema.from_json(schema))])
+    assert isinstance(result, Formatted)
+    assert (result.value, result.prefills) == (b'{"size":"M"}', 1)

@@ -142,8 +142,16 @@ def test_a_text_that_is_too_long_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\x00\ufffd\u202e", "\ud800", "(((((" * 2_000, "1," * 9_000, "a: " * 6_000, '"' * 9_999]
+    "text", ["", "\x00\ufffd\u202e", "\ud800", "(((((" * 2_000, "1," * 9_000, "1 " * 9_000, "a: " * 6_000, '"' * 9_999]
 )
 def test_hostile_texts_end_in_a_result(text: str) -> None:
     for schema in (TRIP, ORDER):
         assert isinstance(extract(schema, text), (Formatted, FormatFailure))
+
+
+def test_the_time_of_a_request_ends_the_work_on_a_large_schema() -> None:
+    fields = {f"field_{number}": {"type": ["number", "null"]} for number in range(500)}
+    schema = FormatSchema.from_json({"type": "object", "properties": fields})
+    [result] = ExtractiveFormatter().format([FormatRequest("a 1 " * 4_000, schema, seconds=0.1)])
+    assert isinstance(result, FormatFailure)
+    assert result.code == "budget_ended"
