@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from typing import Final
 
 from sluicegate.agents.settings import Settings
@@ -61,12 +62,13 @@ async def open_client(settings: Settings, telemetry: ReviewTelemetry) -> AsyncIt
 
 
 class _Observer:
-    """Counts requests and money, and says once when the circuit opens and when the budget is spent."""
+    """Counts requests and money, and logs when the circuit opens or closes, and when the budget is spent."""
 
     def __init__(self, name: str, telemetry: ReviewTelemetry) -> None:
         self._name = name
         self._telemetry = telemetry
         self._answers = 0
+        self._spent_on: date | None = None
         self._cost = 0.0
 
     def watch(self, client: ChatClient) -> None:
@@ -83,6 +85,22 @@ class _Observer:
         """Count an attempt."""
         self._answers += failure is None
         self._telemetry.attempted(self._name, failure.value if failure else "answered")
+
+    def circuit_changed(self, circuit: Circuit) -> None:
+        """Log it: these lines are as rare as the circuit is slow."""
+        if circuit is Circuit.OPEN:
+            logger.warning("the chat API %s fails too often: it is not asked for a while", self._name)
+        else:
+            logger.info("the chat API %s works again", self._name)
+
+    def budget_spent(self) -> None:
+        """Log it once a day."""
+        today = datetime.now(UTC).date()
+        if self._spent_on != today:
+            self._spent_on = today
+            logger.warning(
+                "the day's budget of the chat API %s is spent: it is not asked before midnight UTC", self._name
+            )
 
     def paid(self, usage: Usage, cost: float) -> None:
         """Count money."""

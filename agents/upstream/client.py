@@ -18,7 +18,7 @@ import orjson
 import stamina
 import stamina.instrumentation
 
-from sluicegate.agents.upstream.breaker import CircuitBreaker, CircuitOpen
+from sluicegate.agents.upstream.breaker import Circuit, CircuitBreaker, CircuitOpen
 from sluicegate.agents.upstream.budget import BudgetSpent, DailyBudget, Prices, Reservation
 from sluicegate.agents.upstream.completion import Completion, Usage, read_completion, read_usage
 from sluicegate.agents.upstream.config import UpstreamConfig
@@ -45,6 +45,12 @@ class UpstreamObserver(Protocol):
     def attempted(self, failure: Failure | None, seconds: float) -> None:
         """An attempt ended: with an answer, or with `failure`."""
 
+    def circuit_changed(self, circuit: Circuit) -> None:
+        """The circuit opened or closed."""
+
+    def budget_spent(self) -> None:
+        """A request was not sent, because the day's budget does not pay for it."""
+
     def paid(self, usage: Usage, cost: float) -> None:
         """Money was spent, on so many tokens; 0 tokens where the API has not counted them."""
 
@@ -62,7 +68,9 @@ class ChatClient:
         """Raises ConfigurationError if the file of the budget cannot be used."""
         self.config: Final = config
         self.budget: Final = DailyBudget(config.daily_budget, config.spent_file)
-        self.breaker: Final = CircuitBreaker(open_s=config.open_s)
+        self.breaker: Final = CircuitBreaker(
+            open_s=config.open_s, changed=observer.circuit_changed if observer else lambda _: None
+        )
         self._prices = Prices(config.price_in, config.price_out)
         self._turns = Turns(config.concurrency, config.rate)
         self._transport = Transport(config)
@@ -189,6 +197,8 @@ class ChatClient:
             except TimeoutError:
                 raise CallFailed(Failure.NO_TURN, name) from None
             except BudgetSpent:
+                if self._observer:
+                    self._observer.budget_spent()
                 raise CallFailed(Failure.BUDGET, name) from None
             except ConfigurationError as error:
                 raise CallFailed(Failure.BUDGET, name, str(error)) from None

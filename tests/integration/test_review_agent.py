@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver
+from sluicegate.agents.review_queue import PersonsDecision, ReviewQueue
+from sluicegate.agents.settings import load_settings
+from tests.chaos import reviews
 from tests.support.accounts import assert_contracts_hold
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.chat_server import ChatServer, error
@@ -183,3 +186,33 @@ def test_a_reviewer_that_fails_its_canary_decides_nothing(
             stream.await_commits()
             worker.stop()
     assert named(stream.outputs(), "event-0")["ledger"]["outcome"] == "blocked"
+
+
+def test_what_people_decide_is_published_later_by_the_worker(
+    broker: Broker, topics: TopicMaker, tmp_path: Path
+) -> None:
+    stream = make_stream(broker, topics).of_review_agent()
+    queue = tmp_path / "reviews.db"
+    produce_reviews(stream, ["red shoes"])
+    with run_worker(stream, tmp_path, reviewers="people", review_queue=queue) as worker:
+        stream.await_commits()
+        [waiting] = [output.event for output in stream.outputs()]
+        assert (waiting["outcome"], waiting["review"]["reviewer"]) == ("review", None)
+        with ReviewQueue.open(load_settings(review_queue=queue)) as opened:
+            leased = opened.lease_next("anna")
+            assert leased
+            opened.decide(leased.id, "anna", PersonsDecision(allow=True, rationale="shoes"))
+        wait_for(lambda: "ranking" in named(stream.outputs(), "event-0"), 30, "the decision is not published")
+        worker.stop()
+    events = named(stream.outputs(), "event-0")
+    assert (events["reviewed"]["reviewer"], events["reviewed"]["rationale"]) == ("people:anna", "shoes")
+    assert {output.trace_id for output in stream.outputs()} == {TRACE_ID}
+
+
+def test_events_through_faults_of_workers_and_api_are_all_decided_as_the_policy_says(
+    broker: Broker, topics: TopicMaker, tmp_path: Path
+) -> None:
+    if broker.kind == "embedded":
+        pytest.skip("it keeps the partitions of a worker that was killed")
+    stream = make_stream(broker, topics).of_review_agent()
+    assert reviews.run(stream, tmp_path, count=300, budget=1.0, kill=True) == []
