@@ -56,7 +56,7 @@ async def open_client(settings: Settings, telemetry: ReviewTelemetry) -> AsyncIt
     """A client of that API, measured, until the end of the block."""
     config = config_of(settings)
     observer = _Observer(config.name, telemetry)
-    async with ChatClient(config, observer) as client:
+    async with ChatClient(config, observer, observer) as client:
         observer.watch(client)
         yield client
 

@@ -75,7 +75,7 @@ class ReviewTelemetry:
         self._attempts = meter.create_counter(
             semconv.METRIC_UPSTREAM_ATTEMPTS, "{request}", "Requests to a chat API, by result."
         )
-        self._cost = meter.create_counter(semconv.METRIC_UPSTREAM_COST, "1", "What the answers of a chat API cost.")
+        self._cost = meter.create_counter(semconv.METRIC_UPSTREAM_COST, "", "What the answers of a chat API cost.")
         self._tokens = meter.create_counter(
             semconv.METRIC_UPSTREAM_TOKENS, "{token}", "Tokens that a chat API counted, read and written."
         )
@@ -149,7 +149,7 @@ class ReviewTelemetry:
         )
         self._watch(
             semconv.METRIC_UPSTREAM_COST_PER_1000,
-            "1",
+            "",
             "What 1,000 answers cost, on average.",
             of_upstream,
             cost_per_1000,
@@ -157,7 +157,7 @@ class ReviewTelemetry:
         if budget_left:
             self._watch(
                 semconv.METRIC_UPSTREAM_BUDGET_LEFT,
-                "1",
+                "",
                 "Share of the day's budget that is left.",
                 of_upstream,
                 budget_left,

@@ -45,14 +45,18 @@ class UpstreamObserver(Protocol):
     def attempted(self, failure: Failure | None, seconds: float) -> None:
         """An attempt ended: with an answer, or with `failure`."""
 
+    def paid(self, usage: Usage, cost: float) -> None:
+        """Money was spent, on so many tokens; 0 tokens where the API has not counted them."""
+
+
+class UpstreamNotices(Protocol):
+    """Is told what an operator should know."""
+
     def circuit_changed(self, circuit: Circuit) -> None:
         """The circuit opened or closed."""
 
     def budget_spent(self) -> None:
         """A request was not sent, because the day's budget does not pay for it."""
-
-    def paid(self, usage: Usage, cost: float) -> None:
-        """Money was spent, on so many tokens; 0 tokens where the API has not counted them."""
 
 
 class _Request(NamedTuple):
@@ -64,18 +68,21 @@ class _Request(NamedTuple):
 class ChatClient:
     """Asks one chat API. An async context manager; use it on one event loop."""
 
-    def __init__(self, config: UpstreamConfig, observer: UpstreamObserver | None = None) -> None:
+    def __init__(
+        self, config: UpstreamConfig, observer: UpstreamObserver | None = None, notices: UpstreamNotices | None = None
+    ) -> None:
         """Raises ConfigurationError if the file of the budget cannot be used."""
         self.config: Final = config
         self.budget: Final = DailyBudget(config.daily_budget, config.spent_file)
         self.breaker: Final = CircuitBreaker(
-            open_s=config.open_s, changed=observer.circuit_changed if observer else lambda _: None
+            open_s=config.open_s, changed=notices.circuit_changed if notices else lambda _: None
         )
         self._prices = Prices(config.price_in, config.price_out)
         self._turns = Turns(config.concurrency, config.rate)
         self._transport = Transport(config)
         self._json = JsonAnswers(config.json_mode)
         self._observer = observer
+        self._notices = notices
 
     async def __aenter__(self) -> Self:
         return self
@@ -197,8 +204,8 @@ class ChatClient:
             except TimeoutError:
                 raise CallFailed(Failure.NO_TURN, name) from None
             except BudgetSpent:
-                if self._observer:
-                    self._observer.budget_spent()
+                if self._notices:
+                    self._notices.budget_spent()
                 raise CallFailed(Failure.BUDGET, name) from None
             except ConfigurationError as error:
                 raise CallFailed(Failure.BUDGET, name, str(error)) from None

@@ -21,7 +21,7 @@ from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
-UNIT_SUFFIXES = {"s": "_seconds", "{query}": "", "{event}": "", "{token}": "", "{record}": "", "": ""}
+UNIT_SUFFIXES = {"s": "_seconds", "{query}": "", "{event}": "", "{token}": "", "{record}": "", "{request}": "", "": ""}
 Series = Mapping[str, frozenset[str]]
 
 
@@ -168,6 +168,15 @@ def measured_metrics() -> list[Metric]:
             telemetry.record_batch([event], 0, 1, model="m1", input_tokens=1, output_tokens=1)
             telemetry.record(event, outcome)
             telemetry.record_duplicate(event, outcome.event_id)
+            with telemetry.reviews.question(event, kind="api", name="api:m"):
+                pass
+    reviews = telemetry.reviews
+    reviews.decided("policy", allow=False)
+    reviews.fell_back("gate")
+    reviews.observe_held(lambda: 1)
+    reviews.attempted("review", "busy")
+    reviews.paid("review", 1, 1, 1.0)
+    reviews.observe_upstream("review", circuit=lambda: 2, budget_left=lambda: 0.5, cost_per_1000=lambda: 1.0)
     data = reader.get_metrics_data()
     assert data is not None
     return [
