@@ -68,12 +68,12 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
         "Unsafe or safe",
         list(systems),
         [
-            ("AUPRC", [f"{each.unsafe.auprc:.3f}" for each in scores]),
-            ("F1, best threshold", [f"{each.unsafe.best_f1:.3f}" for each in scores]),
-            ("F1, as served", [f"{each.unsafe.f1:.3f}" for each in scores]),
-            ("precision, as served", [_percent(each.unsafe.precision) for each in scores]),
-            ("recall, as served", [_percent(each.unsafe.recall) for each in scores]),
-            ("caught of what should be blocked", [_percent(each.caught) for each in scores]),
+            ("AUPRC", [_if_any(each.unsafe.rows, f"{each.unsafe.auprc:.3f}") for each in scores]),
+            ("F1, best threshold", [_if_any(each.unsafe.rows, f"{each.unsafe.best_f1:.3f}") for each in scores]),
+            ("F1, as served", [_if_any(each.unsafe.rows, f"{each.unsafe.f1:.3f}") for each in scores]),
+            ("precision, as served", [_if_any(each.unsafe.rows, _percent(each.unsafe.precision)) for each in scores]),
+            ("recall, as served", [_if_any(each.unsafe.rows, _percent(each.unsafe.recall)) for each in scores]),
+            ("caught of what should be blocked", [_if_any(each.unsafe.rows, _percent(each.caught)) for each in scores]),
             ("escalated to review", [_percent(each.escalated) for each in scores]),
             ("safe rows blocked", [_percent(each.over_blocked) for each in scores]),
             ("calibration error (ECE)", [f"{each.ece:.3f}" for each in calibrations]),
@@ -121,6 +121,11 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
     worst = [_worst_table(name, each.wrong) for name, each in systems.items() if each.wrong]
     robustness = [_robustness_table(systems)] if scores[0].robustness else []
     return [summary, by_category, detection, rankings, *robustness, in_force, chosen, *worst]
+
+
+def _if_any(rows: int, measured: str) -> str:
+    """What was measured on `rows` unsafe rows; of none there is nothing to measure."""
+    return measured if rows else "none"
 
 
 def _detection_rows(groups: Sequence[GroupDetection]) -> Iterator[tuple[str, list[str]]]:

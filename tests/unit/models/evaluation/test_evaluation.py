@@ -15,7 +15,7 @@ from sluicegate.models.evaluation.calibration import calibrate, expected_calibra
 from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import score_intents
 from sluicegate.models.evaluation.moderation import score_moderation
-from sluicegate.models.evaluation.report import Report, write_json
+from sluicegate.models.evaluation.report import Report, tables, write_json
 from sluicegate.models.evaluation.rewrite import Pair, pairs_of, score_rewrites
 from sluicegate.models.inference.labels import LABELS, Intent
 from sluicegate.models.inference.policy import Policy
@@ -120,6 +120,13 @@ def test_a_perfect_and_a_silent_system_score_all_and_nothing() -> None:
     assert (perfect.caught, perfect.over_blocked, perfect.calibration.ece) == pytest.approx((1, 0, 0))
     assert (silent.caught, silent.unsafe.recall, silent.unsafe.f1) == (0, 0, 0)
     assert silent.unsafe.auprc == pytest.approx(3 / 5)  # the share of unsafe rows: no better than chance
+
+
+def test_of_safe_rows_alone_nothing_is_said_about_detection() -> None:
+    scores = score_moderation(ROWS[:2], probabilities({}, {"illicit": 0.9}), POLICY)
+    cells = dict(tables(Report("moderation", "rows.jsonl", 2, {"ours": scores}))[0].rows)
+    assert cells["recall, as served"] == cells["AUPRC"] == ["none"]
+    assert cells["safe rows blocked"] == ["50.0%"]
 
 
 def test_the_curve_goes_from_all_caught_to_none() -> None:
