@@ -19,6 +19,10 @@ from sluicegate.agents.telemetry import EventSpan
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
 
 _MOST_LOGGED_CHARS: Final = 300
+_UNAVAILABLE: Final = frozenset(
+    {"unreachable", "timed_out", "broken_off", "busy", "server_error", "quota", "circuit_open", "budget", "no_turn"}
+)
+"""Why a canary could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Seat:
     reviewer: Reviewer
     check: Callable[..., Awaitable[None]] | None
     distrust: str | None = field(default="its canary was not asked yet")
+    unavailable: str | None = None
+    """The reason, if its canary could not be asked: nothing is known about what it understands."""
 
 
 class Panel:
@@ -55,6 +61,11 @@ class Panel:
         """Whether at least one reviewer may be asked."""
         return any(seat.distrust is None for seat in self._seats)
 
+    @property
+    def misunderstands(self) -> bool:
+        """Whether no reviewer may be asked because of what they answer, rather than because they cannot be reached."""
+        return not self.trusted and not any(seat.unavailable for seat in self._seats)
+
     def warnings(self) -> list[str]:
         """The reviewers that are not asked, and why, one sentence each."""
         return [f"{seat.reviewer.name} is not asked: {seat.distrust}" for seat in self._seats if seat.distrust]
@@ -69,8 +80,9 @@ class Panel:
                 await seat.check(deadline=asyncio.get_running_loop().time() + within_s)
         except Unanswered as error:
             seat.distrust = str(error)[:_MOST_LOGGED_CHARS]
+            seat.unavailable = error.reason if error.reason in _UNAVAILABLE else None
         except Exception as error:  # noqa: BLE001 - a reviewer that fails its canary is not asked, however it fails
-            seat.distrust = describe_error(error)
+            seat.distrust, seat.unavailable = describe_error(error), None
         else:
             seat.distrust = None
 
@@ -93,7 +105,7 @@ class Panel:
         self, seat: Seat, task: ReviewTask, asked: Sequence[Asked], span: EventSpan, deadline: float
     ) -> ReviewDecision | HandedOver:
         if seat.distrust:
-            raise Unanswered("canary", seat.distrust)
+            raise Unanswered(seat.unavailable or "canary", seat.distrust)
         reviewer = seat.reviewer
         with self._telemetry.question(span, kind=reviewer.kind, name=reviewer.name) as question:
             try:

@@ -5,8 +5,8 @@
                         └── held ◄── hold ──┴─► no answer ─► the fallback's ruling ─► as for a decision
 
 A held event occupies a place of the window, so Kafka is read more slowly, and not at all once the window is full. It is
-released, and redelivered, when a rebalance or the stop recalls it. Events are held, too, for as long as no reviewer has
-answered its canary.
+released, and redelivered, when a rebalance or the stop recalls it. Events are held, too, until a reviewer has answered
+its canary; but not if it only cannot be reached: then the fallback decides.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ class ReviewPipeline:
         """The ruling about the event; None if it now waits for people."""
         now = asyncio.get_running_loop().time
         pause_s, event.asked_ms = _FIRST_PAUSE_S, 0.0
-        while not self._panel.trusted:
+        while self._panel.misunderstands:
             await self._hold(_FIRST_PAUSE_S)
         while True:
             started = now()

@@ -1,6 +1,7 @@
 """One request to a chat API and its answer: bounded in size and in time, every failure classed."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,8 @@ from sluicegate.agents.upstream.config import UpstreamConfig
 from sluicegate.agents.upstream.failures import CallFailed, Failure, failure_of_exception, failure_of_status
 from sluicegate.agents.upstream.retry_after import retry_after_s
 from sluicegate.schemas.version import VERSION
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each request
 
 _PATH: Final = "/chat/completions"
 _MAX_ERROR_BYTES: Final = 64 * 1024

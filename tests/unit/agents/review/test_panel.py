@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
+from sluicegate.agents.review.api import ApiReviewer
 from sluicegate.agents.review.outcomes import fall_back
 from sluicegate.agents.review.panel import Panel
 from sluicegate.agents.review.prompt import OUR_PROMPT, Prompt
@@ -93,3 +94,20 @@ def test_the_gates_leaning_is_its_probability_of_allow(probabilities: dict[str, 
     ruling = fall_back(make_review(probabilities=probabilities, category=None), "gate")
     assert ruling.allow is allow
     assert ruling.category == (None if allow else Category.HATE if probabilities else "none")
+
+
+async def test_a_reviewer_that_cannot_be_reached_at_the_start_leaves_the_event_to_the_policy() -> None:
+    class Away(ApiReviewer):
+        def __init__(self, reason: str) -> None:
+            self.name, self._reason = "api:away", reason
+
+        async def check(self, *, deadline: float) -> None:
+            raise Unanswered(self._reason, "no")
+
+    spent, liar = panel_of(Away("budget")), panel_of(Away("canary"))
+    for panel in (spent, liar):
+        assert panel.misunderstands, "nothing was asked yet"
+        await panel.check(1)
+    assert (spent.misunderstands, liar.misunderstands) == (False, True)
+    verdict = await spent.ask(task_of(make_review()), SPAN, within_s=1)
+    assert (verdict.answer, verdict.unanswered[0].reason) == (None, "budget")
