@@ -16,6 +16,7 @@ from typing import Final
 from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.text.speller import SPELLER_FILE, Speller
 from sluicegate.models.text.word_list import SPELLER_WORDS_FILE
+from sluicegate.models.text.word_pairs import SPELLER_PAIRS_FILE
 
 _PLAIN: Final = (
     "red running shoes women",
@@ -30,6 +31,7 @@ _MISSPELT: Final = (
     "wether forcast for london",
 )
 _ROUNDS: Final = 7
+_FILES: Final = (SPELLER_FILE, SPELLER_WORDS_FILE, SPELLER_PAIRS_FILE)
 _LOAD: Final = """
 import resource, sys, time
 from pathlib import Path
@@ -43,7 +45,7 @@ print(took * 1e3, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) 
 
 def main(folder: Path) -> None:
     """Print the measurements."""
-    sizes = {name: (folder / name).stat().st_size / 1e6 for name in (SPELLER_FILE, SPELLER_WORDS_FILE)}
+    sizes = {name: (folder / name).stat().st_size / 1e6 for name in _FILES}
     print("files", ", ".join(f"{name} {size:.2f} MB" for name, size in sizes.items()))
     loads = [_load(folder) for _ in range(_ROUNDS)]
     load_ms, memory_mb = (statistics.median(values) for values in zip(*loads, strict=True))

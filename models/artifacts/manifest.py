@@ -42,6 +42,7 @@ ModelFile: TypeAlias = Literal[
     "lexicon.txt",
     "model.bin",
     "speller.json",
+    "speller_pairs.npz",
     "speller_words.txt.gz",
     "tokenizer.json",
     "vocabulary.json",

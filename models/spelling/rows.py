@@ -4,15 +4,19 @@ import json
 import random
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sluicegate.models.data.corruption import corrupt
+from sluicegate.models.data.corruption import corrupt, is_spellable, misspell
+from sluicegate.models.data.products import product_query
 from sluicegate.models.text.normalise import normalise
 
 _FIRST_WORDS: Final = 7
+_FOR_CHOOSING: Final = "wands+typos"
+"""The queries of WANDS are kept for choosing the bounds."""
+_SLIPS: Final = 30_000
 _LATIN: Final = re.compile(r"[\x00-\u024f‘’“”–—…]*")
 
 
@@ -40,7 +44,7 @@ def share_of(text: str) -> float:
 def pairs(data: Path, split: str, *, use: str = "train") -> Iterator[Row]:
     """Misspelt words and queries of `split`."""
     for row in read_rows(data / "spelling_pairs.jsonl"):
-        if row["split"] == split and row["use"] == use:
+        if row["split"] == split and row["use"] == use and row["source"] != _FOR_CHOOSING:
             yield Row(row["query"], row["clean"], f"misspelt {row['kind']}")
 
 
@@ -85,6 +89,22 @@ def slipped(clean_rows: Iterable[Row]) -> Iterator[Row]:
         pair = words[place : place + 2]
         if len(pair) == 2 and all(word.isascii() and word.isalpha() and len(word) > 2 for word in pair):
             yield Row("".join(pair), " ".join(pair), "run together")
+
+
+def products(count: int, seed: int) -> Iterator[Row]:
+    """Product queries of our own catalogue."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible queries, not a secret
+    for _ in range(count):
+        yield _clean(product_query(rng).text, "clean product")
+
+
+def slips_in(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Words with slips by seed, the commoner the oftener, and what they mean."""
+    rng = random.Random(4)  # noqa: S311 - reproducible corruption, not a secret
+    words = sorted(word for word in counts if is_spellable(word))
+    for word in rng.choices(words, [counts[word] ** 0.5 for word in words], k=_SLIPS):
+        if (typed := misspell(word, rng)) != word:
+            yield typed, word
 
 
 def _clean(text: str, kind: str) -> Row:

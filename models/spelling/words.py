@@ -1,7 +1,8 @@
 """The speller's word list, from dictionaries, lists of names, and texts that are permitted to train on.
 
-What a correction may write has a count: the words of books, and the names that many people type. All other words are
-only known, so that nobody corrects them.
+What a correction may write has a count: the words of books and of the web, and the names that many people type. Others
+are only known. Names of few people and of small places are rare: a list of all of them has nearly every short
+misspelling.
 """
 
 import re
@@ -14,35 +15,51 @@ from typing import Final
 
 from sluicegate.models.data.products import catalogue_phrases
 from sluicegate.models.data.vocabulary import english_words
+from sluicegate.models.text.word_list import WordList, lines_of
 
 DICTIONARIES: Final = ("en_us", "en_gb", "wordnet")
-NAMES: Final = ("companies", "people-names", "firstnames", "cities", "unii", "pokemon", "gaming-terms")
-LOOSE: Final = ("software", "humannames", "mnemonics")
+NAMES: Final = ("companies", "firstnames", "popular", "unii", "pokemon", "gaming-terms")
+RARE_NAMES: Final = ("people-names", "cities", "humannames")
+LOOSE: Final = ("software", "mnemonics")
 """Lists that hold misspelt words and fragments too: a known misspelling in one of these stays a misspelling."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _FOREIGN_LISTS: Final = ("words_de", "words_fr", "words_es", "words_it")
 _NAME_COUNT: Final = 400
-"""The count of a name that corrections may write, where no text has it: that of a rare word."""
+"""The least count of a name that corrections may write."""
 _RARE: Final = 40
+_LEAST_COUNT: Final = 60
+"""Uses in a thousand million of the rarest word that a correction writes, unless a known misspelling means it."""
+_LEAST_NAME_COUNT: Final = 150
 _LEAST_USES: Final = 3
-_SHARE_OF_TEXTS: Final = 0.4
+_SHARES: Final = {"books": 0.5, "texts": 0.3, "products": 0.2}
 
 
 @dataclass(frozen=True)
 class Words:
-    """What `models.text.word_list` saves."""
+    """What `models.text.word_list` saves. A word that is only known or rare may have the count 0."""
 
     counts: dict[str, int]
-    names: frozenset[str]
+    only_known: dict[str, int]
+    rare: dict[str, int]
     foreign: frozenset[str]
     misspellings: dict[str, str]
+
+    def sections(self) -> list[bytes]:
+        """The sections of the saved list, in their order."""
+        known, rare = ({word: count or "" for word, count in each.items()} for each in (self.only_known, self.rare))
+        return [lines_of(each) for each in (self.counts, known, rare, self.foreign, self.misspellings)]
+
+    def word_list(self) -> WordList:
+        """The list as it will be loaded."""
+        return WordList(*self.sections())
 
 
 def build_words(
     lists: Path,
     dictionaries: Path,
     texts: Iterable[str],
+    products: Iterable[str],
     misspellings: Mapping[str, str],
     *,
     hidden: Callable[[str], bool] = lambda _: False,
@@ -53,44 +70,70 @@ def build_words(
         _words_of(dictionaries, NAMES) | _table_words(lists / "brands.tsv", 0) | _table_words(lists / "names.tsv", 1)
     )
     loose = _words_of(dictionaries, LOOSE)
+    rare = _words_of(dictionaries, RARE_NAMES)
     books = _per_thousand_million(dict(english_words()))
-    written = Counter(word for text in texts for word in words_in(text))
+    web = _web_counts(dictionaries)
     known_to_someone = proper | names | loose | books.keys()
-    in_texts = _per_thousand_million(
-        {word: count for word, count in written.items() if count >= _LEAST_USES and word in known_to_someone}
-    )
-    counts: dict[str, int] = {}
-    for word in books.keys() | in_texts.keys():
-        share = (1 - _SHARE_OF_TEXTS) * books.get(word, 0) + _SHARE_OF_TEXTS * in_texts.get(word, 0)
-        counts[word] = max(1, round(share))
+    sources = {
+        "books": books,
+        "texts": _uses(texts, known_to_someone),
+        "products": _uses(products, known_to_someone),
+    }
+    counts = {
+        word: max(1, round(sum(_SHARES[source] * uses.get(word, 0) for source, uses in sources.items())))
+        for word in set().union(*sources.values())
+    }
+    for word in names | loose:
+        if (count := web.get(word, 0)) >= _LEAST_NAME_COUNT:
+            counts[word] = max(counts.get(word, 0), count)
     for word in _commonly_named(dictionaries, lists):
         counts[word] = max(counts.get(word, 0), _NAME_COUNT)
-    for word in (word for word in proper if word in known_to_someone and _is_inflected(word, counts)):
+    for word in (word for word in proper if _is_inflected(word, counts)):
         counts.setdefault(word, _RARE)
     misspelt = misspellings.keys() - proper
-    counts = {word: count for word, count in counts.items() if word.isascii() and word not in misspelt}
-    kept = proper | names | (loose - misspelt)
-    ordinary = proper | books.keys()
     never = _never_written(lists)
-    kept |= {word for word in counts if word in never}
-    counts = {word: count for word, count in counts.items() if word not in never}
-    counts = {word: count for word, count in counts.items() if word in ordinary or not hidden(word)}
-    known = frozenset(
-        word
-        for word in kept
-        if word.isascii() and len(word) > 1 and word not in counts and (word in ordinary or not hidden(word))
-    )
-    foreign = frozenset(word for word in foreign_words(lists, dictionaries) if counts.get(word, 0) < 30_000)
+    ordinary = proper | books.keys()
+    meant = set(misspellings.values())
+
+    def is_kept(word: str) -> bool:
+        return word.isascii() and (word in ordinary or not hidden(word))
+
+    written = {
+        word: count
+        for word, count in counts.items()
+        if (count >= _LEAST_COUNT or word in meant) and word not in misspelt and word not in never and is_kept(word)
+    }
+    known = proper | names | (loose - misspelt) | (counts.keys() - misspelt)
+    only_known = {
+        word: max(counts.get(word, 0), web.get(word, 0)) for word in known if word not in written and is_kept(word)
+    }
+    rarely = {word: web.get(word, 0) for word in rare if word not in written and word not in only_known}
+    rarely = {word: count for word, count in rarely.items() if is_kept(word)}
     return Words(
-        counts,
-        known,
-        foreign,
+        written,
+        only_known,
+        rarely,
+        frozenset(word for word in foreign_words(lists, dictionaries) if written.get(word, 0) < 30_000),
         {
             typed: meant
             for typed, meant in misspellings.items()
-            if typed not in counts and typed not in known and meant in counts
+            if typed not in written and typed not in only_known and meant in written
         },
     )
+
+
+def _uses(texts: Iterable[str], known: Set[str]) -> dict[str, int]:
+    """How often `texts` use each known word, in a thousand million words."""
+    written = Counter(word for text in texts for word in words_in(text))
+    return _per_thousand_million(
+        {word: count for word, count in written.items() if count >= _LEAST_USES and word in known}
+    )
+
+
+def _web_counts(dictionaries: Path) -> dict[str, int]:
+    """Uses in a thousand million words of the web."""
+    lines = (dictionaries / "web.tsv").read_text("utf-8").splitlines()
+    return _per_thousand_million({word: int(count) for word, count in (line.split("\t") for line in lines)})
 
 
 def _never_written(lists: Path) -> Set[str]:

@@ -1,6 +1,7 @@
 """What no correction may do to a word: turn its meaning round, or write it as another country does."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from rapidfuzz.distance import OSA
@@ -19,12 +20,12 @@ _VARIANTS: Final = tuple(
         ("ys(e|ed|es|er|ers|ing)$", r"yz\1"),
         ("(?<=[a-z])re(s?)$", r"er\1"),
         ("ogue", "og"),
-        ("ae", "e"),
-        ("oe", "e"),
+        ("ae(?=[a-z]{2})", "e"),
+        ("oe(?=[a-z]{2})", "e"),
         ("(?<=[a-z])ll(?=(ed|ing|er|ers|or|ors|ery|y|ment|ful)$)", "l"),
         ("ence$|ences$", "ense"),
         ("mme(s?)$", r"m\1"),
-        ("ph", "f"),
+        ("sulph", "sulf"),
         ("que(s?)$", r"ck\1"),
         ("grey", "gray"),
     )
@@ -65,14 +66,20 @@ def _is_near(stem: str, word: str) -> bool:
     return OSA.distance(stem, word, score_cutoff=1) <= (1 if len(stem) > _SHORTEST else 0)
 
 
+def has_negating_part(parts: tuple[str, str]) -> bool:
+    """Whether one of two words is an affix that negates the other, as in `sugar free`: the two may be one word."""
+    return parts[0] in _NEGATING_PREFIXES or parts[1] in _NEGATING_SUFFIXES
+
+
 def is_other_spelling(word: str, meant: str) -> bool:
     """Whether the two are one word as the British and the Americans write it: colour and color, in either direction."""
     forms, others = _american_forms(word), _american_forms(meant)
     return meant in forms or word in others
 
 
-def _american_forms(word: str) -> set[str]:
+@lru_cache(1024)
+def _american_forms(word: str) -> frozenset[str]:
     forms = {word}
     for british, american in _VARIANTS:
         forms |= {british.sub(american, form) for form in forms}
-    return forms - {word}
+    return frozenset(forms - {word})

@@ -1,15 +1,19 @@
 """The speller's words: those that a correction may write, those that are only known, and known misspellings.
 
-`speller_words.txt.gz` has them in sections, each with a title and one entry a line: words with their counts, names,
-words of other languages, misspellings with what they mean. Names are many and only looked up, so they are kept as a
-sorted array of 64-bit hashes: 8 bytes for each, not 100.
+`speller_words.txt.gz` has them in sections, each with a title and sorted lines: words that a correction may write,
+words that are only known, rare names, each with its count; words of other languages; misspellings with what they mean.
+In memory a section stays as it is, and a word is looked up by bisection: in some microseconds, and in a tenth of the
+memory of a dictionary.
 """
 
 import gzip
+import re
 import zlib
-from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,46 +23,88 @@ from sluicegate.schemas.errors import CompiledModelError
 
 SPELLER_WORDS_FILE: Final = "speller_words.txt.gz"
 
-_SECTIONS: Final = ("# words", "# names", "# other languages", "# misspellings")
-
+_SECTIONS: Final = ("# words", "# only known", "# rare names", "# other languages", "# misspellings")
 
 OWN_WORDS_FILE: Final = "lexicon.txt"
 """The words that users add: one a line, optionally with a count. Lines that start with # are comments."""
 
 _OWN_COUNT: Final = 20_000
+_CACHED: Final = 16_384
+_BLOCK: Final = 64
+_WORD: Final = re.compile(rb"[^ \n]*")
 
 
-class WordSet:
-    """Words that can only be looked up. In 64 bits, two of a million words share a hash once in 40 million sets."""
+class Kind(IntEnum):
+    """How well a word is known."""
 
-    def __init__(self, words: Iterable[str]) -> None:
-        hashes = np.unique(np.fromiter(map(hash, words), np.int64))
-        self._hashes = array("q", hashes.tobytes())
+    UNKNOWN = 0
+    RARE = 1
+    """A name of few people or of a small place. It may be a misspelling as well."""
+    KNOWN = 2
 
-    def __contains__(self, word: str) -> bool:
-        hashes, wanted = self._hashes, hash(word)
-        place = bisect_left(hashes, wanted)
-        return place < len(hashes) and hashes[place] == wanted
 
-    def __len__(self) -> int:
-        return len(self._hashes)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a word. `count`: uses in a thousand million words, 0 if unknown or rarer than that."""
+
+    kind: Kind
+    count: int
+    may_be_written: bool
+    is_own: bool = False
+    """Whether the user has added it: it is never corrected."""
+
+
+_UNKNOWN: Final = Entry(Kind.UNKNOWN, 0, may_be_written=False)
+
+
+class _Lines:
+    """Sorted lines of a word and, after a space, its value: every 64th word is found by bisection, then the line."""
+
+    def __init__(self, lines: bytes) -> None:
+        self._lines = b"\n" + lines + b"\n" if lines else b""
+        starts = np.flatnonzero(np.frombuffer(self._lines, np.uint8) == ord("\n"))[:-1:_BLOCK].tolist()
+        self._starts = [*starts, len(self._lines)]
+        self._firsts = [match[0] for start in starts if (match := _WORD.match(self._lines, start + 1))]
+
+    def value_of(self, word: str) -> bytes | None:
+        """What stands after `word`; None if there is no such line."""
+        lines, line = self._lines, b"\n" + word.encode()
+        block = bisect_right(self._firsts, line[1:])
+        if not block:
+            return None
+        start = lines.find(line, self._starts[block - 1], self._starts[block] + 1)
+        end = start + len(line)
+        if start < 0 or lines[end] not in b" \n":  # a line with the word alone comes before longer words
+            return None
+        return lines[end + 1 : lines.index(b"\n", end)] if lines[end] == ord(" ") else b""
+
+    def words(self) -> list[str]:
+        """Every word."""
+        return [line.partition(" ")[0] for line in self._lines.decode().split("\n")[1:-1] if line]
 
 
 class WordList:
-    """What the speller knows. All words are in lower case."""
+    """What the speller knows. All words are in lower case. Thread-safe."""
 
     def __init__(
         self,
-        counts: Mapping[str, int],
-        names: Iterable[str] = (),
-        foreign: Iterable[str] = (),
-        misspellings: Mapping[str, str] | None = None,
+        words: bytes,
+        only_known: bytes = b"",
+        rare: bytes = b"",
+        foreign: bytes = b"",
+        misspellings: bytes = b"",
+        *,
+        own: Mapping[str, int] | None = None,
     ) -> None:
-        """`counts`: uses in a thousand million words of those that a correction may write."""
-        self.counts: Final = dict(counts)
-        self.names: Final = WordSet(names)
-        self.foreign: Final = WordSet(foreign)
-        self.misspellings: Final = dict(misspellings or {})
+        """The sections as sorted lines, see `lines_of`; `own` are words of the user with their counts."""
+        self._words = _Lines(words)
+        self._only_known = _Lines(only_known)
+        self._rare = _Lines(rare)
+        self._foreign = _Lines(foreign)
+        self._misspellings = _Lines(misspellings)
+        self._own = dict(own or {})
+        self.entry = lru_cache(_CACHED)(self._entry)
+        """What is known of a word in lower case."""
 
     @classmethod
     def load(cls, folder: Path) -> "WordList":
@@ -69,39 +115,70 @@ class WordList:
         """
         path = folder / SPELLER_WORDS_FILE
         try:
-            text = gzip.decompress(path.read_bytes()).decode()
-            words, names, foreign, misspellings = map(_entries, text.split("\n\n"), _SECTIONS)
-            pairs = words.split()
-            counts = dict(zip(pairs[::2], map(int, pairs[1::2]), strict=True))
-            typed = misspellings.split()
-            counts |= read_own_words(folder / OWN_WORDS_FILE)
-            return cls(counts, names.split("\n"), foreign.split("\n"), dict(zip(typed[::2], typed[1::2], strict=True)))
+            sections = gzip.decompress(path.read_bytes()).split(b"\n\n")
+            lines = [_content(section, title) for section, title in zip(sections, _SECTIONS, strict=True)]
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise CompiledModelError(f"cannot read {path}: {error}. Copy or compile the model again.") from None
+        return cls(*lines, own=read_own_words(folder / OWN_WORDS_FILE))
+
+    def forget(self) -> None:
+        """Forget the words that were looked up before: for measuring."""
+        self.entry.cache_clear()
 
     def knows(self, word: str) -> bool:
         """Whether `word`, in lower case, is correct English as it is, or a name."""
-        if word in self.counts or word in self.names:
-            return True
-        return any(form in self.counts or form in self.names for form in _base_forms(word))
+        return self.known_as(word).kind > Kind.UNKNOWN
+
+    def known_as(self, word: str) -> Entry:
+        """What is known of `word`, or of the word that it is the plural or possessive of."""
+        entry = self.entry(word)
+        if entry.kind is Kind.UNKNOWN:
+            for form in _base_forms(word):
+                if (base := self.entry(form)).kind > Kind.UNKNOWN:
+                    return base
+        return entry
+
+    def count(self, word: str) -> int:
+        """Uses of `word` in a thousand million words, if a correction may write it; else 0."""
+        entry = self.entry(word)
+        return entry.count if entry.may_be_written else 0
+
+    def is_foreign(self, word: str) -> bool:
+        """Whether `word` is a word of another language."""
+        return self._foreign.value_of(word) is not None
+
+    def meant_by(self, word: str) -> str | None:
+        """What the known misspelling `word` means; None if it is none."""
+        meant = None if word in self._own else self._misspellings.value_of(word)
+        return None if meant is None else meant.decode()
+
+    def writable(self) -> list[str]:
+        """Every word that a correction may write."""
+        return [*self._words.words(), *(word for word in self._own if self._words.value_of(word) is None)]
+
+    def _entry(self, word: str) -> Entry:
+        if own := self._own.get(word):
+            return Entry(Kind.KNOWN, own, may_be_written=True, is_own=True)
+        if (count := self._words.value_of(word)) is not None:
+            return Entry(Kind.KNOWN, int(count), may_be_written=True)
+        if (count := self._only_known.value_of(word)) is not None:
+            return Entry(Kind.KNOWN, int(count or 0), may_be_written=False)
+        if (count := self._rare.value_of(word)) is not None:
+            return Entry(Kind.RARE, int(count or 0), may_be_written=False)
+        return _UNKNOWN
 
 
-def save_word_list(
-    folder: Path,
-    counts: Mapping[str, int],
-    names: Iterable[str],
-    foreign: Iterable[str],
-    misspellings: Mapping[str, str],
-) -> None:
-    """Write `SPELLER_WORDS_FILE` into `folder`: the same bytes for the same words."""
-    sections = (
-        (f"{word} {count}" for word, count in sorted(counts.items())),
-        sorted(names),
-        sorted(foreign),
-        (f"{typed} {meant}" for typed, meant in sorted(misspellings.items())),
-    )
-    text = "\n\n".join("\n".join((title, *lines)) for title, lines in zip(_SECTIONS, sections, strict=True))
-    (folder / SPELLER_WORDS_FILE).write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+def lines_of(words: Mapping[str, object] | Iterable[str]) -> bytes:
+    """A section: the words, with their values if there are any, sorted as `WordList` needs them."""
+    pairs = words.items() if isinstance(words, Mapping) else ((word, "") for word in words)
+    lines = sorted((word.encode(), b"" if value == "" else f" {value}".encode()) for word, value in pairs)
+    return b"\n".join(word + value for word, value in lines)
+
+
+def save_word_list(folder: Path, sections: Iterable[bytes]) -> None:
+    """Write `SPELLER_WORDS_FILE` into `folder`: the same bytes for the same sections, in the order of `WordList`."""
+    text = b"\n\n".join(title.encode() + b"\n" + lines for title, lines in zip(_SECTIONS, sections, strict=True))
+    (folder / SPELLER_WORDS_FILE).write_bytes(gzip.compress(text, 9, mtime=0))
 
 
 def read_own_words(path: Path) -> dict[str, int]:
@@ -128,11 +205,14 @@ def read_own_words(path: Path) -> dict[str, int]:
     return counts
 
 
-def _entries(section: str, title: str) -> str:
-    first, _, rest = section.partition("\n")
-    if first != title:
+def _content(section: bytes, title: str) -> bytes:
+    first, _, rest = section.partition(b"\n")
+    if first != title.encode():
         raise ValueError(f"the section {title!r} is missing")
     return rest
+
+
+_TAKE_ES: Final = ("ses", "xes", "zes", "ches", "shes", "oes")
 
 
 def _base_forms(word: str) -> tuple[str, ...]:
@@ -141,4 +221,4 @@ def _base_forms(word: str) -> tuple[str, ...]:
         return (word[:-2], word[:-1])
     if not word.endswith("s") or word.endswith("ss") or len(word) < 5:
         return ()
-    return (word[:-1], word[:-2]) if word.endswith("es") else (word[:-1],)
+    return (word[:-1], word[:-2]) if word.endswith(_TAKE_ES) else (word[:-1],)

@@ -176,6 +176,8 @@ def test_a_perfect_rewriter_recovers_all_lost_recall_and_an_idle_one_none() -> N
     assert (idle.restored, idle.spoilt, idle.worsened, idle.recovered) == (0, 0, 0, 0)
     assert idle.character_error_rate == idle.character_error_rate_before > 0
     assert (spoiling.restored, spoiling.spoilt, spoiling.worsened) == (0, 1, 1)
+    assert (knowing.restored_for_each_damaged, spoiling.restored_for_each_damaged) == (None, 0)
+    assert (knowing.interval_of(1.0).count, knowing.interval_of(1.0).rows) == (len(PAIRS), len(PAIRS))
     assert spoiling.recovered is not None
     assert spoiling.recovered < 0
     spelt_right = score_rewrites([Pair("red shoes", "red shoes")], lambda queries: list(queries))

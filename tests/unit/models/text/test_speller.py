@@ -16,6 +16,7 @@ from sluicegate.models.text.meaning import is_other_spelling, turns_meaning
 from sluicegate.models.text.rewrite_guard import check_rewrite
 from sluicegate.models.text.speller import SPELLER_FILE, Correction, Speller
 from sluicegate.models.text.word_list import SPELLER_WORDS_FILE
+from sluicegate.models.text.word_pairs import SPELLER_PAIRS_FILE
 
 QUERIES = Path(__file__).parent / "queries"
 MISSPELT = [line.split("\t") for line in (QUERIES / "misspelt.tsv").read_text("utf-8").splitlines()]
@@ -44,7 +45,7 @@ def speller() -> Speller:
 def without_own_words(folder: Path) -> Speller:
     """The speller of `folder`, without the words that someone may have added there."""
     with tempfile.TemporaryDirectory() as copy:
-        for name in (SPELLER_FILE, SPELLER_WORDS_FILE):
+        for name in (SPELLER_FILE, SPELLER_WORDS_FILE, SPELLER_PAIRS_FILE):
             shutil.copyfile(folder / name, Path(copy) / name)
         return Speller.load(Path(copy))
 
@@ -108,7 +109,7 @@ def test_case_and_punctuation_stay(speller: Speller) -> None:
 
 
 def test_a_word_that_the_user_added_is_known(tmp_path: Path) -> None:
-    for name in (SPELLER_FILE, SPELLER_WORDS_FILE):
+    for name in (SPELLER_FILE, SPELLER_WORDS_FILE, SPELLER_PAIRS_FILE):
         shutil.copyfile(EMBEDDED_MODEL / name, tmp_path / name)
     assert Speller.load(tmp_path).correct("chaep flights").text == "cheap flights"
     (tmp_path / "lexicon.txt").write_text("# our brands\nchaep\naspesi 20000\n")
@@ -159,13 +160,46 @@ def test_any_text_ends_in_an_answer(text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "meant"),
     [
+        ("cheap lether shoes", "cheap leather shoes"),
+        ("chep lether shoes", "cheap leather shoes"),
+        ("mens wetch", "mens watch"),
         ("red runing shoes", "red running shoes"),
-        ("runing", "runing"),
-        ("django redis", "django redis"),
-        ("numpy array", "numpy array"),
+        ("wireless headfones", "wireless headphones"),
     ],
 )
-def test_a_name_that_one_slip_makes_of_a_common_word_is_corrected_only_among_common_words(
+def test_a_rare_name_among_common_words_is_corrected_where_its_neighbours_say_what_was_meant(
     speller: Speller, query: str, meant: str
 ) -> None:
     assert speller.correct(query).text == meant
+
+
+@pytest.mark.parametrize(
+    "query", ["chep", "sho", "django redis", "numpy array", "citi field", "stihl chainsaw", "niger"]
+)
+def test_a_name_stays_where_nothing_says_that_another_word_was_meant(speller: Speller, query: str) -> None:
+    assert speller.correct(query).text == query
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("samsng galxy phne", "samsung galaxy phone"),
+        ("chaep fligths to londn", "cheap flights to london"),
+        ("red runing shoess size 8", "red running shoes size 8"),
+        ("wireles blutooth hedphones", "wireless bluetooth headphones"),
+    ],
+)
+def test_several_misspelt_words_of_one_query_are_corrected(speller: Speller, query: str, meant: str) -> None:
+    assert speller.correct(query).text == meant
+
+
+@pytest.mark.parametrize(
+    "query", ["80 are killed in a bombing", "send robert a text", "match a pattern", "how to become a model"]
+)
+def test_known_words_are_not_joined_with_a_letter_nor_changed_for_being_unsafe(speller: Speller, query: str) -> None:
+    assert speller.correct(query).text == query
+
+
+def test_a_word_is_no_other_countrys_spelling_for_sounding_like_it(speller: Speller) -> None:
+    offered = speller.correct("headfones")
+    assert "headphones" in (offered.text, *(suggestion.text for suggestion in offered.suggestions))
