@@ -47,12 +47,14 @@ from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.models.progress import Meter, Progress
 from sluicegate.models.text.speller import SPELLER_FILE
 from sluicegate.models.text.word_list import OWN_WORDS_FILE, SPELLER_WORDS_FILE
+from sluicegate.models.text.word_pairs import SPELLER_PAIRS_FILE
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
 from sluicegate.schemas.version import VERSION
 
 _COPIED_WHEN_PRESENT = (
     OWN_WORDS_FILE,
     SPELLER_FILE,
+    SPELLER_PAIRS_FILE,
     SPELLER_WORDS_FILE,
     EXPANSIONS_FILE,
     "tokenizer_config.json",

@@ -79,8 +79,8 @@ class Example:
 def learn_judge(examples: Sequence[Example]) -> LinearModel:
     """Weights that say how likely a finding with these signs is right.
 
-    It learns twice: the second time without the findings in correct texts that the first judge is nearly sure of. Of 41
-    that were left out so, 36 are misspelt, by our reading.
+    It learns twice: the second time without the findings in correct texts that the first judge is nearly sure of. Most
+    of these are misspelt.
     """
     first = _logistic([(example.signs, example.right) for example in examples])
     doubtless = log(_DOUBTLESS / (1 - _DOUBTLESS))

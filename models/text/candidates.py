@@ -97,8 +97,9 @@ class CandidateFinder:
             parts = word[:cut], word[cut:]
             least = [_PART_COUNT if len(part) > _SHORTEST_PART else _SHORT_PART_COUNT for part in parts]
             counts = [self._words.count(part) for part in parts]
-            if counts[0] >= least[0] and counts[1] >= least[1] and not has_negating_part(parts):
-                gain = self._pair_gain(parts[0], counts[0], parts[1], counts[1])
+            if counts[0] < least[0] or counts[1] < least[1] or has_negating_part(parts):
+                continue
+            if (gain := self._pair_gain(parts[0], counts[0], parts[1], counts[1])) > 0:
                 signs = (0.0, log(min(counts)), 1.0, 0.0, 0.0, 0.0, 0.0, float(len(word)), 1.0 - gain / 8, 0.0, 0.0)
                 found.append(Candidate(" ".join(parts), signs))
         return found

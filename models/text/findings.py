@@ -16,7 +16,7 @@ from typing import Final
 from sluicegate.models.text.candidates import Candidate, CandidateFinder
 from sluicegate.models.text.language import LetterModel
 from sluicegate.models.text.ranking import LinearModel
-from sluicegate.models.text.word_list import Entry, Kind, WordList
+from sluicegate.models.text.word_list import Entry, Kind, WordList, base_forms
 from sluicegate.models.text.word_pairs import WordPairs
 
 _SHORTEST: Final = 3
@@ -91,14 +91,17 @@ class Finder:
         words = [token.lower().strip(_SIGNS) for token in tokens]
         entries = [self._words.known_as(word) for word in words]
         unknown = [place for place in doubtful if entries[place].kind is Kind.UNKNOWN]
-        if len(unknown) > _MOST_UNKNOWN or self._is_foreign(tokens, words, len(unknown)):
+        if len(unknown) > _MOST_UNKNOWN or any(_FOREIGN_LETTER.search(token) for token in tokens):
             return []
         joined: dict[int, Finding] = {}
         for place in doubtful:
             if place not in joined and (finding := self._joined(tokens, place, entries)):
                 joined |= dict.fromkeys(range(finding.start, finding.end), finding)
-        near = (self._near(tokens, words, entries, place, unknown) for place in doubtful if place not in joined)
-        return [finding for finding in (*dict.fromkeys(joined.values()), *near) if finding]
+        found = list(dict.fromkeys(joined.values()))
+        if not self._is_foreign(words, len(unknown)):
+            near = (self._near(tokens, words, entries, place, unknown) for place in doubtful if place not in joined)
+            found += [finding for finding in near if finding]
+        return found
 
     def _is_doubtful(self, token: str) -> bool:
         entry = self._words.entry(token)
@@ -110,10 +113,8 @@ class Finder:
         entry = self._words.known_as(parts[2].lower())
         return entry.count < _COMMON and not entry.is_own
 
-    def _is_foreign(self, tokens: Sequence[str], words: Sequence[str], unknown: int) -> bool:
-        """Whether the query is in another language: it has their letters, or more of their words than English ones."""
-        if any(_FOREIGN_LETTER.search(token) for token in tokens):
-            return True
+    def _is_foreign(self, words: Sequence[str], unknown: int) -> bool:
+        """Whether the query is in another language: it has more of their words than English ones."""
         foreign = english = 0
         for word in words:
             count = self._words.count(word)
@@ -121,7 +122,7 @@ class Finder:
                 foreign += count < _COMMON  # else it may be either
             elif len(word) > 1 and count >= _COMMON:
                 english += 1
-        return foreign > 0 and foreign + unknown > 2 * english and len(tokens) > 1
+        return foreign > 0 and foreign + unknown > 2 * english and len(words) > 1
 
     def _joined(self, tokens: Sequence[str], place: int, entries: Sequence[Entry]) -> Finding | None:
         """The unknown word and its neighbour as one word, if that is one."""
@@ -170,7 +171,7 @@ class Finder:
         found = self._finder.find(word, 1 if entry.kind is Kind.KNOWN else None)
         if entry.kind is not Kind.UNKNOWN:
             least = entry.count * _TIMES_COMMONER
-            found = [each for each in found if self._words.count(each.text) >= least]
+            found = [each for each in found if self._words.count(each.text) >= least and not _is_form(word, each.text)]
         meant = self._words.meant_by(word)
         known = self._finder.of(word, meant) if meant else None
         if known and all(each.text != meant for each in found):
@@ -263,6 +264,11 @@ class Finder:
             self._pairs_with(words, place, best.text),
             self._pairs_with(words, place, word),
         )
+
+
+def _is_form(word: str, other: str) -> bool:
+    """Whether one of the two is the plural of the other."""
+    return other in base_forms(word) or word in base_forms(other)
 
 
 def _in_case(typed: str, meant: str) -> str:

@@ -69,6 +69,7 @@ class Speller:
 
     def __init__(self, words: WordList, pairs: WordPairs, weights: SpellerWeights) -> None:
         self._weights = weights
+        self._words = words
         candidates = CandidateFinder(words, SlipModel(weights.slips, weights.unseen_slip), pairs.gain)
         self._finder = Finder(words, pairs, candidates, weights.ranker, LetterModel(weights.letters))
 
@@ -113,7 +114,7 @@ class Speller:
 
     def knows(self, word: str) -> bool:
         """Whether some list has `word`, in lower case, as a word or a name of any language."""
-        return self._words.knows(word) or word in self._words.foreign
+        return self._words.knows(word) or self._words.is_foreign(word)
 
     def findings(self, text: str) -> list[Finding]:
         """The likeliest correction of each doubtful word, right or wrong: for training."""

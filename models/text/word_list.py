@@ -133,7 +133,7 @@ class WordList:
         """What is known of `word`, or of the word that it is the plural or possessive of."""
         entry = self.entry(word)
         if entry.kind is Kind.UNKNOWN:
-            for form in _base_forms(word):
+            for form in base_forms(word):
                 if (base := self.entry(form)).kind > Kind.UNKNOWN:
                     return base
         return entry
@@ -215,7 +215,7 @@ def _content(section: bytes, title: str) -> bytes:
 _TAKE_ES: Final = ("ses", "xes", "zes", "ches", "shes", "oes")
 
 
-def _base_forms(word: str) -> tuple[str, ...]:
+def base_forms(word: str) -> tuple[str, ...]:
     """What `word` is the plural or the possessive of, if it looks like one."""
     if word.endswith(("'s", "’s", "s'")):
         return (word[:-2], word[:-1])

@@ -48,7 +48,7 @@ CASES: Final = [
 QUERIES: Final = [case for case in CASES if case.expect]
 
 _MODEL: Final = "G028"
-_SPELLER: Final = "G066 G096 G098 G100 G102 G103"
+_SPELLER: Final = "G102"
 KNOWN: Final[Mapping[str, str]] = {
     **dict.fromkeys(_MODEL.split(), "the model"),
     **dict.fromkeys(_SPELLER.split(), "the speller"),

@@ -126,7 +126,7 @@ words = st.sampled_from(sorted({word for line in TYPED for word in line.split()}
 def slipped(draw: st.DrawFn) -> str:
     """A query of which some words have a letter dropped, added, changed or doubled."""
     query = draw(st.lists(words, min_size=1, max_size=5))
-    for place in draw(st.lists(st.integers(0, len(query) - 1), max_size=2)):
+    for place in draw(st.lists(st.integers(0, len(query) - 1), max_size=2, unique=True)):
         word = query[place]
         at = draw(st.integers(0, len(word) - 1))
         letter = draw(st.sampled_from(["", word[at] * 2, *LETTERS]))
@@ -198,6 +198,18 @@ def test_several_misspelt_words_of_one_query_are_corrected(speller: Speller, que
 )
 def test_known_words_are_not_joined_with_a_letter_nor_changed_for_being_unsafe(speller: Speller, query: str) -> None:
     assert speller.correct(query).text == query
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["gaming headsets", "french door refrigerators", "camera backpacks", "electric tea kettles", "water coolers"],
+)
+def test_a_plural_does_not_become_the_singular(speller: Speller, query: str) -> None:
+    assert speller.correct(query) == Correction(query)
+
+
+def test_a_word_that_french_has_too_does_not_make_a_query_french(speller: Speller) -> None:
+    assert speller.correct("ldather chairs").text == "leather chairs"
 
 
 def test_a_word_is_no_other_countrys_spelling_for_sounding_like_it(speller: Speller) -> None:
