@@ -27,6 +27,7 @@ from sluicegate.models.text.word_pairs import WordPairs
 
 SURE_ALONE: Final = 0.88
 SURE: Final = 0.72
+SURE_KNOWN: Final = 0.92
 ALL_SURE: Final = 0.72
 LIKELY: Final = 0.5
 """The bounds, chosen on rows that nothing was learnt from; SPELLING.md has the numbers."""
@@ -114,6 +115,7 @@ def learn(
         judge=LinearModel(dict.fromkeys(JUDGE_SIGNS, 0.0), 0.0),
         sure_alone=SURE_ALONE,
         sure=SURE,
+        sure_known=SURE_KNOWN,
         all_sure=ALL_SURE,
         likely=LIKELY,
     )

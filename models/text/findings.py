@@ -34,7 +34,7 @@ _TIMES_COMMONER: Final = 20
 """How much commoner the other word must be, for a word that is known."""
 _WHOLE_PROBABILITY: Final = 0.97
 """Of two words that only capitals part, as in `planTOTAL`, and of a word that is parted, as in `bask etball`. No model
-is needed to tell them: in 3,000 correct queries there was none of either kind."""
+is needed to tell them: in 17,500 correct queries no two words were joined."""
 _SHORTEST_JOINED: Final = 6
 _JOINED_COUNT: Final = 1_000
 
@@ -55,6 +55,11 @@ class Finding:
     probability: float | None = None
     """Where no model is needed to tell it."""
 
+    @property
+    def is_of_known_word(self) -> bool:
+        """Whether a dictionary or a list of well-known names has the word."""
+        return bool(self.signs) and self.signs[_KNOWN] > 0
+
 
 JUDGE_SIGNS: Final = (
     *("rank", "margin", "slip", "log_count", "edits", "other_start", "other_end", "sounds_alike", "swapped", "split"),
@@ -62,6 +67,7 @@ JUDGE_SIGNS: Final = (
     *("unknown_others", "capital", "misspelling", "other_misspelling"),
     *("rare", "known", "typed_log_count", "left", "right", "typed_left", "typed_right", "pairs", "typed_pairs"),
 )
+_KNOWN: Final = JUDGE_SIGNS.index("known")
 
 
 class Finder:

@@ -49,8 +49,8 @@ class Correction:
 class SpellerWeights(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `speller.json`.
 
-    `sure_alone`, `sure`, `all_sure` and `likely` are bounds on the probability: to correct a query of one word, to
-    correct one word of a query, to correct several, to offer a correction.
+    `sure_alone`, `sure`, `sure_known`, `all_sure` and `likely` are bounds on the probability: to correct a query of one
+    word, to correct one word of a query, one that is known, to correct several, to offer a correction.
     """
 
     slips: dict[str, float]
@@ -60,6 +60,7 @@ class SpellerWeights(msgspec.Struct, frozen=True, kw_only=True):
     judge: LinearModel
     sure_alone: float
     sure: float
+    sure_known: float
     all_sure: float
     likely: float
 
@@ -99,11 +100,13 @@ class Speller:
         if not judged:
             return Correction(text)
         bound = self._weights.sure_alone if alone else self._weights.sure
+        known = self._weights.sure_known
         probability = 1.0
         for _ in range(_MOST_CORRECTIONS):
-            surest, found = max(judged, key=lambda each: each[0], default=(0.0, None))
-            if found is None or surest < bound:
+            sure = [each for each in judged if each[0] >= (max(bound, known) if each[1].is_of_known_word else bound)]
+            if not sure:
                 break
+            surest, found = max(sure, key=lambda each: each[0])
             tokens = _written(tokens, [found])
             probability = min(probability, surest)
             bound = max(bound, self._weights.all_sure)
