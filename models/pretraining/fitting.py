@@ -46,7 +46,6 @@ def fit(
 ) -> None:
     """Fit `network` in place; keeps ``<name>.resume.pt`` in `folder` to go on from."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(plan.seed)
     network.to(device).train()
     optimiser = make_optimiser(network)
     resume_file = folder / f"{plan.name}.resume.pt"
@@ -62,6 +61,7 @@ def fit(
         for batch in _moved(batches.from_step(step), device):
             if step >= plan.steps:
                 break
+            torch.manual_seed(1_000_003 * plan.seed + step)  # so that dropout is the same after a stop
             for group in optimiser.param_groups:
                 group["lr"] = group["faster"] * learning_rate(step, plan)
             with torch.autocast(device.type, dtype=torch.bfloat16):

@@ -62,6 +62,7 @@ def train(data: Path, out: Path, plan: TrainingPlan) -> None:
     pieces = _vocabulary(out / "tokenizer.json", mixture, pretrained, plan)
     tokenizer = wordpiece_tokenizer(pieces)
 
+    torch.manual_seed(plan.seed)  # the layers that are not pretrained
     teacher = GateNetwork(TEACHER_LAYERS, len(pieces))
     teacher.load_pretrained(pretrained, initial_embeddings(pieces, pretrained))
     fit(

@@ -27,10 +27,11 @@ def test_a_run_that_was_stopped_ends_where_one_that_was_not_does(
 ) -> None:
     import torch
 
-    from sluicegate.models.pretraining import fitting
+    from sluicegate.models.pretraining import fitting, stages
     from sluicegate.models.pretraining.stages import TrainingPlan, train
 
     monkeypatch.setattr(fitting, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(stages, "_TEXTS_COUNTED", 2000)
     plan = TrainingPlan(teacher_steps=2, student_steps=4, settling_steps=2, batch_size=8)
     train(data, tmp_path / "whole", plan)
 
