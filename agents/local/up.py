@@ -1,8 +1,8 @@
 """``sluice up``: everything on this machine, in one terminal.
 
-It starts an embedded broker, creates the topics, starts the gate and the format agent, each in its own process, and
-publishes sample queries and an action. Then it shows the outcome of each query as it arrives, one trace as a tree,
-starting at the producer's span, and the JSON that the action became.
+It starts an embedded broker, creates the topics, starts the three agents, each in its own process, and publishes sample
+queries and an action. It shows the outcome of each query as it arrives, one trace as a tree, starting at the producer's
+span, how a person decides a query that the gate was not sure of, and the JSON that the action became.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from typing import Final
 import orjson
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
 from sluicegate.agents.kafka.admin import create_topics, topic_configs
 from sluicegate.agents.kafka.connection import Connection
@@ -28,6 +29,7 @@ from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedSpan
 from sluicegate.agents.local.outcome_table import outcome_table
+from sluicegate.agents.local.review import deny_one
 from sluicegate.agents.local.sample import SampleQuery, follow, publish, read_sample
 from sluicegate.agents.local.trace_tree import draw
 from sluicegate.agents.settings import Settings, load_settings
@@ -49,7 +51,11 @@ def run_demo(console: Console, *, keep: bool) -> None:
         console.width = _WIDTH
     with EmbeddedBroker() as broker, OtlpReceiver() as receiver, tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
-            bootstrap_servers=broker.bootstrap_servers, otlp_endpoint=receiver.endpoint, http_port=_free_port()
+            bootstrap_servers=broker.bootstrap_servers,
+            otlp_endpoint=receiver.endpoint,
+            http_port=_free_port(),
+            reviewers="people",
+            review_queue=Path(folder) / "reviews.db",
         )
         create_topics(Connection.of(settings), topic_configs(settings.topics), partitions=4, replication_factor=1)
         console.print(f"broker {settings.bootstrap_servers}, {len(settings.topics)} topics; starting the workers …")
@@ -61,9 +67,12 @@ def run_demo(console: Console, *, keep: bool) -> None:
             _show_outcomes(console, settings, receiver, queries, worker, log)
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
             _show_action(console, settings, format_log)
-            if keep:
-                with contextlib.suppress(KeyboardInterrupt):
-                    _keep_running(console, settings, worker, log)
+            review_log = Path(folder) / "review.log"
+            with _worker(settings, review_log, "review", _free_port()):  # last: its ledger records are not the gate's
+                _show_review(console, settings, review_log)
+                if keep:
+                    with contextlib.suppress(KeyboardInterrupt):
+                        _keep_running(console, settings, worker, log)
     for meaning, arguments in (
         ("Try your own", 'gate "wireless headphons"'),
         ("Keep broker and worker", "up --keep"),
@@ -114,6 +123,16 @@ def _show_action(console: Console, settings: Settings, log: Path) -> None:
     console.print(f"  {orjson.dumps(event['value']).decode()}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _show_review(console: Console, settings: Settings, log: Path) -> None:
+    denied = deny_one(settings)
+    if denied is None:
+        raise SluicegateError(f"no query was reviewed. The end of the worker's log:\n{_tail(log)}")
+    console.print(
+        f"\nThe gate was not sure of [bold]{escape(repr(denied.query))}[/]. A person denies it ({denied.category}):"
+    )
+    console.print("  queries.review ─► queries.reviewed, queries.blocked", highlight=False)
+
+
 def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
     console.print(
         f"\nBroker and worker run until Ctrl-C. In another terminal:\n"
@@ -122,6 +141,7 @@ def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen
         f'  {_command()} produce "wireless headphons"\n'
         f"  {_command()} topics describe\n"
         f"  {_command()} tail actions_formatted --from-beginning\n"
+        f"  SLUICE_REVIEW_QUEUE={settings.review_queue} {_command()} review\n"
         f"  curl http://{settings.http_host}:{settings.http_port}/readyz\n"
         f"  tail -f {log}\n"
         f"  kill {worker.pid} && {_command()} worker    # replace it with your own",
@@ -145,6 +165,8 @@ def _worker(settings: Settings, log: Path, agent: str, port: int | None = None) 
         "SLUICE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "SLUICE_OTLP_ENDPOINT": settings.otlp_endpoint or "",
         "SLUICE_HTTP_PORT": str(port or settings.http_port),
+        "SLUICE_REVIEWERS": settings.reviewers,
+        "SLUICE_REVIEW_QUEUE": str(settings.review_queue),
     }
     process = start_worker(environment, log, ("sluicegate", "worker", agent))
     try:

@@ -51,6 +51,12 @@ def test_an_action_is_shown_as_json_of_its_schema(shown: subprocess.CompletedPro
     assert orjson.loads(line) == {"destination": "Oslo", "adults": 2, "departure": "2026-05-03", "cabin": "business"}
 
 
+def test_a_person_decides_a_query_that_the_gate_was_not_sure_of(shown: subprocess.CompletedProcess[str]) -> None:
+    shown_review = shown.stdout[shown.stdout.index("The gate was not sure of") :].splitlines()
+    assert re.search(r"A person denies it \(\w+\):$", shown_review[0])
+    assert shown_review[1].split() == ["queries.review", "─►", "queries.reviewed,", "queries.blocked"]
+
+
 def test_keep_prints_how_to_reach_the_broker_and_when_the_worker_ends() -> None:
     command = [sys.executable, "-m", "sluicegate", "up", "--keep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as kept:
