@@ -21,9 +21,7 @@ transactions are not read (`read_committed`). Whatever aiokafka cannot parse is 
 Memory. A poll reads a bounded number of records and bytes, and waits while large records that were read before take up
 more than MAX_LARGE_BYTES.
 
-Passwords. The consumer's client reads a password for every new connection, in case it was rotated.
-
-Silence. `silent_s` says for how long the group's coordinator has confirmed no heartbeat.
+What it needs inside aiokafka's own thread is in `consumer_thread`.
 """
 
 import asyncio
@@ -41,86 +39,24 @@ from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
 from aiokafka.consumer.consumer import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.consumer.group_coordinator import GroupCoordinator  # type: ignore[import-untyped]
 from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]
-from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka
-from faust.types import TP
 from mode.utils.futures import notify
 
+from sluicegate.agents.kafka.consumer_thread import ConsumerThread
 from sluicegate.agents.kafka.record_batches import FetchedBytes, PartitionRecords
 from sluicegate.agents.kafka.record_fields import record_bytes
-from sluicegate.agents.kafka.security import PasswordCredentials
 from sluicegate.agents.telemetry.levels import PartitionLag
 from sluicegate.schemas.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 MAX_PARTITION_FETCH_BYTES: Final = 1024 * 1024
-MAX_FETCH_BYTES: Final = 16 * 1024 * 1024
-"""Of one response of one broker, as stored. A first batch that is larger than these bounds is fetched whole."""
 MAX_POLL_RECORDS: Final = 500
 LARGE_BYTES: Final = 64 * 1024
 MAX_LARGE_BYTES: Final = 32 * 1024 * 1024
 
 _YIELD_EVERY: Final = 100
 _WAIT_S: Final = 0.01
-
-
-class _ConsumerThread(aiokafka.AIOKafkaConsumerThread):
-    heard_at: float | None = None
-    """When the group's coordinator last confirmed a heartbeat, or was sent the first, on the monotonic clock."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.reset_to: dict[Any, int] = {}
-        """Partitions whose position was out of range, and the offset at which reading went on."""
-
-    async def on_start(self) -> None:
-        await super().on_start()
-        consumer = self._ensure_consumer()
-        self._watch_heartbeats(consumer._coordinator)
-        self._watch_resets(consumer._fetcher)
-
-    def _watch_heartbeats(self, coordinator: Any) -> None:
-        beat = coordinator._do_heartbeat
-
-        async def do_heartbeat() -> bool:
-            self.heard_at = self.heard_at or time.monotonic()
-            confirmed = bool(await beat())
-            if confirmed:
-                self.heard_at = time.monotonic()
-            return confirmed
-
-        coordinator._do_heartbeat = do_heartbeat
-
-    def _watch_resets(self, fetcher_: Any) -> None:
-        ask = fetcher_._proc_offset_request
-
-        async def proc_offset_request(*request: Any) -> Any:
-            offsets = await ask(*request)
-            self.reset_to.update({TP(*partition): offset for partition, (offset, _) in offsets.items()})
-            return offsets
-
-        fetcher_._proc_offset_request = proc_offset_request
-
-    def end_of(self, partition: Any) -> int | None:
-        """The offset behind the partition's last record, as of the last fetch; None if it is not known."""
-        try:
-            end: int | None = self._ensure_consumer().highwater(aiokafka.ensure_aiokafka_TP(partition))
-        except (AssertionError, AttributeError, ConsumerNotStarted):  # it is being taken from this worker
-            return None
-        return end
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # options of aiokafka that Faust does not pass on
-        consumer._fetch_max_bytes = MAX_FETCH_BYTES
-        if isinstance(credentials := self.app.conf.broker_credentials, PasswordCredentials):
-            credentials.renew_in(consumer._client)
-        return consumer
-
-    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
-        PartitionRecords.begin_poll()
-        return await super()._fetch_records(*args, **options)
 
 
 class PatchedFaustConsumer(aiokafka.Consumer):
@@ -164,7 +100,7 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         ]
 
     def _new_consumer_thread(self) -> Any:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         self._seeks += 1
@@ -337,13 +273,12 @@ class _Transport(aiokafka.Transport):
     Consumer = PatchedFaustConsumer
 
 
-# After the definitions: Faust gives every class a logger of its module.
-PatchedFaustConsumer.logger = _ConsumerThread.logger = aiokafka.logger
+PatchedFaustConsumer.logger = aiokafka.logger  # after the definition: Faust gives every class a logger of its module
 
 
 _PRIVATE_NAMES: Final = {
     fetcher: ("MemoryRecords", "PartitionRecords"),
-    fetcher.Fetcher: ("_proc_offset_request",),
+    fetcher.Fetcher: ("_proc_fetch_request", "_proc_offset_request"),
     fetcher.PartitionRecords: (
         *("_unpack_records", "_consume_aborted_up_to", "_consumer_record"),
         *("_records", "_aborted_producers", "_tp", "next_fetch_offset"),

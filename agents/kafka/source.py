@@ -4,8 +4,8 @@
                    ▲                               │
                    └── committed offsets ◄── OffsetTracker: acks in order, at most `window` not acked
 
-Faust consumes, commits, rebalances and owns the event loop. An agent sees none of it: this module and
-`faust_consumer` are the only ones that know Faust.
+Faust consumes, commits, rebalances and owns the event loop. An agent sees none of it: only this module,
+`faust_consumer` and `consumer_thread` know Faust.
 """
 
 import asyncio
