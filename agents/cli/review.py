@@ -72,6 +72,8 @@ def review_list(
 def review_next(name: As = None, as_json: AsJson = False) -> None:
     """Take a lease on the oldest review that nobody works on, and show it. With `--json`, nothing means nothing waits.
 
+    A review that you have a lease for comes first: allow, deny or release it to get the next one.
+
     Example: `sluice review next`
     """
     from sluicegate.agents.cli.review_runs import show_next
@@ -145,7 +147,7 @@ def review_appeal(
     """Put a blocked query before people. It is published for the review worker, and people decide it again.
 
     The blocked topic is searched for the event, from `--since` on. Its text comes from the raw record, as long as Kafka
-    has it.
+    has it. An event can be appealed for once: a second appeal changes nothing.
 
     Example: `sluice review appeal order-4712 --reason "the title of a film"`
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -21,6 +22,8 @@ from sluicegate.agents.cli.visible_text import visible
 from sluicegate.agents.review_queue import QueuedReview, QueueStatistics
 from sluicegate.decision import GateDecision, Stages
 from sluicegate.schemas.events import Review, Tokens
+
+_ANY_WIDTH: Final = 10_000
 
 
 def print_review(queued: QueuedReview) -> None:
@@ -42,21 +45,16 @@ def print_review(queued: QueuedReview) -> None:
 
 
 def print_list(reviews: Sequence[QueuedReview], statistics: QueueStatistics) -> None:
-    """Print a line per review, the oldest first, and how many wait."""
+    """Print a line per review, the oldest first, and how many wait.
+
+    Every id is whole, so that it can be copied. Without enough columns the rule is left out.
+    """
     console = Console(highlight=False, emoji=False, markup=False)
     if reviews:
-        whole = (Column(name, no_wrap=True) for name in ("id", "age", "category"))
-        folded = (Column(name, overflow="fold") for name in ("rule", "lease", "event"))
-        table = Table(*whole, *folded, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for queued in reviews:
-            table.add_row(
-                queued.id,
-                age_of(queued),
-                visible(queued.review.category or ""),
-                visible("appeal" if queued.review.appeal else queued.review.reason),
-                visible(queued.holder or ""),
-                visible(queued.review.event_id),
-            )
+        table = _table(reviews, with_rule=True)
+        if _width_of(table, console) > console.width:
+            table = _table(reviews, with_rule=False)
+        console.width = max(console.width, _width_of(table, console))
         console.print(table)
     shown = f", the oldest {len(reviews)} are shown" if len(reviews) < statistics.waiting else ""
     console.print(
@@ -69,6 +67,27 @@ def print_list(reviews: Sequence[QueuedReview], statistics: QueueStatistics) -> 
 def age_of(queued: QueuedReview) -> str:
     """How long a review has waited, as in `1:02:03`."""
     return str(timedelta(seconds=max(0, round((datetime.now(UTC) - queued.published).total_seconds()))))
+
+
+def _table(reviews: Sequence[QueuedReview], *, with_rule: bool) -> Table:
+    names = ("id", "age", "category", *(["rule"] if with_rule else []), "lease", "event")
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for queued in reviews:
+        review = queued.review
+        table.add_row(
+            queued.id,
+            age_of(queued),
+            visible(f"{review.category or ''}{' (appeal)' if review.appeal else ''}".strip()),
+            *([visible(review.reason)] if with_rule else []),
+            visible(queued.holder or ""),
+            visible(review.event_id),
+        )
+    return table
+
+
+def _width_of(table: Table, console: Console) -> int:
+    """Columns that `table` needs."""
+    return console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum
 
 
 def _appeal_line(review: Review) -> Text | None:

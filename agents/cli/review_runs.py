@@ -10,6 +10,7 @@ from sluicegate.agents.cli.record_lines import escape_invisible
 from sluicegate.agents.cli.review_access import appeal, open_reviews
 from sluicegate.agents.cli.review_report import print_review
 from sluicegate.agents.cli.streams import reader_may_leave
+from sluicegate.agents.cli.visible_text import visible
 from sluicegate.agents.http.review_types import AppealRequest
 from sluicegate.agents.review_queue import PersonsDecision, QueuedReview
 from sluicegate.agents.settings import load_settings
@@ -73,7 +74,10 @@ def make_appeal(
         if as_json:
             print_line(made)
         else:
-            sys.stdout.write(f"people will decide it again: {made.published}\n")
+            sys.stdout.write(
+                f"the appeal for {visible(made.event_id)} is published ({made.published}): people decide it, unless it "
+                "was appealed for before. To see it: sluice review list\n"
+            )
 
 
 def print_line(content: msgspec.Struct) -> None:

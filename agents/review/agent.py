@@ -127,7 +127,8 @@ async def _check_until_trusted(panel: Panel, settings: Settings) -> None:
     while True:
         await panel.check(settings.review_deadline_ms / 1000)
         if not panel.warnings():
-            logger.info("the reviewers have answered their canary queries: %s", ", ".join(panel.names))
+            if panel.checked:
+                logger.info("the reviewers have answered their canary queries: %s", ", ".join(panel.checked))
             await asyncio.Event().wait()
         if panel.warnings() != known:
             known = panel.warnings()

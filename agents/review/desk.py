@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import msgspec
 
-from sluicegate.agents.review.reviewer import Asked, ReviewDecision, ReviewTask, Unanswered
+from sluicegate.agents.review.reviewer import Asked, HandedOver, ReviewDecision, ReviewTask, Unanswered
 from sluicegate.agents.review_queue import DecidedReview, NewReview, ReviewQueue, review_id
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool.files import FileLock
@@ -59,7 +59,7 @@ class QueueDesk:
             finally:
                 lock.release()
 
-    async def hand_over(self, task: ReviewTask, asked: Sequence[Asked]) -> None:
+    async def hand_over(self, task: ReviewTask, asked: Sequence[Asked]) -> HandedOver:
         """Keep `task` on disk, once for each event: see `review_id`.
 
         Raises:
@@ -74,11 +74,13 @@ class QueueDesk:
             agent=msgspec.json.encode(_Kept(task.key, task.headers, task.input_hash)),
         )
         try:
-            await asyncio.to_thread(self.queue.add, [new])
+            added = await asyncio.to_thread(self.queue.add, [new])
+            kept_from = task.source if added else await asyncio.to_thread(self.queue.source_of, new.id)
         except ReviewQueueFull as error:
             raise Unanswered("queue_full", str(error)) from None
         except ReviewQueueFailed as error:
             raise Unanswered("queue_failed", str(error)) from None
+        return HandedOver(again=kept_from != task.source)
 
     async def decided(self, limit: int) -> list[tuple[ReviewTask, ReviewDecision]]:
         """Up to `limit` tasks that people have decided and that are not published yet, oldest first."""

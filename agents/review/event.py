@@ -25,6 +25,8 @@ class ReviewEvent(Event):
 
     task: ReviewTask | None = None
     ruling: Ruling | None = None
+    again: bool = False
+    """People have the event from another record, or its decision is published: it is a duplicate."""
     unanswered: tuple[Asked, ...] = ()
     rounds: int = 0
     asked_ms: float | None = None

@@ -57,6 +57,11 @@ class Panel:
         return [seat.reviewer.name for seat in self._seats]
 
     @property
+    def checked(self) -> list[str]:
+        """Who has answered its canary queries. People are not asked them."""
+        return [seat.reviewer.name for seat in self._seats if seat.check and seat.distrust is None]
+
+    @property
     def trusted(self) -> bool:
         """Whether at least one reviewer may be asked."""
         return any(seat.distrust is None for seat in self._seats)

@@ -21,5 +21,4 @@ class PeopleReviewer:
         Raises:
             Unanswered: it cannot be kept.
         """
-        await self._desk.hand_over(task, asked)
-        return HandedOver()
+        return await self._desk.hand_over(task, asked)

@@ -2,6 +2,7 @@
 
     record ─► task ─► a round of the panel ─┬─► a decision ─► reviewed and what follows ─► ledger
                         ▲                   ├─► handed over ─► ledger (`review`): it waits for people
+                        │                   ├─► handed over before ─► nothing: it is a duplicate
                         └── held ◄── hold ──┴─► no answer ─► the fallback's ruling ─► as for a decision
 
 A held event occupies a place of the window, so Kafka is read more slowly, and not at all once the window is full. It is
@@ -95,7 +96,10 @@ class ReviewPipeline:
             raise
         except Exception as error:  # noqa: BLE001 - the event's boundary: any error ends in a dead letter
             await self._concluding.publish_dead_letter(event, error)
-        await self._concluding.record(event)
+        if event.again:
+            self._telemetry.record_duplicate(event.span, event.stamp.event_id)
+        else:
+            await self._concluding.record(event)
         return event.error is None
 
     def _decode(self, event: ReviewEvent) -> ReviewTask:
@@ -120,6 +124,7 @@ class ReviewPipeline:
             event.unanswered, event.rounds = verdict.unanswered, event.rounds + 1
             event.asked_ms += (now() - started) * 1000
             if isinstance(verdict.answer, HandedOver):
+                event.again = verdict.answer.again
                 return None
             if verdict.answer:
                 return ruling_of(verdict.answer)

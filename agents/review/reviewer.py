@@ -2,6 +2,7 @@
 
     queries.review ─► ReviewTask ─► Reviewer.review ─┬─► ReviewDecision ─► outputs, ledger, ack
                                                      ├─► HandedOver     ─► ledger, ack: it waits at the desk
+                                                     │                     (`again`: ack alone)
                                                      └─► Unanswered     ─► the next reviewer, then the fallback
 
     ReviewDesk.hand_over ─► people decide ─► ReviewDesk.decided ─► outputs, ledger ─► ReviewDesk.published
@@ -75,6 +76,9 @@ class ReviewDecision(msgspec.Struct, frozen=True, kw_only=True):
 class HandedOver(msgspec.Struct, frozen=True):
     """The task waits for people, and is kept until they have decided it."""
 
+    again: bool = False
+    """It was handed over before from another record, or its decision is published: there is nothing to record."""
+
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One question to one reviewer, and why it had no answer."""
@@ -105,10 +109,11 @@ class Reviewer(Protocol):
 class ReviewDesk(Protocol):
     """Where tasks wait for people. Use it on one event loop; its calls to a disk run in threads."""
 
-    async def hand_over(self, task: ReviewTask, asked: Sequence[Asked]) -> None:
-        """Keep `task` on disk, once for each event id and hash of the input: handing it over again changes nothing.
+    async def hand_over(self, task: ReviewTask, asked: Sequence[Asked]) -> HandedOver:
+        """Keep `task` on disk, once for each event: handing it over again changes nothing.
 
-        `asked` are the reviewers that had no answer, for people to see.
+        `asked` are the reviewers that had no answer, for people to see. A redelivery of the record that is kept is not
+        `again` until its decision is published: the first delivery may have ended before its ledger record.
 
         Raises:
             Unanswered: it cannot be kept.

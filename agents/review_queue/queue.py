@@ -31,7 +31,8 @@ from sluicegate.agents.review_queue.records import (
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool.files import make_private
 from sluicegate.agents.sqlite_file import number, transaction
-from sluicegate.schemas.errors import ConfigurationError, RequestRefused, ReviewQueueFull
+from sluicegate.schemas.errors import ConfigurationError, RequestRefused, ReviewQueueFailed, ReviewQueueFull
+from sluicegate.schemas.events import Position
 from sluicegate.schemas.vocabulary import Category
 
 _FREE: Final = "state = 'waiting' AND place > :after AND (holder IS NULL OR lease_until_ms <= :now)"
@@ -74,7 +75,7 @@ class ReviewQueue:
             if make:
                 make_private(path)
             else:
-                path.stat()
+                self._require(path)
             self._connection = REVIEW_QUEUE.open_for_writing(path)
             self._connection.execute("PRAGMA secure_delete=ON")  # queries that are done leave no trace in the file
 
@@ -125,6 +126,12 @@ class ReviewQueue:
                     "(SLUICE_REVIEW_QUEUE_MAX_EVENTS)"
                 )
         return added
+
+    def source_of(self, review_id: str) -> Position | None:
+        """Where the review event is that is kept under this id; None if there is none, or it is finished."""
+        with self._reading() as database:
+            found = database.execute(f"{QUEUED} WHERE id = ?", (review_id,)).fetchone()
+        return None if found is None else queued(found, self._now_ms()).source
 
     def waiting(self, limit: int) -> list[QueuedReview]:
         """Up to `limit` reviews that nobody has decided, the oldest first."""
@@ -271,6 +278,14 @@ class ReviewQueue:
         if database.execute("SELECT 1 FROM finished WHERE id = ?", (review_id,)).fetchone():
             return RequestRefused("conflict", f"{review_id} does not wait any more: it is decided")
         return RequestRefused("not_found", "no review has this id: `sluice review list` shows those that wait")
+
+    @staticmethod
+    def _require(path: Path) -> None:
+        if not path.exists():
+            raise ReviewQueueFailed(
+                f"there is no review queue {path}: start the review worker first "
+                f"(SLUICE_REVIEWERS=people SLUICE_REVIEW_QUEUE={path} sluice worker review)"
+            )
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

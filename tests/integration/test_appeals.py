@@ -64,7 +64,8 @@ def test_an_appeal_is_a_review_event_that_names_the_blocked_one_and_has_the_text
     done = appeal(stream, "order-1", "--reason", "the title of a film")
     assert (done.exit_code, done.stderr) == (0, "")
     (message,) = read(stream, "review")
-    assert done.stdout == f"people will decide it again: {position_of(message)}\n"
+    assert done.stdout.startswith(f"the appeal for order-1 is published ({position_of(message)}): people decide it")
+    assert done.stdout.endswith("sluice review list\n")
     assert (message.key(), headers_of(message)) == (b"key", [TRACE])
     review = msgspec.json.decode(message.value() or b"", type=Review)
     assert (review.event_id, review.query, review.lexical) == ("order-1", "kill bill", "kill bill")

@@ -79,7 +79,19 @@ def test_an_appeal_says_who_appeals_why_and_what_was_blocked(queue: ReviewQueue)
     shown = review(queue, "next", "--as", "anna").stdout.decode()
     for part in ("Appeal: the model blocked this query as harassment.", "shop<U+001B>", "film", "queries.blocked-1-7"):
         assert part in shown
-    assert " appeal " in review(queue, "list").stdout.decode()
+    assert "harassment (appeal)" in review(queue, "list").stdout.decode()
+
+
+def test_the_list_has_every_id_whole_however_narrow_the_terminal_is(queue: ReviewQueue) -> None:
+    event_id = "0b9f3a52-5c1e-4a6c-8a52-6f2f0e7f9d11"
+    queue.add([new(1, event_id=event_id)])
+    queue.lease_next("anna")
+    for columns, rule in ((80, False), (140, True)):
+        (line,) = (
+            each for each in review(queue, "list", columns=columns).stdout.decode().splitlines() if "1:30" in each
+        )
+        assert {new(1, event_id=event_id).id, event_id, "anna", "harassment"} <= set(line.split())
+        assert ("review_threshold:harassment" in line) is rule
 
 
 def test_decisions_need_the_lease_and_a_reason_and_say_what_was_decided(queue: ReviewQueue) -> None:
@@ -104,6 +116,7 @@ def test_without_a_queue_or_a_terminal_one_line_says_what_to_do(queue: ReviewQue
     assert nowhere.stderr.startswith(b"sluice: no review queue: set SLUICE_REVIEW_QUEUE")
     missing = sluice("review", "list", environment={"SLUICE_REVIEW_QUEUE": str(tmp_path / "none")})
     assert (missing.returncode, (tmp_path / "none").exists()) == (74, False)
+    assert b"none: start the review worker first (SLUICE_REVIEWERS=people " in missing.stderr
     key = {"SLUICE_REVIEW_URL": "http://127.0.0.1:1", "SLUICE_REVIEW_KEY": "sluice-key"}
     unreachable = sluice("review", "list", environment=key)
     assert unreachable.returncode == 74

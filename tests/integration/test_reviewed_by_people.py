@@ -101,6 +101,8 @@ def test_an_allowed_appeal_goes_on_to_recall_and_is_learnt(stream: Stream, tmp_p
             assert taken.review.appeal
             queue.decide(taken.id, "anna", PersonsDecision(allow=True, rationale="it is a film"))
             wait_for(lambda: not queue.statistics().unpublished, 30, "what was decided is not published")
+        assert CliRunner().invoke(app, appeal, env=stream.environment).exit_code == 0
+        stream.await_commits()
         worker.stop()
 
     at = position_of(blocked)
@@ -108,6 +110,8 @@ def test_an_allowed_appeal_goes_on_to_recall_and_is_learnt(stream: Stream, tmp_p
     assert_contracts_hold(outputs)
     found = named(outputs, "order-1")
     assert set(found) == {"reviewed", "recall", "ranking", "ledger"}
+    outcomes = [output.event["outcome"] for output in outputs if output.name == "ledger"]
+    assert sorted(outcomes) == ["allowed", "review"], "a second appeal hides the decision"
     assert (found["recall"]["query"], found["reviewed"]["query"]) == ("kill bill", "kill bill")
     assert found["reviewed"]["blocked"] == {"topic": at.topic, "partition": at.partition, "offset": at.offset}
     (reviewed,) = [output.value for output in outputs if output.name == "reviewed"]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sluicegate.agents.review.desk import QueueDesk
@@ -47,6 +48,25 @@ async def test_a_task_comes_back_whole_with_what_a_person_decided_until_it_is_pu
         assert await desk.decided(9) == []
         await desk.hand_over(given, [])
         assert desk.queue.waiting(9) == []
+
+
+async def test_a_second_record_of_an_event_is_known_and_a_redelivery_is_not_until_it_is_published(
+    tmp_path: Path,
+) -> None:
+    first = task(1)
+    second = msgspec.structs.replace(first, source=Position(topic="queries.review", partition=0, offset=9))
+    async with QueueDesk.running(load_settings(review_queue=tmp_path / "queue")) as desk:
+
+        async def known() -> list[bool]:
+            return [(await desk.hand_over(each, [])).again for each in (first, second)]
+
+        assert await known() == [False, True]
+        (waiting,) = desk.queue.waiting(9)
+        desk.queue.lease(waiting.id, "anna")
+        desk.queue.decide(waiting.id, "anna", PersonsDecision(allow=True, rationale="a film"))
+        assert await known() == [False, True]
+        await desk.published(first)
+        assert await known() == [True, True]
 
 
 async def test_a_signed_replay_of_a_decided_task_is_reviewed_again(tmp_path: Path) -> None:

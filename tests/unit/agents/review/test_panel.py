@@ -111,3 +111,17 @@ async def test_a_reviewer_that_cannot_be_reached_at_the_start_leaves_the_event_t
     assert (spent.misunderstands, liar.misunderstands) == (False, True)
     verdict = await spent.ask(task_of(make_review()), SPAN, within_s=1)
     assert (verdict.answer, verdict.unanswered[0].reason) == (None, "budget")
+
+
+async def test_people_are_not_among_those_that_have_answered_a_canary() -> None:
+    class Understands(ApiReviewer):
+        def __init__(self) -> None:
+            self.name = "api:good"
+
+        async def check(self, *, deadline: float) -> None:
+            pass
+
+    panel = panel_of(Understands(), Scripted("people", HandedOver()))
+    assert panel.checked == []
+    await panel.check(1)
+    assert (panel.checked, panel.warnings()) == (["api:good"], [])

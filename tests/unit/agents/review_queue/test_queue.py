@@ -256,7 +256,7 @@ def test_a_missing_a_foreign_and_a_corrupt_file_are_refused(path: Path, tmp_path
     def open_queue(file: Path) -> ReviewQueue:
         return ReviewQueue(file, lease_s=1, max_events=1, retention_s=1)
 
-    with pytest.raises(ReviewQueueFailed, match="No such file"):
+    with pytest.raises(ReviewQueueFailed, match="start the review worker first"):
         open_queue(path)
     foreign = tmp_path / "other.db"
     with sqlite3.connect(foreign) as connection:
