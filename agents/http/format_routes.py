@@ -46,7 +46,8 @@ class FormatAnswer(Struct, frozen=True, kw_only=True):
     json_schema: Annotated[FollowedSchema, Meta(description="The schema.")]
     grounding: Annotated[list[Grounding], Meta(description="Where the values come from.")]
     ungrounded: Annotated[
-        list[JsonPointer], Meta(description="Values that come neither from the text nor from the schema. Check them.")
+        list[JsonPointer],
+        Meta(description="Values that come from neither text nor schema, or are partly assumed. Check them."),
     ]
     tokens: Annotated[Tokens, Meta(description="What the model read and wrote. Zero without a model.")]
     model_version: str

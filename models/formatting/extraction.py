@@ -1,6 +1,7 @@
 """One object out of one text without a model: for each place of the schema, the candidate that fits best.
 
-A piece of the text is used once within an object: the surest candidate takes it.
+A piece of the text is used once within an object: the surest candidate takes it. A free text that nothing names waits
+for the dates, numbers and addresses.
 """
 
 import re
@@ -17,6 +18,7 @@ from sluicegate.models.formatting.leaves import (
     Candidate,
     boolean_candidates,
     enum_candidates,
+    free_string,
     number_candidates,
     string_candidates,
     types_of,
@@ -26,6 +28,8 @@ from sluicegate.models.formatting.schema import FormatSchema
 
 _SURE: Final = 0.3
 """From this score on, more than the type speaks for a candidate."""
+_NAMED: Final = 0.4
+"""From this score on, more than the shape speaks for a free text: a label, a cue or quotation marks."""
 
 _DEEPEST: Final = 16
 _MOST_CANDIDATES: Final = 300
@@ -47,9 +51,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """No value was found for the place `pointer`, which the schema requires."""
+    """No value was found for the place `pointer`, which the schema requires.
+
+    `keyword`: the rule of the schema that refuses what the text has for it.
+    """
 
     pointer: str
+    keyword: str | None = None
 
 
 Outcome = Found | Missing
@@ -63,7 +71,9 @@ class Extraction:
     schema: FormatSchema
     mentions: Mentions
     deadline: float | None = None
-    _taken: list[tuple[int, int]] = field(default_factory=list)
+    assumed: dict[str, Path] = field(default_factory=dict)
+    """The paths of the values that the text leaves partly open, by their pointers."""
+    _taken: list[tuple[int, int, bool]] = field(default_factory=list)
 
     def run(self) -> Outcome:
         """The value of the whole schema. Raises TimeEnded."""
@@ -119,24 +129,40 @@ class Extraction:
             outcome = self._value(branch, path, hints, depth + 1)
             if isinstance(outcome, Found) and (isinstance(best, Missing) or outcome.score > best.score):
                 best, best_taken = outcome, self._taken
+            elif isinstance(outcome, Missing) and isinstance(best, Missing) and not best.keyword:
+                best = outcome
         self._taken = best_taken
         return best
 
     def _leaf(self, part: Json, path: Path, hints: Hints) -> Outcome:
         chosen = next(iter(self._ranked(part, hints)), None)
         if chosen is None:
-            return self._null(part, path)
+            return self._null(part, path, part, hints)
         return self._use(chosen, path)
 
     def _use(self, chosen: Candidate, path: Path) -> Found:
         if chosen.start is not None and chosen.end is not None and chosen.how != "boolean":
-            self._taken.append((chosen.start, chosen.end))
-        return Found(chosen.value, (ValueSource(pointer(*path), chosen.start, chosen.end, chosen.how),), chosen.score)
+            self._taken.append((chosen.start, chosen.end, chosen.shared))
+        if chosen.assumed:
+            self.assumed[pointer(*path)] = path
+        source = ValueSource(pointer(*path), chosen.start, chosen.end, chosen.how, chosen.assumed)
+        return Found(chosen.value, (source,), chosen.score)
 
-    def _null(self, part: Json, path: Path) -> Outcome:
+    def _null(self, part: Json, path: Path, leaf: Json, hints: Hints) -> Outcome:
+        """Null where `part` allows it. `leaf` is the kind of value that was looked for."""
         if self.schema.part_allows(part, None):
             return Found(None, (ValueSource(pointer(*path), None, None, "null"),), nothing=True)
-        return Missing(pointer(*path))
+        return Missing(pointer(*path), self._refusal(leaf, hints))
+
+    def _refusal(self, leaf: Json, hints: Hints) -> str | None:
+        """The rule that refuses the best free candidate. A piece that a pattern alone would choose is none."""
+        least = 1.0 if "pattern" in leaf else 0.1
+        candidates = islice(self._candidates(leaf, hints), _MOST_CANDIDATES)
+        free = [one for one in candidates if one.score >= least and self._is_free(one)]
+        for one in sorted(free, key=lambda one: -one.score):
+            if keyword := self.schema.part_refuses(leaf, one.value):
+                return keyword
+        return None
 
     def _ranked(self, part: Json, hints: Hints) -> list[Candidate]:
         """The candidates for a leaf that are free and that its schema allows, the best first."""
@@ -165,7 +191,9 @@ class Extraction:
     def _is_free(self, one: Candidate) -> bool:
         if one.start is None or one.end is None or one.how in ("boolean", "enum"):
             return True
-        return not any(start < one.end and one.start < end for start, end in self._taken)
+        return not any(
+            start < one.end and one.start < end and shared == one.shared for start, end, shared in self._taken
+        )
 
     def _object(self, part: Json, path: Path, depth: int) -> Outcome:
         properties = part.get("properties", {})
@@ -191,10 +219,13 @@ class Extraction:
         for name in required:
             if name in found:
                 continue
-            outcome = self._null(leaves[name][1], (*path, name)) if name in leaves else Missing(pointer(*path, name))
-            if isinstance(outcome, Missing):
-                return outcome
-            found[name] = outcome
+            if name not in leaves:
+                return Missing(pointer(*path, name))
+            leaf, target, hints = leaves[name]
+            absent = self._null(target, (*path, name), leaf, hints)
+            if isinstance(absent, Missing):
+                return absent
+            found[name] = absent
         ordered = [name for name in properties if name in found]
         return Found(
             {name: found[name].value for name in ordered},
@@ -223,7 +254,10 @@ class Extraction:
     def _assign(
         self, leaves: dict[str, tuple[Json, Json, Hints]], required: list[str], path: Path, found: dict[str, Found]
     ) -> None:
-        """Give each leaf its candidate: the surest first, then what is left to those that are required or alone."""
+        """Give each leaf its candidate: the surest first, then what is left to those that are required or alone.
+
+        Free texts come last, but for those that the text names.
+        """
 
         allowed = {name: self._allowed(leaf, hints) for name, (leaf, _, hints) in leaves.items()}
 
@@ -237,10 +271,21 @@ class Extraction:
             ]
             return max(choices, key=lambda choice: choice[1].score, default=None)
 
-        while choice := best(lambda _, candidate: candidate.score > _SURE):
-            found[choice[0]] = self._use(choice[1], (*path, choice[0]))
-        while choice := best(lambda name, _: name in required or self._alone(name, leaves, found)):
-            found[choice[0]] = self._use(choice[1], (*path, choice[0]))
+        def typed(name: str) -> bool:
+            return not free_string(leaves[name][0])
+
+        def open_to_rest(name: str) -> bool:
+            return name in required or self._alone(name, leaves, found)
+
+        rounds: tuple[Callable[[str, Candidate], bool], ...] = (
+            lambda name, one: one.score > (_SURE if typed(name) else _NAMED),
+            lambda name, _: typed(name) and open_to_rest(name),
+            lambda _, one: one.score > _SURE,
+            lambda name, _: open_to_rest(name),
+        )
+        for accept in rounds:
+            while choice := best(accept):
+                found[choice[0]] = self._use(choice[1], (*path, choice[0]))
 
     @staticmethod
     def _alone(name: str, leaves: dict[str, tuple[Json, Json, Hints]], found: dict[str, Found]) -> bool:
@@ -262,7 +307,9 @@ class Extraction:
         else:
             found = [self._use(one, (*path, index)) for index, one in enumerate(self._several(leaf, hints)[:most])]
         if len(found) < part.get("minItems", 0):
-            return self._null(part, path) if part.get("type") != "array" else Missing(pointer(*path, len(found)))
+            if self.schema.part_allows(part, None):
+                return Found(None, (ValueSource(pointer(*path), None, None, "null"),), nothing=True)
+            return Missing(pointer(*path, len(found)), self._refusal(leaf, hints) if leaf is not None else None)
         return Found(
             [one.value for one in found],
             tuple(source for one in found for source in one.sources),

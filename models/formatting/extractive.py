@@ -7,8 +7,10 @@ from typing import Final
 
 from sluicegate.models.formatting.compact import compact_json
 from sluicegate.models.formatting.extraction import Extraction, Missing, TimeEnded
-from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted
+from sluicegate.models.formatting.formatter import FormatFailure, FormatRequest, Formatted, ValueSource
+from sluicegate.models.formatting.grounding import nulled
 from sluicegate.models.formatting.mentions import Mentions
+from sluicegate.models.formatting.schema import Violation
 
 MOST_CHARACTERS: Final = 20_000
 
@@ -16,18 +18,19 @@ MOST_CHARACTERS: Final = 20_000
 class ExtractiveFormatter:
     """Finds dates, numbers, money, addresses, enum values and labelled or quoted text. It writes nothing of its own.
 
-    What it cannot find is null where the schema allows it, left out where it is optional, else `not_found`.
+    What it cannot find, or the schema refuses, is null where the schema allows it, left out where it is optional, else
+    a failure. What it assumes of a date or a time is `ungrounded`.
     """
 
     @property
     def model_version(self) -> str:
         """The name and version, for events and ledger records."""
-        return "extractive@1"
+        return "extractive@2"
 
     @property
     def prompt_version(self) -> str:
         """The version of the rules."""
-        return "extractive-1"
+        return "extractive-2"
 
     def format(self, batch: Sequence[FormatRequest]) -> list[Formatted | FormatFailure]:
         """A result per request of `batch`, in order."""
@@ -45,9 +48,12 @@ class ExtractiveFormatter:
             )
         deadline = None if request.seconds is None else time.monotonic() + request.seconds
         try:
-            outcome = Extraction(request.schema, Mentions(request.text), deadline).run()
+            extraction = Extraction(request.schema, Mentions(request.text), deadline)
+            outcome = extraction.run()
         except TimeEnded:
             return FormatFailure(code="budget_ended", message="the time ended", prompt_hash=read)
+        if isinstance(outcome, Missing) and outcome.keyword:
+            return _refused(Violation(outcome.pointer, outcome.keyword), read)
         if isinstance(outcome, Missing):
             return FormatFailure(
                 code="not_found",
@@ -56,18 +62,28 @@ class ExtractiveFormatter:
                 prompt_hash=read,
             )
         if violation := request.schema.violation(outcome.value):
-            return FormatFailure(
-                code="does_not_validate",
-                message=f"the value at {violation.pointer or 'the root'} breaks `{violation.keyword}`",
-                pointer=violation.pointer,
-                keyword=violation.keyword,
-                prompt_hash=read,
-            )
-        value = compact_json(outcome.value)
+            return _refused(violation, read)
+        found, sources = outcome.value, list(outcome.sources)
+        for place, source in enumerate(sources):
+            if source.assumed and request.null_ungrounded:
+                without = nulled(found, request.schema, [extraction.assumed[source.pointer]])
+                if without != found:
+                    found, sources[place] = without, ValueSource(source.pointer, None, None, "null")
+        value = compact_json(found)
         return Formatted(
             value=value,
-            sources=outcome.sources,
-            ungrounded=(),
+            sources=tuple(sources),
+            ungrounded=tuple(source.pointer for source in sources if source.assumed),
             prompt_hash=read,
             output_hash=hashlib.sha256(value).hexdigest(),
         )
+
+
+def _refused(violation: Violation, read: str) -> FormatFailure:
+    return FormatFailure(
+        code="does_not_validate",
+        message=f"the value at {violation.pointer or 'the root'} breaks `{violation.keyword}`",
+        pointer=violation.pointer,
+        keyword=violation.keyword,
+        prompt_hash=read,
+    )

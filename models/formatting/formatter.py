@@ -34,13 +34,14 @@ class ValueSource:
     """Where one value comes from: its JSON pointer, and its place in the text in characters, where it has one.
 
     `how` it was found: as a piece of the `text`, as a `number` or a `date` that the text writes in its own way, as one
-    of the schema's values (`enum`, `boolean`), or not at all (`null`).
+    of the schema's values (`enum`, `boolean`), or not at all (`null`). `assumed`: the text leaves a part of it open.
     """
 
     pointer: str
     start: int | None
     end: int | None
     how: How
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,9 @@ class Formatted:
     """JSON that follows the schema: it was validated.
 
     `value` is compact JSON. `sources` has an entry for each value that comes from the text, from the schema, or is
-    null. `ungrounded` are the pointers of the values that come from nowhere. Tokens, steps and prefills are 0 without a
-    model. The hashes are SHA-256 in hexadecimal, of what the model read and of `value`.
+    null. `ungrounded` are the pointers of the values that come from nowhere, or of which a part is assumed. Tokens,
+    steps and prefills are 0 without a model. The hashes are SHA-256 in hexadecimal, of what the model read and of
+    `value`.
     """
 
     value: bytes
@@ -68,7 +70,7 @@ class FormatFailure:
     """Why there is no JSON.
 
         not_found           the text has no value for a required place
-        does_not_validate   the finished JSON breaks a rule that the grammar does not know
+        does_not_validate   the schema refuses what the text has, or the JSON breaks a rule that the grammar lacks
         budget_ended        tokens or time ended first
         too_long            the text with its schema has more tokens than the model may read
         engine_failed       the model raised

@@ -1,8 +1,8 @@
 """Candidates for one value: what in the text may be this string, number, boolean or enum value, and how surely."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import time
 from typing import Final
 
@@ -20,6 +20,12 @@ SIMILAR: Final = 86.0
 _NO: Final = re.compile(
     r"\b(?:no|not|without|don't|dont|do not|doesn't|never|isn't|aren't|won't|neither|false|off)\b", re.IGNORECASE
 )
+_NEGATED: Final = re.compile(
+    r"(?:\bno(?: longer| more)?|\b(?:not|never|neither|nor|without|rather than|instead of|dont)|n['’]t)"
+    r"(?: (?!only\b|just\b)[\w'’-]+){0,2}\s*$",
+    re.IGNORECASE,
+)
+"""The end of a clause whose next words are denied, as in "not very"."""
 _YES_NO: Final = {
     "yes": True,
     "true": True,
@@ -46,13 +52,18 @@ _CAPITALISED: Final = r"(?:[A-Z\u00c0-\u00de][\w'’.-]*(?:\s+(?:of|de|van|von|t
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A possible value and its place in the text; `score` from 0 to 1, where below 0.3 only the type speaks for it."""
+    """A possible value and its place in the text; `score` from 0 to 1, where below 0.3 only the type speaks for it.
+
+    `assumed`: the text leaves a part of it open. `shared`: a remark, whose parts may be other values too.
+    """
 
     value: Json
     start: int | None
     end: int | None
     how: How
     score: float
+    assumed: bool = False
+    shared: bool = False
 
 
 def enum_candidates(values: list[Json], mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
@@ -87,11 +98,16 @@ def _named(value: str, mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
                 if piece == wanted
                 else fuzz.ratio(" ".join(map(stem, piece.split())), " ".join(map(stem, wanted.split())))
             )
-            if similar >= (SIMILAR if len(wanted) > 4 else 100):
+            if similar >= (SIMILAR if len(wanted) > 4 else 100) and not _NEGATED.search(_clause(mentions, start)):
                 near = hints.nearness(mentions, start, end)
                 yield Candidate(
                     value, start, end, "enum", 0.6 * similar / 100 + 0.2 * near + 0.02 * min(len(wanted), 10)
                 )
+
+
+def _clause(mentions: Mentions, start: int) -> str:
+    """What stands before `start` in its clause."""
+    return re.split(r"[.,;:!?\n]|\bbut\b|\band\b", mentions.text[max(0, start - 40) : start])[-1]
 
 
 def boolean_candidates(mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
@@ -108,8 +124,7 @@ def boolean_candidates(mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
         if matched != own:
             continue
         end = mentions.words[place + len(own) - 1].end
-        clause = re.split(r"[.,;!?\n]|\bbut\b|\band\b", mentions.text[max(0, word.start - 40) : word.start])[-1]
-        yield Candidate(not _NO.search(clause), word.start, end, "boolean", 0.9)
+        yield Candidate(not _NO.search(_clause(mentions, word.start)), word.start, end, "boolean", 0.9)
 
 
 def number_candidates(schema: Json, mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
@@ -118,9 +133,7 @@ def number_candidates(schema: Json, mentions: Mentions, hints: Hints) -> Iterato
     wants_money = bool(_MONEY & set(hints.name))
     for amount in mentions.amounts:
         value = amount.value
-        if whole and isinstance(value, float):
-            if not value.is_integer():
-                continue
+        if whole and isinstance(value, float) and value.is_integer():
             value = int(value)
         score = 0.1 + 0.8 * hints.nearness(mentions, amount.start, amount.end)
         if amount.unit and hints.weights.get(stem(amount.unit), 0):
@@ -134,37 +147,58 @@ def string_candidates(schema: Json, mentions: Mentions, hints: Hints) -> Iterato
     """Pieces of the text: by format, label, cue words such as "from", quotation marks, or shape."""
     match schema.get("format"):
         case "date":
-            yield from _moments(mentions.dates, mentions, hints, lambda moment: moment.value.isoformat())
+            yield from _moments(mentions.dates, mentions, hints)
+            yield from _impossible(mentions)
         case "time":
-            yield from _moments(mentions.times, mentions, hints, lambda moment: f"{moment.value.isoformat()}Z")
+            yield from _moments(mentions.times, mentions, hints)
         case "date-time":
             yield from _date_times(mentions, hints)
+            yield from _impossible(mentions)
         case str(name):
             for span in mentions.of_format(name):
                 yield Candidate(
                     span.text, span.start, span.end, "text", 0.3 + 0.7 * hints.nearness(mentions, span.start, span.end)
                 )
         case _:
-            yield from _free_strings(schema, mentions, hints)
+            remark = bool(_WHOLE & set(hints.name))
+            for one in _free_strings(schema, mentions, hints):
+                if "pattern" in schema or not {one.start, one.end} & mentions.inside:
+                    yield replace(one, shared=remark)
 
 
-def _moments(
-    moments: list[Moment], mentions: Mentions, hints: Hints, write: Callable[[Moment], str]
-) -> Iterator[Candidate]:
-    for moment in moments:
-        near = hints.nearness(mentions, moment.start, moment.end, after=0.4)
-        yield Candidate(write(moment), moment.start, moment.end, "date", 0.3 + 0.7 * near)
+def _moments(moments: list[Moment], mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
+    """Dates, and times of day. A time in JSON has an offset from UTC: ``Z`` is assumed where the text has none."""
+    for one in moments:
+        near = hints.nearness(mentions, one.start, one.end, after=0.4)
+        clock = isinstance(one.value, time)
+        value = one.value.isoformat() + (one.offset or "Z" if clock else "")
+        assumed = (clock and one.offset is None) or not one.sure
+        yield Candidate(value, one.start, one.end, "date", 0.3 + 0.7 * near, assumed)
 
 
 def _date_times(mentions: Mentions, hints: Hints) -> Iterator[Candidate]:
-    """A date with the time of day nearest to it, in UTC; midnight where the text has no time."""
+    """A date with the time of day nearest to it; midnight and UTC are assumed where the text has none."""
     for day in mentions.dates:
         near = min(mentions.times, key=lambda moment: abs(moment.start - day.start), default=None)
-        hour = near.value if near and abs(near.start - day.start) < 40 else time(0)
-        start = min(day.start, near.start) if near and hour != time(0) else day.start
-        end = max(day.end, near.end) if near and hour != time(0) else day.end
+        if near and abs(near.start - day.start) >= 40:
+            near = None
+        start, end = (min(day.start, near.start), max(day.end, near.end)) if near else (day.start, day.end)
+        clock = near.value if near else time(0)
+        offset = near.offset if near else None
         score = 0.3 + 0.7 * hints.nearness(mentions, start, end, after=0.4)
-        yield Candidate(f"{day.value.isoformat()}T{hour.isoformat()}Z", start, end, "date", score)
+        value = f"{day.value.isoformat()}T{clock.isoformat()}{offset or 'Z'}"
+        yield Candidate(value, start, end, "date", score, offset is None or not day.sure)
+
+
+def _impossible(mentions: Mentions) -> Iterator[Candidate]:
+    """What is written like a date and is none: the schema refuses it and says why."""
+    for span in mentions.impossible_dates:
+        yield _text(span, 0.3)
+
+
+def free_string(schema: Json) -> bool:
+    """Whether any text may be the value: a string without format, pattern or list of values."""
+    return "string" in types_of(schema) and not {"format", "pattern", "enum"} & schema.keys()
 
 
 def _free_strings(schema: Json, mentions: Mentions, hints: Hints) -> Iterator[Candidate]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from sluicegate.models.formatting.amounts import Amount, find_amounts
-from sluicegate.models.formatting.dates import Moment, find_dates, find_times
+from sluicegate.models.formatting.dates import Moment, find_dates, find_impossible_dates, find_times
 
 _BY_FORMAT: Final = {
     "email": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.ASCII),
@@ -24,6 +24,18 @@ _QUOTED: Final = re.compile(
 )
 _LABELLED: Final = re.compile(r"(?:^|[\n,;.(])\s*(?P<label>[^\W\d_][\w /-]{0,40}?)\s*[:=]\s*(?P<value>[^\n;,]{1,300})")
 WORD: Final = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
+
+_CODE: Final = re.compile(
+    r"(?<!\w)(?:[^\W\d_]+[-/]\d[\w/-]*|\d[\d/-]{0,20}-[A-Z]+(?:[\d-][\w-]*)?(?![a-z])|\d+[A-Z]+\d\w*)"
+)
+"""Letters and digits that name a thing, as ``AB-12`` or ``12-XK``."""
+_DIALLED: Final = re.compile(
+    r"\b(?:call|phone|tel|telephone|mobile|fax|ring|whatsapp)\b\W{0,3}(?:(?:me|us|at|on|number|is|no)\b\W{0,3})*"
+    r"(?:\+\d[\d ().\-/]*|\(?\d(?:[ ().\-/]{0,2}\d){4,14})"
+    r"|(?<!\w)\+\d{1,3}[ (.\-/]{1,2}\d[\d ().\-/]*|(?<![\w-])\d{3}-\d{4}(?![\w-])",
+    re.IGNORECASE,
+)
+"""Telephone numbers that only their surroundings or their shape show."""
 
 _MOST_AMOUNTS: Final = 500
 
@@ -49,14 +61,21 @@ class Mentions:
         return find_dates(self.text)
 
     @cached_property
+    def impossible_dates(self) -> list[Span]:
+        """What is written like a date and is none."""
+        return [Span(start, end, self.text[start:end]) for start, end in find_impossible_dates(self.text)]
+
+    @cached_property
     def times(self) -> list[Moment]:
         """The times of day, in order."""
         return find_times(self.text)
 
     @cached_property
     def amounts(self) -> list[Amount]:
-        """The first numbers that are not part of a date, a time, an address or a telephone number."""
+        """The first numbers that are not part of a date, a time, an address, a code or a telephone number."""
         taken = [(one.start, one.end) for one in (*self.dates, *self.times)]
+        taken += [(one.start, one.end) for one in self.impossible_dates]
+        taken += [match.span() for pattern in (_CODE, _DIALLED) for match in pattern.finditer(self.text)]
         for name in ("email", "uri", "ipv4", "uuid", "phone"):
             taken += [(one.start, one.end) for one in self.of_format(name)]
         return [
@@ -64,6 +83,16 @@ class Mentions:
             for amount in self.all_amounts[:_MOST_AMOUNTS]
             if not any(start < amount.end and amount.start < end for start, end in taken)
         ]
+
+    @cached_property
+    def inside(self) -> frozenset[int]:
+        """The places within a date, a time, a number or an address: no free text begins or ends there."""
+        spans = [(one.start, one.end) for one in (*self.dates, *self.times)]
+        spans += [(one.start, one.end) for one in self.amounts]
+        spans += [(one.start, one.end) for one in self.impossible_dates]
+        for name in ("email", "uri", "uuid"):
+            spans += [(one.start, one.end) for one in self.of_format(name)]
+        return frozenset(place for start, end in spans for place in range(start + 1, end))
 
     @cached_property
     def all_amounts(self) -> list[Amount]:

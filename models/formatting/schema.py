@@ -5,6 +5,7 @@ schema = FormatSchema.from_json(b'{"type": "object", …}', schema_id="booking",
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,8 +94,7 @@ class FormatSchema:
         error = next(self._validator.iter_errors(value), None)
         if error is None:
             return None
-        keywords = [part for part in error.schema_path if isinstance(part, str)]
-        return Violation(pointer(*error.instance_path), keywords[-1] if keywords else "false")
+        return Violation(pointer(*error.instance_path), _keyword(error))
 
     def read(self, written: bytes) -> tuple[Json, Violation | None]:
         """The value of `written`, which follows the grammar, and the first rule that it breaks all the same."""
@@ -111,11 +111,19 @@ class FormatSchema:
 
     def part_allows(self, part: Json, value: Json) -> bool:
         """Whether `value` follows `part` of the document alone."""
+        return self._part(part).is_valid(value)
+
+    def part_refuses(self, part: Json, value: Json) -> str | None:
+        """The first keyword of `part` that `value` breaks, or None."""
+        error = next(self._part(part).iter_errors(value), None)
+        return None if error is None else _keyword(error)
+
+    def _part(self, part: Json) -> jsonschema_rs.Draft202012Validator:
         key = orjson.dumps(part)
         if (validator := self._parts.get(key)) is None:
             shared = {name: self.document[name] for name in ("$defs", "definitions") if name in self.document}
             validator = self._parts[key] = _validator({**shared, **part} if isinstance(part, dict) else part)
-        return validator.is_valid(value)
+        return validator
 
     def names_value(self, path: Sequence[str | int], value: Json) -> bool:
         """Whether the schema itself names `value`, as an enum or a constant, for the place `path`."""
@@ -178,10 +186,17 @@ def _fetch(uri: str) -> NoReturn:
     raise ValueError(f"nothing is fetched, not even {uri}")
 
 
+def _keyword(error: jsonschema_rs.ValidationError) -> str:
+    keywords = [part for part in error.schema_path if isinstance(part, str)]
+    return keywords[-1] if keywords else "false"
+
+
 def _refused_by_validator(error: Exception) -> SchemaRefused:
     path = [] if not isinstance(error, jsonschema_rs.ValidationError) else list(error.instance_path)
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     keyword = next((part for part in reversed(path) if isinstance(part, str)), None)
+    if 'is not a "regex"' in reason and re.search(r"\(\?<?[=!]|\\[1-9]", reason):
+        reason = "look-around and back-references are not supported in patterns"
     return SchemaRefused(f"the validator refuses it: {reason[:200]}", path=pointer(*path[:-1]), keyword=keyword)
 
 

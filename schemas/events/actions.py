@@ -97,7 +97,8 @@ class FormattedAction(Output, frozen=True, kw_only=True):
     json_schema: Annotated[FollowedSchema, Meta(description="The caller's schema.")]
     grounding: Annotated[list[Grounding], Meta(description="Where the values come from.")]
     ungrounded: Annotated[
-        list[JsonPointer], Meta(description="Values that come neither from the text nor from the schema. Check them.")
+        list[JsonPointer],
+        Meta(description="Values that come from neither text nor schema, or are partly assumed. Check them."),
     ]
     tokens: Annotated[Tokens, Meta(description="What the model read and wrote. Zero without a model.")]
     reason_codes: Codes
@@ -109,9 +110,9 @@ class FormattingTrace(Struct, frozen=True, kw_only=True):
     """How an action was formatted, in its ledger record."""
 
     json_schema: Annotated[FollowedSchema | None, Meta(description="The schema. Null if there was none to follow.")]
-    ungrounded: Annotated[list[JsonPointer], Meta(description="Values that come from nowhere.")] = field(
-        default_factory=list
-    )
+    ungrounded: Annotated[
+        list[JsonPointer], Meta(description="Values that come from nowhere, or are partly assumed.")
+    ] = field(default_factory=list)
     steps: Annotated[Count, Meta(description="Steps of the model. 0 without a model.")] = 0
     prefills: Annotated[Count, Meta(description="How often the model read its prompt.")] = 0
     reason_codes: Codes

@@ -131,6 +131,107 @@ def test_what_is_no_whole_date_is_not_found(text: str) -> None:
     assert isinstance(extract({"type": "string", "format": "date"}, text), FormatFailure)
 
 
+PICNIC: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "date": {"type": "string", "format": "date"},
+        "guests": {"type": "integer", "maximum": 500},
+    },
+}
+
+
+@pytest.mark.parametrize("required", [[], ["date"]])
+def test_a_free_text_takes_no_piece_of_a_date(required: list[str]) -> None:
+    text = "Company picnic on 12 June 2027 for 40 guests"
+    assert value({**PICNIC, "required": required}, text) == {"date": "2027-06-12", "guests": 40}
+
+
+def test_a_remark_leaves_its_number_to_another_field() -> None:
+    properties = {"quantity": {"type": "integer"}, "note": {"type": ["string", "null"]}}
+    schema = {"type": "object", "properties": properties, "required": ["quantity", "note"]}
+    assert value(schema, "three, please") == {"quantity": 3, "note": "three, please"}
+
+
+def test_a_number_in_a_name_is_no_other_value() -> None:
+    properties = {"quantity": {"type": "integer"}, "destination": {"type": "string"}}
+    assert value({"type": "object", "properties": properties}, "to Seven Dials") == {"destination": "Seven Dials"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order AB-12 is late",
+        "order INV-2026-0012",
+        "part 12-XK",
+        "call me at +44 20 7946 0958",
+        "call me at +44 …",
+        "ring 555-1234",
+    ],
+)
+def test_the_digits_of_a_code_or_a_telephone_number_are_no_number(text: str) -> None:
+    result = extract({"type": "number"}, text)
+    assert isinstance(result, FormatFailure)
+    assert result.code == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("not broken, just late", {"problem": "late"}),
+        ("broken, not late", {"problem": "broken"}),
+        ("not only broken", {"problem": "broken"}),
+        ("it isn’t broken", {}),
+        ("no longer late", {}),
+    ],
+)
+def test_a_denied_enum_value_is_not_stated(text: str, found: dict[str, str]) -> None:
+    assert value({"type": "object", "properties": {"problem": {"enum": ["broken", "late"]}}}, text) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "found", "ungrounded"),
+    [
+        ("time", "3pm", "15:00:00Z", True),
+        ("time", "3pm UTC", "15:00:00Z", False),
+        ("time", "15:00+02:00", "15:00:00+02:00", False),
+        ("time", "3pm GMT-5", "15:00:00-05:00", False),
+        ("time", "09:00-12:00", "09:00:00Z", True),
+        ("date-time", "2027-06-12T15:00:00Z", "2027-06-12T15:00:00Z", False),
+        ("date-time", "12 June 2027, 3pm", "2027-06-12T15:00:00Z", True),
+        ("date-time", "12 June 2027", "2027-06-12T00:00:00Z", True),
+        ("date", "03/04/2027", "2027-04-03", True),
+        ("date", "03/14/2027", "2027-03-14", False),
+        ("date", "03.04.2027", "2027-04-03", False),
+    ],
+)
+def test_what_the_text_leaves_open_is_ungrounded(kind: str, text: str, found: str, ungrounded: bool) -> None:
+    schema = {"type": "object", "properties": {"when": {"type": "string", "format": kind}}}
+    result = extract(schema, text)
+    assert isinstance(result, Formatted)
+    assert json.loads(result.value) == {"when": found}
+    assert result.ungrounded == (("/when",) if ungrounded else ())
+
+
+def test_an_assumed_value_becomes_null_on_request_where_the_schema_allows_it() -> None:
+    when = {"type": ["string", "null"], "format": "time"}
+    schema = FormatSchema.from_json({"type": "object", "properties": {"when": {"type": "array", "items": when}}})
+    [result] = ExtractiveFormatter().format([FormatRequest("4pm UTC or 3pm", schema, null_ungrounded=True)])
+    assert isinstance(result, Formatted)
+    assert (result.value, result.ungrounded) == (b'{"when":["16:00:00Z",null]}', ())
+    assert [source.how for source in result.sources] == ["date", "null"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "keyword"),
+    [("guests", "900 guests", "maximum"), ("guests", "2.5 guests", "type"), ("date", "30 February 2027", "format")],
+)
+def test_a_value_that_the_schema_refuses_is_named_with_the_rule(name: str, text: str, keyword: str) -> None:
+    result = extract({**PICNIC, "required": [name]}, text)
+    assert isinstance(result, FormatFailure)
+    assert (result.code, result.pointer, result.keyword) == ("does_not_validate", f"/{name}", keyword)
+
+
 def test_bounds_choose_among_the_numbers() -> None:
     assert value({"type": "integer", "minimum": 10, "maximum": 20}, "3 or 15 or 40") == 15
 

@@ -50,6 +50,12 @@ def test_a_schema_that_cannot_be_followed_to_the_letter_is_refused_with_its_path
     assert keyword in str(refused.value)
 
 
+@pytest.mark.parametrize("pattern", ["^(?!a)", "(?<=a)b", r"(a)\1"])
+def test_a_refused_pattern_names_what_is_not_supported(pattern: str) -> None:
+    with pytest.raises(SchemaRefused, match="look-around and back-references are not supported in patterns"):
+        FormatSchema.from_json({"type": "string", "pattern": pattern})
+
+
 @pytest.mark.parametrize(
     "source",
     [b"{", b"[]", b"true", b"\xff", b'{"minimum": NaN}', b"[" * 5_000, b'{"items":' * 40 + b"{}" + b"}" * 40],
