@@ -20,16 +20,17 @@ def explain(
     """Show what was decided about a past event, and why, from its audit record.
 
     It shows each reading, each probability with its two thresholds, the rule that decided, and where the raw record and
-    the outputs are. The query is shown only if the ledger keeps it (`SLUICE_LEDGER_TEXT`).
+    the outputs are; of a reviewed event also who decided it. `--json` prints the record that says what became of it.
+    The query is shown only if the ledger keeps it (`SLUICE_LEDGER_TEXT`).
 
     Example: `sluice explain order-4711`
 
     Example: `sluice explain order-4711 --file decisions.jsonl`
     """
-    from sluicegate.agents.cli.explain_report import print_record, record_of_event
+    from sluicegate.agents.cli.explain_report import print_records, records_of_event
     from sluicegate.agents.cli.streams import reader_may_leave
     from sluicegate.agents.settings import load_settings
 
-    record = record_of_event(load_settings(bootstrap_servers=brokers), event_id, file)
+    records = records_of_event(load_settings(bootstrap_servers=brokers), event_id, file)
     with reader_may_leave():
-        print_record(record, as_json=as_json)
+        print_records(records, as_json=as_json)

@@ -6,23 +6,24 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from rich.console import Console
 from rich.text import Text
 
 from sluicegate.agents.cli.ask_report import STYLES, Fact, headline_of, print_facts, report_console
 from sluicegate.agents.cli.probability_bars import bars
 from sluicegate.agents.cli.visible_text import visible
-from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic, newest
+from sluicegate.agents.mcp.ledger import EventRecords, LedgerFile, LedgerTopic, records_of
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool.reading import read_all
 from sluicegate.schemas.errors import ContractError, StreamFailed
-from sluicegate.schemas.events import DecisionTrace, LedgerRecord, Position
+from sluicegate.schemas.events import DecisionTrace, LedgerRecord, ReviewTrace
 from sluicegate.schemas.reason_codes import meaning_of
 
 _START_OF_A_SPOOL: Final = b"SQLite format 3\0"
 
 
-def record_of_event(settings: Settings, event_id: str, file: Path | None) -> LedgerRecord:
-    """The newest record of the event in `file`, or in the ledger's topic.
+def records_of_event(settings: Settings, event_id: str, file: Path | None) -> EventRecords:
+    """The newest records of the event in `file`, or in the ledger's topic.
 
     Raises:
         BrokerUnavailable: the brokers do not answer, or there is too much to read.
@@ -30,15 +31,15 @@ def record_of_event(settings: Settings, event_id: str, file: Path | None) -> Led
         SpoolFailed, StreamFailed: the file cannot be read.
     """
     if file is None:
-        record = LedgerTopic(settings).find(event_id)
+        records = LedgerTopic(settings).records_of(event_id)
     elif _is_spool(file):
         kept = (stored.record for stored in read_all(file) if stored.intact)
-        record = newest((each.value for each in kept if each.topic == settings.topic_ledger), event_id)
+        records = records_of((each.value for each in kept if each.topic == settings.topic_ledger), event_id)
     else:
-        record = LedgerFile(file).find(event_id)
-    if record is None:
+        records = LedgerFile(file).records_of(event_id)
+    if records.final is None:
         raise ContractError(f"{file or settings.topic_ledger} has no ledger record of {event_id!r}: check the id")
-    return record
+    return records
 
 
 def _is_spool(file: Path) -> bool:
@@ -49,14 +50,30 @@ def _is_spool(file: Path) -> bool:
         raise StreamFailed(f"cannot read the ledger {file}: {error.strerror or error}") from None
 
 
-def print_record(record: LedgerRecord, *, as_json: bool) -> None:
-    """Print a ledger record, as a report or as one JSON object."""
+def print_records(records: EventRecords, *, as_json: bool) -> None:
+    """Print the records of an event: a report, with the review behind what the gate saw, or the final one as JSON."""
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(records.final) + b"\n")
         return
-    console = report_console()
+    console, (own, review) = report_console(), records
+    if own:
+        _print_record(console, own)
+    if review and (own is None or _follows(review, own)):
+        if own:
+            console.print()
+        _print_record(console, review)
+
+
+def _follows(review: LedgerRecord, own: LedgerRecord) -> bool:
+    """Whether `review` is about what `own` decided: that may have been decided anew since."""
+    return review.source in own.outputs or review.processing_time >= own.processing_time
+
+
+def _print_record(console: Console, record: LedgerRecord) -> None:
     trace = record.decision
-    if trace is None:
+    if record.review:
+        print_facts(console, [("", _decision_of(record.review))], indent=0)
+    elif trace is None:
         print_facts(console, [("outcome", visible(record.outcome))])
     else:
         print_facts(console, [("", headline_of(trace))], indent=0)
@@ -79,6 +96,15 @@ def _decided(trace: DecisionTrace) -> Iterator[Fact]:
     yield "answered by", visible(trace.answered_by)
 
 
+def _decision_of(review: ReviewTrace) -> Text:
+    if review.allow is None:
+        return Text("Waits for people: nobody has decided it yet.", style=STYLES["review"])
+    said, style = ("Allowed", STYLES["allow"]) if review.allow else ("Blocked", STYLES["block"])
+    category = f" as {review.category}" if review.category else ""
+    line = Text(said, style=f"bold {style}").append_text(visible(f"{category} by the reviewer {review.reviewer}"))
+    return line.append(", because no reviewer answered." if review.fallback else ".")
+
+
 def _event(record: LedgerRecord) -> Iterator[Fact]:
     yield "event", visible(f"{record.event_id}{' (decided by a shadow)' if record.shadow else ''}")
     if record.query is not None:
@@ -86,19 +112,15 @@ def _event(record: LedgerRecord) -> Iterator[Fact]:
     if record.validation != "valid":
         yield "error", visible(record.validation)
     if record.review:
-        decided = {True: "allowed", False: "blocked", None: "not decided"}[record.review.allow]
-        yield "review", visible(f"{decided} by {record.review.reviewer or 'nobody yet'}")
+        for number, asked in enumerate(record.review.unanswered):
+            yield "" if number else "no answer", visible(f"{asked.reviewer}: {asked.reason}")
     yield "outcome", visible(record.outcome)
-    yield "raw record", _place(record.source)
+    yield "review event" if record.review else "raw record", visible(str(record.source))
     for number, position in enumerate(record.outputs):
-        yield "" if number else "outputs", _place(position)
+        yield "" if number else "outputs", visible(str(position))
     yield "processed", visible(f"{record.processing_time:%Y-%m-%d %H:%M:%S %Z} in {record.latency_ms.total:.1f} ms")
     yield "tokens", Text(f"{record.tokens.input} read, {record.tokens.output} written")
     yield "trace", visible(record.trace_id)
     yield "model", visible(record.model_version)
     yield "prompt", visible(record.prompt_version)
     yield "policy", visible(record.policy_version or "unknown")
-
-
-def _place(position: Position) -> Text:
-    return visible(f"{position.topic}, partition {position.partition}, offset {position.offset}")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,20 @@ class _Tailed(msgspec.Struct):
 _decode_tailed: Final = msgspec.json.Decoder(_Tailed).decode
 
 
+class EventRecords(NamedTuple):
+    """The newest records of one event; a shadow model's only if there is no other."""
+
+    own: LedgerRecord | None
+    """Of the gate, or of the format agent."""
+    review: LedgerRecord | None
+    """Of the review agent; one that nobody has decided only if there is no other."""
+
+    @property
+    def final(self) -> LedgerRecord | None:
+        """The newest of both; one of a review that nobody has decided only if there is no other."""
+        return max((each for each in self if each), key=_rank, default=None)
+
+
 class LedgerFile:
     """A file with one ledger record a line, as a ledger sink or `sluice tail ledger --json` writes it."""
 
@@ -36,14 +50,18 @@ class LedgerFile:
         self._open().close()
 
     def find(self, event_id: str) -> LedgerRecord | None:
-        """The newest record of the event; a shadow model's only if there is no other.
+        """The record that says what became of the event.
 
         Raises:
             StreamFailed: the file cannot be read.
         """
+        return self.records_of(event_id).final
+
+    def records_of(self, event_id: str) -> EventRecords:
+        """The newest records of the event. Raises what `find` does."""
         with self._open() as lines:
             try:
-                return newest(lines, event_id)
+                return records_of(lines, event_id)
             except OSError as error:
                 raise self._unreadable(error) from None
 
@@ -65,14 +83,18 @@ class LedgerTopic:
         self._topic = settings.topic_ledger
 
     def find(self, event_id: str) -> LedgerRecord | None:
-        """The newest record of the event; a shadow model's only if there is no other.
+        """The record that says what became of the event.
 
         Raises:
             BrokerUnavailable: the brokers do not answer, or there is too much to read.
         """
+        return self.records_of(event_id).final
+
+    def records_of(self, event_id: str) -> EventRecords:
+        """The newest records of the event. Raises what `find` does."""
         deadline = time.monotonic() + _TOPIC_READ_WITHIN_S
         with RecordLog(self._connection) as log:
-            return newest(self._values(log, deadline), event_id)
+            return records_of(self._values(log, deadline), event_id)
 
     def _values(self, log: RecordLog, deadline: float) -> Iterable[bytes]:
         for record in log.read(log.spans(self._topic, None)):
@@ -83,21 +105,24 @@ class LedgerTopic:
             yield record.value or b""
 
 
-def newest(values: Iterable[bytes], event_id: str) -> LedgerRecord | None:
-    """The newest record of `event_id` among JSON `values`; those that are not ledger records are left out."""
+def records_of(values: Iterable[bytes], event_id: str) -> EventRecords:
+    """The records of `event_id` among JSON `values`; those that are not ledger records are left out."""
     wanted = msgspec.json.encode(event_id)[1:-1]
-    found: LedgerRecord | None = None
+    found: dict[bool, LedgerRecord] = {}
     for value in values:
         if wanted not in value and b"\\" not in value:
             continue  # decoding takes most of the time
         record = _record_in(value)
-        if record is not None and record.event_id == event_id and (found is None or _rank(record) >= _rank(found)):
-            found = record
-    return found
+        if record is not None and record.event_id == event_id:
+            other = found.get(record.review is not None)
+            if other is None or _rank(record) >= _rank(other):
+                found[record.review is not None] = record
+    return EventRecords(found.get(False), found.get(True))
 
 
-def _rank(record: LedgerRecord) -> tuple[bool, float]:
-    return not record.shadow, record.processing_time.timestamp()
+def _rank(record: LedgerRecord) -> tuple[bool, bool, float]:
+    waits = record.review is not None and record.review.allow is None
+    return not record.shadow, not waits, record.processing_time.timestamp()
 
 
 def _record_in(value: bytes) -> LedgerRecord | None:
