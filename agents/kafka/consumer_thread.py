@@ -10,6 +10,7 @@ aiokafka asks again at once: an idle worker used two thirds of a core. Here a fe
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from faust.exceptions import ConsumerNotStarted
@@ -93,7 +94,8 @@ def _pause_after_empty_fetches(fetcher: Any) -> None:
         asked = time.monotonic()
         brought = bool(await fetch(*request))
         if not brought and time.monotonic() - asked < _PAUSE_S:
-            await asyncio.sleep(_PAUSE_S)
+            with suppress(asyncio.CancelledError):  # as in aiokafka's own, whose end is awaited
+                await asyncio.sleep(_PAUSE_S)
         return brought
 
     fetcher._proc_fetch_request = proc_fetch_request
