@@ -53,6 +53,8 @@ def test_what_people_decide_is_published_once_although_the_worker_is_killed(stre
 
             wait_for(published, 30, "what was decided is not published")
             metrics = client.get("/metrics").text
+        # One that is stopped while it waits for the killed member's place ends without closing the queue.
+        wait_for(lambda: "joined the group" in worker.log, 60, "the worker has not joined the group")
         worker.stop()
 
     outputs = stream.outputs()
