@@ -84,6 +84,25 @@ async def _format(service: HttpService, call: Call[FormatAsked]) -> FormatAnswer
     )
 
 
+_NULL: Final = {"type": "null"}
+_EXACTLY_ONE: Final = {
+    "oneOf": [
+        {
+            "required": ["schema"],
+            "properties": {"schema": {"type": "object"}, "schema_id": _NULL, "schema_version": _NULL},
+        },
+        {"required": ["schema_id"], "properties": {"schema_id": {"type": "string"}, "schema": _NULL}},
+    ]
+}
+
 ROUTES: Final[Sequence[JsonRoute[Any]]] = (
-    JsonRoute("/v1/format", "format", "Turn a text into JSON of a schema.", FormatAsked, FormatAnswer, _format),
+    JsonRoute(
+        "/v1/format",
+        "format",
+        "Turn a text into JSON of a schema.",
+        FormatAsked,
+        FormatAnswer,
+        _format,
+        body_rule=_EXACTLY_ONE,
+    ),
 )

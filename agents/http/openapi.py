@@ -92,10 +92,9 @@ def _operation(route: JsonRoute[Any], references: dict[int, Any], error: dict[st
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
         ]
     if route.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": references[id(route.body)]}},
-        }
+        body = references[id(route.body)]
+        schema = {"allOf": [body, route.body_rule]} if route.body_rule else body
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
 

@@ -35,6 +35,7 @@ class JsonRoute(Generic[BodyT]):
 
     `path` may have names in braces, as Starlette's paths do: each stands for one part of a path.
     `body` is the type of the request's body; None for a GET route, which has none. `answer` is the type of the answer.
+    `body_rule` is a JSON Schema that the body follows too, where its type cannot say it.
     `name` is unique: it is the operation in the OpenAPI document, and the function in its clients.
     """
 
@@ -44,6 +45,7 @@ class JsonRoute(Generic[BodyT]):
     body: type[BodyT] | None
     answer: Any
     handle: Callable[[HttpService, Call[BodyT]], Awaitable[Struct | Response]]
+    body_rule: Mapping[str, Any] | None = None
 
     @property
     def method(self) -> Literal["GET", "POST"]:
