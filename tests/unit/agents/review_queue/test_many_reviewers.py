@@ -52,10 +52,12 @@ def test_two_people_and_a_model_decide_each_review_once_although_one_is_killed(t
         assert left is not None
         anna, *others = (start(path, name, file) for name, file in said.items())
 
+        while anna.poll() is None and len(said["anna"].read_bytes().split()) <= 10:
+            time.sleep(0.001)
+        anna.send_signal(signal.SIGKILL)
+
         published: dict[str, tuple[str | None, bool]] = {}
         while any(other.poll() is None for other in others) or queue.statistics().unpublished:
-            if len(said["anna"].read_bytes().split()) > 10:
-                anna.send_signal(signal.SIGKILL)
             batch = queue.decided(500)  # the agent publishes meanwhile
             for each in batch:
                 assert each.decision
