@@ -21,6 +21,8 @@ from sluicegate.agents.review_queue import PersonsDecision, ReviewQueue
 from sluicegate.schemas.errors import RequestRefused
 path, name, lease_s, poll_s = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 with ReviewQueue(path, lease_s=lease_s, max_events=10_000, retention_s=600) as queue:
+    print("ready", file=sys.stderr, flush=True)
+    sys.stdin.readline()
     while True:
         leased = queue.lease_next(name)
         if leased is not None:
@@ -29,6 +31,7 @@ with ReviewQueue(path, lease_s=lease_s, max_events=10_000, retention_s=600) as q
             except RequestRefused:  # the lease has expired, and somebody else was quicker
                 continue
             print(leased.id, flush=True)
+            time.sleep(0.005)  # nobody is so fast that the others find nothing
         elif queue.statistics().waiting:
             time.sleep(poll_s)  # others have the leases
         else:
@@ -39,7 +42,10 @@ with ReviewQueue(path, lease_s=lease_s, max_events=10_000, retention_s=600) as q
 def start(path: Path, name: str, said: Path) -> subprocess.Popen[bytes]:
     with said.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", REVIEWER, str(path), name, str(LEASE_S), str(POLL_S)], stdout=output
+            [sys.executable, "-c", REVIEWER, str(path), name, str(LEASE_S), str(POLL_S)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.PIPE,
         )
 
 
@@ -50,8 +56,13 @@ def test_two_people_and_a_model_decide_each_review_once_although_one_is_killed(t
         queue.add([make_new(number) for number in range(REVIEWS)])
         left = queue.lease_next("carl")  # who takes a lease and goes home
         assert left is not None
-        anna, *others = (start(path, name, file) for name, file in said.items())
-
+        anna, *others = reviewers = [start(path, name, file) for name, file in said.items()]
+        for each in reviewers:
+            assert each.stderr is not None
+            assert each.stderr.readline() == b"ready\n"
+        for each in reviewers:
+            assert each.stdin is not None
+            each.stdin.close()
         while anna.poll() is None and len(said["anna"].read_bytes().split()) <= 10:
             time.sleep(0.001)
         anna.send_signal(signal.SIGKILL)
@@ -59,10 +70,10 @@ def test_two_people_and_a_model_decide_each_review_once_although_one_is_killed(t
         published: dict[str, tuple[str | None, bool]] = {}
         while any(other.poll() is None for other in others) or queue.statistics().unpublished:
             batch = queue.decided(500)  # the agent publishes meanwhile
-            for each in batch:
-                assert each.decision
-                assert each.id not in published
-                published[each.id] = each.reviewer, each.decision.allow
+            for done in batch:
+                assert done.decision
+                assert done.id not in published
+                published[done.id] = done.reviewer, done.decision.allow
             queue.finish([each.id for each in batch])
             time.sleep(POLL_S)
 
