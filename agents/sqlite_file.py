@@ -1,4 +1,4 @@
-"""SQLite databases of ours: how one is opened, told from other files, and written so that nothing committed is lost.
+"""Opening our SQLite databases, recognising them, and writing them so that nothing committed is lost.
 
 WAL with `synchronous=FULL`: what was committed survives a power failure (https://sqlite.org/pragma.html#pragma_synchronous).
 """

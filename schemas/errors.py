@@ -19,7 +19,7 @@
     ├── SpoolFailed             the spool on disk cannot be used
     │   └── SpoolFull           it has no room for a record
     ├── ReviewQueueFailed       the queue of queries that wait for people cannot be used
-    │   └── ReviewQueueFull     it has no room for an event
+    │   └── ReviewQueueFull     it is full
     └── EventFailed             one event cannot be decided now
         ├── EngineFailed        the model raised on this event's batch
         ├── DeadlineExceeded    the event's deadline passed first
@@ -175,7 +175,7 @@ class ReviewQueueFailed(SluicegateError):
 
 
 class ReviewQueueFull(ReviewQueueFailed):
-    """The review queue has no room for an event."""
+    """The review queue is full."""
 
 
 class EventFailed(SluicegateError):

@@ -176,6 +176,6 @@ class _RemoteReviews:
 
 
 def _path(review_id: str, what: str) -> str:
-    if not review_id.isalnum():  # an id of ours is hexadecimal; anything else could be another path
+    if not review_id.isalnum():  # our ids are hexadecimal; other text could be a path
         raise RequestRefused("not_found", "no review has this id: `sluice review list` shows those that wait")
     return f"/v1/reviews/{review_id}/{what}"

@@ -11,10 +11,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.fingerprint import Fingerprint, fingerprint
+from sluicegate.agents.deciding.settled_files import SettledFiles
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.sampling import falls_within
 from sluicegate.models.policy.compiled import CompiledPolicy
@@ -22,8 +23,6 @@ from sluicegate.models.policy.serving import ServedPolicies, files_that_decide, 
 from sluicegate.schemas.errors import PolicyFileError
 
 logger = logging.getLogger(__name__)
-
-_LOOK_EVERY_S: Final = 1.0
 
 
 class LivePolicies:
@@ -34,7 +33,7 @@ class LivePolicies:
         self._path = path
         self._files: list[Path] = []
         self._first: Fingerprint | None = None
-        self._taken = self._look()  # before they are read: a change meanwhile is noticed
+        self._settled = SettledFiles(self._look, self._take)
         self._served: ServedPolicies = policies_from(path)
         self._refused: str | None = None
         self._background = BackgroundTasks()
@@ -52,7 +51,7 @@ class LivePolicies:
     async def following(self) -> AsyncIterator[Self]:
         """Follow the files until the end of the block."""
         if self._path:
-            self._background.start("policy follower", self._follow)
+            self._background.start("policy follower", self._settled.follow)
         try:
             yield self
         finally:
@@ -78,16 +77,6 @@ class LivePolicies:
     def warnings(self) -> list[str]:
         """Why the files are not in use as they are, one sentence each. Events are decided all the same."""
         return [*([f"refused the policy: {self._refused}"] if self._refused else []), *self._background.warnings()]
-
-    async def _follow(self) -> None:
-        latest = self._taken
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            found = await asyncio.to_thread(self._look)
-            if found != self._taken and found == latest:  # they have changed, and no longer change
-                self._taken = found
-                await self._take()
-            latest = found
 
     async def _take(self) -> None:
         before = self.description

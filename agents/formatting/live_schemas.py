@@ -11,17 +11,16 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.fingerprint import Fingerprint, fingerprint
+from sluicegate.agents.deciding.settled_files import SettledFiles
 from sluicegate.agents.formatting.schema_folder import SchemaFolder
 from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.schemas.errors import ConfigurationError, SchemaUnknown
 
 logger = logging.getLogger(__name__)
-
-_LOOK_EVERY_S: Final = 1.0
 
 
 class LiveSchemas:
@@ -34,7 +33,7 @@ class LiveSchemas:
             ConfigurationError: the folder cannot be read, or a file in it is refused.
         """
         self._folder = folder
-        self._taken = self._look()  # before they are read: a change meanwhile is noticed
+        self._settled = SettledFiles(self._look, self._take)
         self._schemas = SchemaFolder.read(folder) if folder else SchemaFolder({})
         self._refused: str | None = None
         self._background = BackgroundTasks()
@@ -43,7 +42,7 @@ class LiveSchemas:
     async def following(self) -> AsyncIterator[Self]:
         """Follow the folder until the end of the block."""
         if self._folder:
-            self._background.start("schema follower", self._follow)
+            self._background.start("schema follower", self._settled.follow)
         try:
             yield self
         finally:
@@ -67,16 +66,6 @@ class LiveSchemas:
     def warnings(self) -> list[str]:
         """Why the folder is not in use as it is, one sentence each. Actions are formatted all the same."""
         return [*([f"refused the schemas: {self._refused}"] if self._refused else []), *self._background.warnings()]
-
-    async def _follow(self) -> None:
-        latest = self._taken
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            found = await asyncio.to_thread(self._look)
-            if found != self._taken and found == latest:  # it has changed, and no longer changes
-                self._taken = found
-                await self._take()
-            latest = found
 
     async def _take(self) -> None:
         if self._folder is None:

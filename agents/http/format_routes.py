@@ -14,7 +14,7 @@ from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
 from sluicegate.models.formatting.formatter import FormatFailure
 from sluicegate.schemas.events import EventId, FollowedSchema, Grounding, Tokens
-from sluicegate.schemas.events.actions import JsonPointer
+from sluicegate.schemas.events.actions import JsonPointer, check_one_schema
 from sluicegate.schemas.events.fields import Label
 
 
@@ -32,10 +32,7 @@ class FormatAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ) = None
 
     def __post_init__(self) -> None:
-        if (self.schema is None) == (self.schema_id is None):
-            raise ValueError("exactly one of `schema` and `schema_id` must be given")
-        if self.schema_version is not None and self.schema_id is None:
-            raise ValueError("`schema_version` needs `schema_id`")
+        check_one_schema(self.schema, self.schema_id, self.schema_version)
 
 
 class FormatAnswer(Struct, frozen=True, kw_only=True):

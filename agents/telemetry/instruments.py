@@ -1,9 +1,10 @@
 """Every metric of a worker, with its unit and buckets. `Telemetry` records them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
 
@@ -101,13 +102,27 @@ class Instruments:
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels with every export from now on."""
-        self._watch(semconv.METRIC_QUEUE_DEPTH, "{query}", "Queries that wait for a batch.", queue_depth)
-        self._watch(
-            semconv.METRIC_EVENTS_IN_FLIGHT, "{event}", "Events taken and not yet acknowledged.", events_in_flight
+        watch_level(self._meter, semconv.METRIC_QUEUE_DEPTH, "{query}", "Queries that wait for a batch.", queue_depth)
+        watch_level(
+            self._meter,
+            semconv.METRIC_EVENTS_IN_FLIGHT,
+            "{event}",
+            "Events taken and not yet acknowledged.",
+            events_in_flight,
         )
 
-    def _watch(self, name: str, unit: str, description: str, level: Callable[[], int]) -> None:
-        def callback(_: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(level())]
 
-        self._meter.create_observable_gauge(name, [callback], unit, description)
+def watch_level(
+    meter: Meter,
+    name: str,
+    unit: str,
+    description: str,
+    level: Callable[[], float],
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> None:
+    """Report `level` with every export from now on."""
+
+    def observe(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(level(), attributes)]
+
+    meter.create_observable_gauge(name, [observe], unit, description)

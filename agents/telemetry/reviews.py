@@ -6,17 +6,18 @@ process queries.review
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
 from sluicegate.agents.telemetry.event_span import EventSpan
-from sluicegate.agents.telemetry.instruments import Tally
+from sluicegate.agents.telemetry.instruments import Tally, watch_level
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 45.0)
 _ANSWERED: Final = "answered"
@@ -115,11 +116,13 @@ class ReviewTelemetry:
 
     def observe_waiting(self, waiting: Callable[[], int]) -> None:
         """Report how many events wait for people, from now on."""
-        self._watch(semconv.METRIC_REVIEW_WAITING, "{event}", "Events that wait for people.", {}, waiting)
+        watch_level(self._meter, semconv.METRIC_REVIEW_WAITING, "{event}", "Events that wait for people.", waiting)
 
     def observe_held(self, held: Callable[[], int]) -> None:
         """Report how many events are held, from now on."""
-        self._watch(semconv.METRIC_REVIEW_HELD, "{event}", "Events that are held until a reviewer answers.", {}, held)
+        watch_level(
+            self._meter, semconv.METRIC_REVIEW_HELD, "{event}", "Events that are held until a reviewer answers.", held
+        )
 
     def attempted(self, upstream: str, result: str) -> None:
         """Count a request to a chat API."""
@@ -144,34 +147,8 @@ class ReviewTelemetry:
     ) -> None:
         """Report the levels of a chat API, from now on."""
         of_upstream = {semconv.UPSTREAM: upstream}
-        self._watch(
-            semconv.METRIC_UPSTREAM_CIRCUIT, "", "Circuit breaker: 0 closed, 1 half-open, 2 open.", of_upstream, circuit
-        )
-        self._watch(
-            semconv.METRIC_UPSTREAM_COST_PER_1000,
-            "",
-            "What 1,000 answers cost, on average.",
-            of_upstream,
-            cost_per_1000,
-        )
+        watch = partial(watch_level, self._meter, attributes=of_upstream)
+        watch(semconv.METRIC_UPSTREAM_CIRCUIT, "", "Circuit breaker: 0 closed, 1 half-open, 2 open.", circuit)
+        watch(semconv.METRIC_UPSTREAM_COST_PER_1000, "", "What 1,000 answers cost, on average.", cost_per_1000)
         if budget_left:
-            self._watch(
-                semconv.METRIC_UPSTREAM_BUDGET_LEFT,
-                "",
-                "Share of the day's budget that is left.",
-                of_upstream,
-                budget_left,
-            )
-
-    def _watch(
-        self,
-        name: str,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, AttributeValue],
-        level: Callable[[], float],
-    ) -> None:
-        def observe(_: CallbackOptions) -> Iterator[Observation]:
-            yield Observation(level(), attributes)
-
-        self._meter.create_observable_gauge(name, [observe], unit, description)
+            watch(semconv.METRIC_UPSTREAM_BUDGET_LEFT, "", "Share of the day's budget that is left.", budget_left)

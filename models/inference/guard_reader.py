@@ -34,7 +34,7 @@ from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.reason_codes import AnswerCode
 
 _ASKED_FROM: Final = 0.02
-"""From this score on the category is asked. Below it no category of ours reaches a sensible threshold."""
+"""The category is asked for from this score on. A lower score is below every threshold that makes sense."""
 
 _LONGEST_ANSWER: Final = 24
 """Tokens: enough for the two longest names of categories."""

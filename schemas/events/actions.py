@@ -20,6 +20,14 @@ from sluicegate.schemas.events.fields import (
 JsonPointer = Annotated[str, Meta(description="JSON pointer (RFC 6901); empty for the whole value.")]
 
 
+def check_one_schema(schema: object, schema_id: str | None, schema_version: str | None) -> None:
+    """Raises ValueError unless a text comes with exactly one schema: inline, or by its id."""
+    if (schema is None) == (schema_id is None):
+        raise ValueError("exactly one of `schema` and `schema_id` must be given")
+    if schema_version is not None and schema_id is None:
+        raise ValueError("`schema_version` needs `schema_id`")
+
+
 class RawAction(Struct, frozen=True, kw_only=True):
     """A text as a producer sends it, and the schema that its JSON has to follow.
 
@@ -55,10 +63,7 @@ class RawAction(Struct, frozen=True, kw_only=True):
     ) = None
 
     def __post_init__(self) -> None:
-        if (self.schema is None) == (self.schema_id is None):
-            raise ValueError("exactly one of `schema` and `schema_id` must be given")
-        if self.schema_version is not None and self.schema_id is None:
-            raise ValueError("`schema_version` needs `schema_id`")
+        check_one_schema(self.schema, self.schema_id, self.schema_version)
 
 
 class FollowedSchema(Struct, frozen=True, kw_only=True):

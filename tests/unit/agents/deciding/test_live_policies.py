@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.agents.deciding import live_policies
+from sluicegate.agents.deciding import settled_files
 from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.settings import load_settings
 from sluicegate.schemas.errors import ConfigurationError, PolicyFileError
@@ -17,7 +17,7 @@ POLICY = 'name = "shop"\n[list.banned]\naction = "block"\ncategory = "spam"\nfil
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_policies, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(settled_files, "LOOK_EVERY_S", 0.05)
 
 
 @pytest.fixture

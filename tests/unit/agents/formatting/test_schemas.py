@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from sluicegate.agents.formatting import inline_schemas, live_schemas
+from sluicegate.agents.deciding import settled_files
+from sluicegate.agents.formatting import inline_schemas
 from sluicegate.agents.formatting.inline_schemas import InlineSchemas
 from sluicegate.agents.formatting.live_schemas import LiveSchemas
 from sluicegate.agents.formatting.schema_folder import SchemaFolder
@@ -86,7 +87,7 @@ async def until_true(condition: Any) -> None:
 async def test_a_changed_folder_is_in_use_and_a_broken_one_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_schemas, "_LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(settled_files, "LOOK_EVERY_S", 0.02)
     write(tmp_path / "order" / "1.json", SIZE)
     async with LiveSchemas(tmp_path).following() as schemas:
         write(tmp_path / "order" / "2.json", REFUSED)
