@@ -1,8 +1,6 @@
 """The collector, Prometheus and Grafana files fit the metrics that a worker really reports."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +15,7 @@ from opentelemetry.trace import NoOpTracer
 
 from sluicegate.agents.telemetry import Outcome, Telemetry
 from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
+from tests.support.prometheus import promtool, require_prometheus
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -289,12 +288,11 @@ def test_prometheus_is_given_the_alerts() -> None:
     assert PROMETHEUS.rule_files == ["alerts.yaml"]
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize(
     "arguments",
     [["check", "config", "deploy/prometheus.yaml"], ["test", "rules", "tests/deploy/alerts.test.yaml"]],
     ids=" ".join,
 )
 def test_promtool_agrees(arguments: list[str]) -> None:
-    done = subprocess.run(["promtool", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    require_prometheus()
+    promtool(*arguments, folder=ROOT)
