@@ -16,9 +16,10 @@ import msgspec
 from sluicegate.agents.agent import Condition
 from sluicegate.agents.deciding.ledger_record import Stamp
 from sluicegate.agents.deciding.micro_batcher import Batched
-from sluicegate.agents.format.outcomes import make_formatted_action, make_ledger_record
+from sluicegate.agents.format.outcomes import make_formatted_action
 from sluicegate.agents.formatting.batch_observer import format_batch_observer
 from sluicegate.agents.formatting.formatting import Formatting, LoadedFormatting, Result, failure_of
+from sluicegate.agents.formatting.ledger_record import make_formatting_record
 from sluicegate.agents.kafka.publisher import Delivered
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.outcomes.event import Event, milliseconds, processing
@@ -28,9 +29,9 @@ from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.models.formatting.formatter import FormatFailure, Formatted
 from sluicegate.models.formatting.schema import FormatSchema
-from sluicegate.schemas.codec import DecodedAction, decode_raw_action, encode
+from sluicegate.schemas.codec import DecodedAction, decode_raw_action, encode, value_hash
 from sluicegate.schemas.errors import ContractError
-from sluicegate.schemas.events import StageLatencies
+from sluicegate.schemas.events import Position, StageLatencies
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,13 +168,18 @@ class FormatPipeline:
         return outputs
 
     async def _write_ledger(self, event: _Event, delivered: Sequence[Delivered]) -> None:
-        entry = make_ledger_record(
-            event,
-            delivered,
+        entry = make_formatting_record(
+            event.stamp,
+            source=event.record.position,
+            trace_id=event.span.trace_id,
             result=event.batched.result if event.batched else None,
             schema=event.schema,
-            reason_codes=event.reason_codes,
             latency_ms=_latencies(event),
+            input_hash=value_hash(event.record.value),
+            error=event.error,
+            outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in delivered],
+            reason_codes=event.reason_codes,
+            replay_of=event.origin.replay_of,
         )
         await self._publisher.publish_ledger_record(event, entry)
 

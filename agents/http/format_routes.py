@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Raw, Struct
 
+from sluicegate.agents.deciding.ledger_record import Stamp
 from sluicegate.agents.formatting.formatting import failure_of
 from sluicegate.agents.formatting.grounding import followed, grounding_of
+from sluicegate.agents.formatting.ledger_record import make_formatting_record
 from sluicegate.agents.http.deciding import new_event_id
 from sluicegate.agents.http.gate_types import DeadlineMs
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
-from sluicegate.models.formatting.formatter import FormatFailure
-from sluicegate.schemas.events import EventId, FollowedSchema, Grounding, Tokens
+from sluicegate.models.formatting.formatter import FormatFailure, Formatted
+from sluicegate.models.formatting.schema import FormatSchema
+from sluicegate.schemas.events import EventId, FollowedSchema, Grounding, StageLatencies, Tokens
 from sluicegate.schemas.events.actions import JsonPointer, check_one_schema
 from sluicegate.schemas.events.fields import Label
 
@@ -55,6 +60,7 @@ async def _format(service: HttpService, call: Call[FormatAsked]) -> FormatAnswer
     limit_ms = min(asked.deadline_ms or float("inf"), service.settings.format_deadline_ms)
     deadline = asyncio.get_running_loop().time() + limit_ms / 1000
     schema = await formatting.schema_of(asked.schema, asked.schema_id, asked.schema_version, deadline=deadline)
+    event_id, received = asked.event_id or new_event_id(), datetime.now(UTC)
     batched = await formatting.format(asked.text, schema, call.span, deadline=deadline, wait=False)
     result, model_version = batched.result, formatting.formatter.model_version
     service.telemetry.record_stage(call.span, "queue", batched.queued_ns, batched.started_ns)
@@ -68,10 +74,13 @@ async def _format(service: HttpService, call: Call[FormatAsked]) -> FormatAnswer
     )
     call.timings_ms["queue"] = (batched.started_ns - batched.queued_ns) / 1e6
     call.timings_ms["model"] = (batched.ended_ns - batched.started_ns) / 1e6
+    await _keep(
+        service, call, Stamp(event_id, received, model_version, formatting.formatter.prompt_version), schema, result
+    )
     if isinstance(result, FormatFailure):
         raise failure_of(result)
     return FormatAnswer(
-        event_id=asked.event_id or new_event_id(),
+        event_id=event_id,
         value=Raw(result.value),  # as it is: an integer may have more than 64 bits
         json_schema=followed(schema),
         grounding=grounding_of(result),
@@ -79,6 +88,37 @@ async def _format(service: HttpService, call: Call[FormatAsked]) -> FormatAnswer
         tokens=Tokens(input=result.input_tokens, output=result.output_tokens),
         model_version=model_version,
     )
+
+
+async def _keep(
+    service: HttpService,
+    call: Call[FormatAsked],
+    stamp: Stamp,
+    schema: FormatSchema,
+    result: Formatted | FormatFailure,
+) -> None:
+    """Keep the audit record of what became of the text, if SLUICE_HTTP_LEDGER is set.
+
+    Raises:
+        LedgerFailed: it could not be kept.
+    """
+    if service.recorder is None:
+        return
+    record = make_formatting_record(
+        stamp,
+        source=service.recorder.next_source(),
+        trace_id=call.span.trace_id,
+        result=result,
+        schema=schema,
+        latency_ms=StageLatencies(
+            queue=call.timings_ms["queue"],
+            model=call.timings_ms["model"],
+            total=(datetime.now(UTC) - stamp.event_time).total_seconds() * 1000,
+        ),
+        input_hash=sha256(call.body.text.encode(errors="replace")).hexdigest(),
+        error=failure_of(result) if isinstance(result, FormatFailure) else None,
+    )
+    await service.recorder.write(record, (("traceparent", call.span.traceparent),))
 
 
 _NULL: Final = {"type": "null"}

@@ -15,7 +15,7 @@ from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, 
 from sluicegate.agents.ledger.ledger import Ledger, LedgerEntry
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import encode
-from sluicegate.schemas.events import Context, Position, StageLatencies
+from sluicegate.schemas.events import Context, LedgerRecord, Position, StageLatencies
 
 
 class Recorder:
@@ -64,7 +64,7 @@ class Recorder:
                 manifest.model_version,
                 manifest.prompt_version,
             ),
-            source=Position(topic=self._source, partition=os.getpid(), offset=next(self._numbers)),
+            source=self.next_source(),
             outcome=outcome_of(decision),
             trace_id=trace_id,
             latency_ms=StageLatencies(
@@ -79,7 +79,19 @@ class Recorder:
             context=context,
             input_hash=sha256(query.encode(errors="replace")).hexdigest(),
         )
-        await self._ledger.write(LedgerEntry(event_id, encode(record), headers))
+        await self.write(record, headers)
+
+    def next_source(self) -> Position:
+        """Where the next record says that its text came from: this door, this process, and a number."""
+        return Position(topic=self._source, partition=os.getpid(), offset=next(self._numbers))
+
+    async def write(self, record: LedgerRecord, headers: tuple[tuple[str, bytes | None], ...] = ()) -> None:
+        """Keep `record`.
+
+        Raises:
+            LedgerFailed: it could not be kept.
+        """
+        await self._ledger.write(LedgerEntry(record.event_id, encode(record), headers))
 
 
 def _ms(started_ns: int, ended_ns: int) -> float:

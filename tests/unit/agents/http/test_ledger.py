@@ -83,6 +83,30 @@ async def test_the_doors_for_openai_and_litellm_keep_records_too(engine: Judge, 
     assert found[-1].event_id in guarded.json()["blocked_reason"]
 
 
+async def test_a_formatted_text_has_a_record_and_so_has_one_that_could_not_be_formatted(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    schema = {"type": "object", "properties": {"quantity": {"type": "integer"}}, "required": ["quantity"]}
+    async with serving(http_ledger=f"file:{ledger}") as api:
+        for event_id, text in (("good", "three zanzibar lamps"), ("bad", "zanzibar lamps")):
+            body = {"text": text, "schema": schema, "event_id": event_id}
+            await api.client.post("/v1/format", json=body, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    good, bad = records(ledger)
+    assert (good.event_id, good.outcome, good.validation) == ("good", "formatted", "valid")
+    assert (bad.event_id, bad.outcome) == ("bad", "deadletter")
+    assert bad.validation.startswith("FormatFailed: ")
+    assert (good.trace_id, good.source.topic) == (TRACE, f"http:{socket.gethostname()}")
+    assert good.input_hash == value_hash(b"three zanzibar lamps")
+    assert good.formatting
+    assert good.formatting.json_schema
+    assert b"zanzibar" not in ledger.read_bytes()
+
+
+async def test_a_formatter_whose_record_cannot_be_kept_gives_no_answer() -> None:
+    async with serving(http_ledger="file:/dev/full") as api:
+        answer = await api.client.post("/v1/format", json={"text": "3 lamps", "schema": {"type": "integer"}})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "ledger_failed")
+
+
 async def test_a_decision_whose_record_cannot_be_kept_is_not_given_away(
     engine: Judge, caplog: pytest.LogCaptureFixture
 ) -> None:
