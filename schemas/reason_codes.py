@@ -81,6 +81,10 @@ class PolicyCode(Word):
         "review_threshold:sum",
         "Sent to review: no category reached its threshold, but the sum of all reached the model's bound.",
     )
+    BLOCK_UNCONFIRMED = (
+        "block_unconfirmed",
+        "Sent to review: the first model blocked the query, and the second model, which had to agree, did not.",
+    )
     FAIL_CLOSED = "fail_closed", "The model gave no answer in time; the query went to review."
     FAIL_OPEN = "fail_open", "The model gave no answer in time; the query was allowed (SLUICE_FAIL=open)."
 
@@ -187,6 +191,14 @@ READING: Final = CodeFamily(
     ("skeleton", "window", "correction", "rewrite"),
 )
 
+SECOND: Final = CodeFamily(
+    "second",
+    "ANSWER",
+    "The second model was asked too. It said allow, review or block, within its own thresholds; or it had no time "
+    "(`overloaded`) or could not answer (`failed`), and the verdict of the first model stands.",
+    ("allow", "review", "block", "overloaded", "failed"),
+)
+
 ReasonCode: TypeAlias = (
     RecordCode
     | NormaliseCode
@@ -199,7 +211,7 @@ ReasonCode: TypeAlias = (
     | ParametrisedCode
 )
 
-FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, LIST, DEGRADED)
+FAMILIES: Final = (DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD, READING, SECOND, LIST, DEGRADED)
 VOCABULARIES: Final[tuple[type[Word], ...]] = (
     RecordCode,
     NormaliseCode,
