@@ -304,6 +304,10 @@ class Telemetry:
             if outcome.error_type is not None:
                 _mark_failed(event.span, outcome.error_type)
 
+    def record_second(self, outcome: str) -> None:
+        """Count one query for the second model: its verdict, or `overloaded` or `failed` if it gave none."""
+        self._instruments.second.add(outcome)
+
     def record_duplicate(self, event: EventSpan, event_id: str) -> None:
         """Report, instead of `record`, that the event was decided before."""
         self._instruments.duplicates.add()
