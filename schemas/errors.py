@@ -36,7 +36,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command ends with: 0 to 2 by convention, 64 to 78 from sysexits.h, 128 + n after signal n."""
+    """What a command ends with: 0 to 2 by convention, 3 our own, 64 to 78 from sysexits.h, 128 + n after signal n."""
 
     meaning: str
 
@@ -49,6 +49,7 @@ class ExitCode(IntEnum):
     OK = 0, "done"
     FAILED = 1, "the worker stopped because of an event that got no outcome"
     USAGE = 2, "wrong usage"
+    MISSING = 3, "topics or rights are missing"
     DATA = 65, "wrong input"
     UNAVAILABLE = 69, "Kafka is unavailable"
     SOFTWARE = 70, "a fault of Sluicegate"

@@ -93,9 +93,12 @@ def appeal(settings: Settings, asked: AppealRequest, name: str | None) -> Appeal
 def _remote(settings: Settings, name: str | None) -> "Iterator[_RemoteReviews]":
     if name is not None:
         raise ConfigurationError("over HTTP the reviewer is the name of the API key: leave --as out")
-    if settings.review_key is None:
-        raise ConfigurationError("SLUICE_REVIEW_URL needs an API key: set SLUICE_REVIEW_KEY")
-    headers = {"authorization": f"Bearer {settings.review_key.get_secret_value()}"}
+    key = settings.review_secret
+    if key is None:
+        raise ConfigurationError(
+            "SLUICE_REVIEW_URL needs an API key: set SLUICE_REVIEW_KEY, or name its file in SLUICE_REVIEW_KEY_FILE"
+        )
+    headers = {"authorization": f"Bearer {key}"}
     with httpx.Client(base_url=settings.review_url or "", headers=headers, timeout=_TIMEOUT_S) as client:
         yield _RemoteReviews(client)
 

@@ -1,4 +1,4 @@
-"""``sluice topics``: create and describe the Kafka topics."""
+"""``sluice topics``: plan, create and describe the Kafka topics."""
 
 from __future__ import annotations
 
@@ -9,20 +9,64 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluicegate.agents.cli.options import Brokers
+from sluicegate.agents.cli.worker import AgentName
+from sluicegate.schemas.errors import ExitCode
 
 if TYPE_CHECKING:
     from sluicegate.agents.kafka.admin import TopicDescription
 
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics that the workers read and write.")
 
+Partitions = Annotated[int, typer.Option(min=1, help="Partitions of each new topic.")]
+Replication = Annotated[int, typer.Option(min=1, help="Replicas of each partition.")]
+
+
+@topics.command("plan")
+def topics_plan(
+    agent: Annotated[
+        list[AgentName] | None, typer.Option("--agent", help="An agent in use, once or more. Default: all agents.")
+    ] = None,
+    principal: Annotated[
+        str | None,
+        typer.Option(help="Who the agents log in as, as in `User:sluicegate`. Default: User:SLUICE_SASL_USERNAME."),
+    ] = None,
+    acls: Annotated[bool, typer.Option("--acls/--no-acls", help="Whether to look at ACLs, too.")] = True,
+    apply: Annotated[bool, typer.Option("--apply", help="Create what is missing.")] = False,
+    partitions: Partitions = 4,
+    replication: Replication = 1,
+    brokers: Brokers = None,
+) -> None:
+    """Show which topics and ACLs the agents lack, as commands of Kafka's own tools.
+
+    It changes nothing without `--apply`. It ends with 0 if nothing is missing, or nothing any more, and with 3 if
+    something is. Lines that begin with `#` are comments: the output is a shell script. Without a principal there are no
+    ACLs in it. Log in as somebody who may create topics and see ACLs.
+
+    Example: `sluice topics plan --agent gate --principal User:gate --partitions 12 --replication 3`
+    """
+    from sluicegate.agents.cli.topics_plan import plan_topics
+    from sluicegate.agents.kafka.admin import topic_configs
+    from sluicegate.agents.kafka.topic_plan import NewTopics
+    from sluicegate.agents.settings import load_settings
+
+    settings = load_settings(bootstrap_servers=brokers)
+    if principal is None and settings.uses_sasl:
+        principal = f"User:{settings.sasl_username}"
+    new = NewTopics(topic_configs(settings.topics), partitions, replication)
+    complete = plan_topics(settings, agent or list(AgentName), new, principal if acls else None, apply=apply)
+    if not complete:
+        raise typer.Exit(ExitCode.MISSING)
+
 
 @topics.command("create")
 def topics_create(
-    partitions: Annotated[int, typer.Option(min=1, help="Partitions of each new topic.")] = 4,
-    replication: Annotated[int, typer.Option(min=1, help="Replicas of each partition.")] = 1,
+    partitions: Partitions = 4,
+    replication: Replication = 1,
     brokers: Brokers = None,
 ) -> None:
-    """Create the missing topics. Existing topics are not changed.
+    """Create the missing topics of all agents. Existing topics are not changed.
+
+    `sluice topics plan` shows before what is missing, for the agents that you use, with the ACLs of a secured cluster.
 
     Example: `sluice topics create --partitions 12 --replication 3`
     """

@@ -67,7 +67,7 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ConfigurationError(f"SLUICE_SSL_CA: {settings.ssl_ca} cannot be used: {error}") from None
     if settings.ssl_certificate and settings.ssl_key:
-        password = settings.ssl_key_password.get_secret_value() if settings.ssl_key_password else ""
+        password = settings.ssl_key_secret
         try:
             # Without a password, OpenSSL would prompt for one on the terminal.
             context.load_cert_chain(settings.ssl_certificate, settings.ssl_key, password)
@@ -82,7 +82,7 @@ def _security(settings: Settings) -> dict[str, str]:
         "ssl.ca.location": settings.ssl_ca,
         "ssl.certificate.location": settings.ssl_certificate,
         "ssl.key.location": settings.ssl_key,
-        "ssl.key.password": settings.ssl_key_password and settings.ssl_key_password.get_secret_value(),
+        "ssl.key.password": settings.ssl_key_secret or None,
     }
     if settings.uses_sasl:
         properties["sasl.mechanism"] = settings.sasl_mechanism

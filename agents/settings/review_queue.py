@@ -1,8 +1,10 @@
 """Settings of the review queue: where queries wait for people, and for how long."""
 
+import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from sluicegate.agents.settings.security import refuse_secrets
 
@@ -43,6 +45,7 @@ class ReviewQueueSettings(BaseModel, title="Review queue"):
         "https://review.example.org. Unset: the file of SLUICE_REVIEW_QUEUE.",
     )
     review_key: SecretStr | None = Field(None, description="API key for SLUICE_REVIEW_URL. Its name is the reviewer.")
+    review_key_file: Path | None = Field(None, description="File that contains the API key for SLUICE_REVIEW_URL.")
 
     @field_validator("review_url")
     @classmethod
@@ -50,3 +53,19 @@ class ReviewQueueSettings(BaseModel, title="Review queue"):
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("write an address that starts with http:// or https://")
         return refuse_secrets(url)
+
+    @model_validator(mode="after")
+    def _review_key_has_one_source(self) -> Self:
+        file = self.review_key_file
+        if self.review_key and file:
+            raise ValueError("SLUICE_REVIEW_KEY and SLUICE_REVIEW_KEY_FILE exclude each other")
+        if file and (file.is_dir() or not os.access(file, os.R_OK)):
+            raise ValueError(f"SLUICE_REVIEW_KEY_FILE: cannot read {file}")
+        return self
+
+    @property
+    def review_secret(self) -> str | None:
+        """The API key, from its setting or read from its file now; None if there is none."""
+        if self.review_key_file:
+            return self.review_key_file.read_text(errors="replace").strip() or None
+        return self.review_key.get_secret_value() if self.review_key else None

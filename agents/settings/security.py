@@ -23,6 +23,9 @@ class SecuritySettings(BaseModel, title="Kafka security"):
     ssl_certificate: Path | None = Field(None, description="PEM file of the client certificate, for mutual TLS.")
     ssl_key: Path | None = Field(None, description="PEM file of the client certificate's private key.")
     ssl_key_password: SecretStr | None = Field(None, description="Password of the private key.")
+    ssl_key_password_file: Path | None = Field(
+        None, description="File that contains the private key's password, for example a mounted secret."
+    )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512", description="SASL mechanism."
     )
@@ -66,6 +69,8 @@ class SecuritySettings(BaseModel, title="Kafka security"):
             )
         if bool(self.ssl_certificate) != bool(self.ssl_key):
             raise ValueError("SLUICE_SSL_CERTIFICATE and SLUICE_SSL_KEY must be set together")
+        if self.ssl_key_password and self.ssl_key_password_file:
+            raise ValueError("SLUICE_SSL_KEY_PASSWORD and SLUICE_SSL_KEY_PASSWORD_FILE exclude each other")
         if self.uses_sasl and not (self.sasl_username and (self.sasl_password or self.sasl_password_file)):
             raise ValueError("SASL needs SLUICE_SASL_USERNAME and SLUICE_SASL_PASSWORD or SLUICE_SASL_PASSWORD_FILE")
         if self.sasl_password and self.sasl_password_file:
@@ -76,13 +81,22 @@ class SecuritySettings(BaseModel, title="Kafka security"):
 
     @model_validator(mode="after")
     def _files_are_readable(self) -> Self:
-        for name in ("ssl_ca", "ssl_certificate", "ssl_key", "sasl_password_file"):
+        for name in ("ssl_ca", "ssl_certificate", "ssl_key", "ssl_key_password_file", "sasl_password_file"):
             file = getattr(self, name)
             if file and (file.is_dir() or not os.access(file, os.R_OK)):
                 raise ValueError(f"{variable(name)}: cannot read {file}")
         if self.sasl_password_file and not self.sasl_secret:
             raise ValueError(f"SLUICE_SASL_PASSWORD_FILE: {self.sasl_password_file} is empty")
+        if self.ssl_key_password_file and not self.ssl_key_secret:
+            raise ValueError(f"SLUICE_SSL_KEY_PASSWORD_FILE: {self.ssl_key_password_file} is empty")
         return self
+
+    @property
+    def ssl_key_secret(self) -> str:
+        """The private key's password, from its setting or read from its file now; empty if there is none."""
+        if self.ssl_key_password_file:
+            return self.ssl_key_password_file.read_text(errors="replace").strip()
+        return self.ssl_key_password.get_secret_value() if self.ssl_key_password else ""
 
     @property
     def uses_sasl(self) -> bool:

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.kafka.admin import create_topics
 from tests.support.brokers import Broker, NoBroker, TopicMaker, shared_broker
+from tests.support.kafka_cluster import SecuredKafka, available
 from tests.support.worker_process import Stream, make_stream
 
 
@@ -35,6 +36,15 @@ def apache_broker(run_folder: Path) -> Iterator[Broker]:
         except NoBroker as reason:
             pytest.skip(f"no real Kafka: {reason}")
         yield broker
+
+
+@pytest.fixture(scope="session")
+def secured_kafka() -> Iterator[SecuredKafka]:
+    """A broker with TLS, SASL and ACLs. The tests that ask for it are in the xdist group "secured", to share it."""
+    if reason := available():
+        pytest.skip(f"no real Kafka: {reason}")
+    with SecuredKafka() as secured:
+        yield secured
 
 
 @pytest.fixture(params=["embedded", "apache"])

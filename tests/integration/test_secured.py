@@ -27,20 +27,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
 )
 
 from tests.support.accounts import assert_accounted_for
-from tests.support.kafka_cluster import SecuredKafka, available
+from tests.support.kafka_cluster import SecuredKafka
 from tests.support.ports import free_port
 from tests.support.worker_process import Stream, fresh_stream, run_worker, wait_for
 
 pytestmark = pytest.mark.xdist_group("secured")  # one broker with TLS and SASL
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[SecuredKafka]:
-    reason = available()
-    if reason:
-        pytest.skip(f"no real Kafka: {reason}")
-    with SecuredKafka() as secured:
-        yield secured
+@pytest.fixture
+def cluster(secured_kafka: SecuredKafka) -> SecuredKafka:
+    return secured_kafka
 
 
 class Rights:
@@ -167,7 +163,10 @@ def with_certificate(cluster: SecuredKafka, password: str | None) -> dict[str, s
 def test_a_worker_logs_in_with_a_certificate(cluster: SecuredKafka, stream: Stream, tmp_path: Path) -> None:
     Rights(cluster, stream, cluster.certified)
     stream.produce([(None, b'{"query": "red shoes"}', [])])
-    with run_worker(stream, tmp_path, log_level="DEBUG", **with_certificate(cluster, cluster.password)) as worker:
+    password = tmp_path / "password-of-the-key"
+    password.write_text(cluster.password + "\n")
+    settings = {**with_certificate(cluster, None), "ssl_key_password_file": str(password)}
+    with run_worker(stream, tmp_path, log_level="DEBUG", **settings) as worker:
         stream.await_commits()
         worker.stop()
     assert cluster.password not in worker.log

@@ -1,6 +1,6 @@
 """A real Apache Kafka for the tests: nodes in KRaft mode, from the jars that tests/support/kafka/pom.xml names.
 
-It needs Java 17 or newer and, the first time, Maven. The jars stay in .cache/kafka-<version>.
+It needs Java 17 or newer and, the first time, Maven. The jars stay in .cache/kafka-with-tools-<version>.
 """
 
 import re
@@ -92,6 +92,15 @@ def available() -> str | None:
     if not _jars().is_dir() and shutil.which("mvn") is None:
         return "mvn is not installed, and Kafka's jars have not been fetched yet"
     return None
+
+
+def write_kafka_scripts(folder: Path) -> None:
+    """Put `kafka-topics.sh` and `kafka-acls.sh` into `folder`, as Apache's archive of Kafka has them."""
+    java = " ".join(map(str, (*JAVA, "-cp", f"'{_fetched_jars()}/*'")))
+    for name, tool in (("kafka-topics.sh", "TopicCommand"), ("kafka-acls.sh", "AclCommand")):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {java} org.apache.kafka.tools.{tool} "$@"\n')
+        script.chmod(0o755)
 
 
 class ApacheKafka:
@@ -272,7 +281,7 @@ def _certify(subject: str, key: Path, certificate: Path, *options: str) -> None:
 def _jars() -> Path:
     version = re.search(r"<kafka.version>(.+)</kafka.version>", POM.read_text())
     assert version is not None, f"{POM} names no kafka.version"
-    return CACHE / f"kafka-{version[1]}"
+    return CACHE / f"kafka-with-tools-{version[1]}"
 
 
 def _fetched_jars() -> Path:

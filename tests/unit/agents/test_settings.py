@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import ctranslate2
 import pytest
+from pydantic import SecretStr
 
 from sluicegate.agents.settings import (
     EMBEDDED_MODEL,
@@ -15,6 +17,7 @@ from sluicegate.agents.settings import (
     load_settings,
     unknown_variables,
 )
+from sluicegate.agents.settings.variables import variable
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import ConfigurationError
@@ -52,6 +55,25 @@ def test_every_setting_is_described() -> None:
 def test_every_compute_type_that_calibrate_can_choose_is_accepted() -> None:
     for compute_type in ctranslate2.get_supported_compute_types("cpu"):
         assert load_settings(compute_type=compute_type).compute_type == compute_type
+
+
+def test_every_secret_can_be_read_from_a_file_but_not_from_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = [name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)]
+    assert "sasl_password" in names
+    secret = tmp_path / "secret"
+    secret.write_text("correct-horse-battery\n")
+    logins = {"security_protocol": "sasl_ssl", "sasl_username": "us", "sasl_password": "horse"}
+    upstream = {"upstream": "http://host/v1", "upstream_model": "m"}
+    for name in names:
+        given = {**upstream, **(logins if name.startswith(("ssl_", "sasl_")) else {})}
+        given.pop(name, None)
+        assert str(getattr(load_settings(**given, **{f"{name}_file": secret}), f"{name}_file")) == str(secret)
+        with pytest.raises(ConfigurationError, match=f"{variable(name)} and {variable(name)}_FILE exclude each other"):
+            load_settings(**given, **{name: "correct-horse-battery", f"{name}_file": secret})
+        with pytest.raises(ConfigurationError, match=f"{variable(name)}_FILE: cannot read"):
+            load_settings(**given, **{f"{name}_file": tmp_path / "none"})
 
 
 def test_every_setting_belongs_to_one_section() -> None:
