@@ -1,11 +1,14 @@
 """Bytes to events and back.
 
-Reading a raw query or a raw action takes one pass of msgspec's JSON decoder. Only what that refuses is read a second
-time, slowly and leniently: an optional field that breaks its contract must not cost the user the search.
+Reading a raw query or a raw action takes one pass of msgspec's JSON decoder. Only what that refuses is looked at again:
+what is around the JSON is taken off (`payloads.py`, `cloud_events.py`), and the rest is read slowly and leniently. An
+optional field that breaks its contract must not cost the user the search.
 
 These are the only decoders of both: the worker, ``sluice gate`` and ``sluice replay`` agree on every byte.
 """
 
+import base64
+import binascii
 import codecs
 import json
 import math
@@ -19,9 +22,11 @@ from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 import msgspec
 import orjson
 
+from sluicegate.schemas import cloud_events
 from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import EventId, OutputEvent, RawAction, RawQuery
-from sluicegate.schemas.payloads import name_document, name_payload
+from sluicegate.schemas.headers import Headers
+from sluicegate.schemas.payloads import InputFormat, name_document, name_payload, unwrap
 from sluicegate.schemas.reason_codes import DROPPED, ReasonCode
 
 _LONGEST_INTEGER: Final = 20
@@ -32,6 +37,8 @@ _ESCAPED_BYTES: Final = range(0xDC80, 0xDD00)
 
 class _Identified(msgspec.Struct):
     event_id: EventId | None = None
+    specversion: msgspec.Raw | None = None
+    """Of a CloudEvent: its id counts, too."""
 
 
 RawT = TypeVar("RawT", RawQuery, RawAction)
@@ -63,6 +70,7 @@ _ACTION: Final = _RawEvent(
     '{"text": "…", "schema_id": "…"}',
 )
 _decode_identified: Final = msgspec.json.Decoder(_Identified).decode
+_NOT_DECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 
 
 class Document(NamedTuple):
@@ -70,6 +78,8 @@ class Document(NamedTuple):
 
     content: object
     is_utf8: bool
+    layers: tuple[str, ...] = ()
+    """What was around it, from the outside, for people."""
 
 
 class DecodedQuery(NamedTuple):
@@ -86,24 +96,27 @@ class DecodedAction(NamedTuple):
     codes: tuple[ReasonCode, ...]
 
 
-def decode_raw_query(value: bytes | None) -> DecodedQuery:
+def decode_raw_query(value: bytes | None, headers: Headers = (), input_format: InputFormat = "auto") -> DecodedQuery:
     """The raw query in a record's value. A byte order mark is accepted.
+
+    An id and a time that the value does not have are those of a CloudEvent in binary mode, whose attributes are in
+    `headers`.
 
     Raises:
         ContractError: no value (a tombstone), not JSON, or `query` is missing or unusable. The message names the field
             or says what the bytes are instead, and never repeats them.
     """
-    return DecodedQuery(*_decoded(value, _QUERY))
+    return DecodedQuery(*_decoded(value, headers, _QUERY, input_format))
 
 
-def decode_raw_action(value: bytes | None) -> DecodedAction:
-    """The raw action in a record's value. A byte order mark is accepted.
+def decode_raw_action(value: bytes | None, headers: Headers = (), input_format: InputFormat = "auto") -> DecodedAction:
+    """The raw action in a record's value; as `decode_raw_query`.
 
     Raises:
         ContractError: no value (a tombstone), not JSON, or the text or the schema is missing or unusable. The message
             names the field or says what the bytes are instead, and never repeats them.
     """
-    return DecodedAction(*_decoded(value, _ACTION))
+    return DecodedAction(*_decoded(value, headers, _ACTION, input_format))
 
 
 def raw_query_of(document: Document) -> DecodedQuery:
@@ -115,19 +128,57 @@ def raw_query_of(document: Document) -> DecodedQuery:
     return DecodedQuery(*_read(document, _QUERY))
 
 
-def _decoded(value: bytes | None, event: _RawEvent[RawT]) -> tuple[RawT, tuple[ReasonCode, ...]]:
+def _decoded(
+    value: bytes | None, headers: Headers, event: _RawEvent[RawT], input_format: InputFormat
+) -> tuple[RawT, tuple[ReasonCode, ...]]:
     if value is None:
         raise ContractError(f"the record has no value (a tombstone): send a JSON object, {event.hint}")
-    value = value.removeprefix(codecs.BOM_UTF8)
+    codes: tuple[ReasonCode, ...] = ()
     try:
-        decoded = event.decode(value)
-        if decoded.event_time is not None:
-            decoded = msgspec.structs.replace(decoded, event_time=decoded.event_time.astimezone(UTC))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-        pass
-    else:
-        return decoded, ()
-    return _read(decode_document(value, event.hint), event)
+        decoded = _decoded_fast(value, event)
+    except _NOT_DECODED:
+        decoded, codes = _decoded_unwrapped(value, event, input_format)
+    if headers and (attributes := cloud_events.attributes_of(headers)):
+        decoded, dropped = _completed(decoded, attributes)
+        codes += dropped
+    return decoded, codes
+
+
+def _decoded_fast(value: bytes, event: _RawEvent[RawT]) -> RawT:
+    """The event in plain JSON that keeps its contract. Raises one of `_NOT_DECODED` if it is anything else."""
+    decoded = event.decode(value.removeprefix(codecs.BOM_UTF8))
+    if decoded.event_time is not None:
+        decoded = msgspec.structs.replace(decoded, event_time=decoded.event_time.astimezone(UTC))
+    return decoded
+
+
+def _decoded_unwrapped(
+    value: bytes, event: _RawEvent[RawT], input_format: InputFormat
+) -> tuple[RawT, tuple[ReasonCode, ...]]:
+    text, layers = unwrap(value)
+    if layers and input_format == "auto":
+        try:
+            return _decoded_fast(text, event), ()
+        except _NOT_DECODED:
+            pass
+    document = decode_document(value, event.hint)
+    if document.layers and input_format == "json":
+        raise ContractError(f"{', '.join(document.layers)}: set SLUICE_INPUT_FORMAT=auto, or send plain JSON in UTF-8")
+    return _read(document, event)
+
+
+def _completed(event: RawT, attributes: dict[str, str]) -> tuple[RawT, tuple[ReasonCode, ...]]:
+    """`event` with what its CloudEvent's headers say and it does not, and the reason codes of what they say wrongly."""
+    found: dict[str, Any] = {}
+    dropped = []
+    for attribute, given in attributes.items():
+        field = cloud_events.FIELDS[attribute]
+        if getattr(event, field) is None:
+            try:
+                found[field] = _optional(field, given)
+            except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
+                dropped.append(DROPPED.code(field))
+    return (msgspec.structs.replace(event, **found) if found else event), tuple(dropped)
 
 
 def _read(document: Document, event: _RawEvent[RawT]) -> tuple[RawT, tuple[ReasonCode, ...]]:
@@ -153,11 +204,12 @@ def _read(document: Document, event: _RawEvent[RawT]) -> tuple[RawT, tuple[Reaso
         return msgspec.convert(fields if isinstance(content, dict) else content, event.kind), tuple(dropped)
     except msgspec.ValidationError as error:
         hint = name_document(content)
-        raise ContractError(f"not a {event.name}: {error}{f': {hint}' if hint else ''}") from None
+        within = "".join(f"{layer}: " for layer in document.layers)
+        raise ContractError(f"{within}not a {event.name}: {error}{f': {hint}' if hint else ''}") from None
 
 
 def decode_document(value: bytes, hint: str = _QUERY.hint) -> Document:
-    """The JSON document in `value`, read leniently. `hint` is a whole event, for the error.
+    """The JSON document in `value`, without what is around it, read leniently. `hint` is a whole event, for the error.
 
     A lone surrogate escape stays a lone surrogate, a byte that is not UTF-8 becomes one, and a number that is too long
     becomes infinity: whoever reads the field decides whether it can be used.
@@ -165,6 +217,22 @@ def decode_document(value: bytes, hint: str = _QUERY.hint) -> Document:
     Raises:
         ContractError: not JSON. The message says what the bytes are instead, if that is known.
     """
+    document = _parsed(value, hint)
+    envelope = document.content
+    if not (isinstance(envelope, dict) and cloud_events.is_envelope(envelope)):
+        return document
+    if "data" in envelope:
+        content, is_utf8 = envelope["data"], document.is_utf8
+    else:
+        content, is_utf8, _ = _parsed(_from_base64(envelope["data_base64"]), hint)
+    if isinstance(content, dict):
+        cloud_events.complete(content, envelope)
+    return Document(content, is_utf8, (*document.layers, "CloudEvents"))
+
+
+def _parsed(value: bytes, hint: str) -> Document:
+    value, layers = unwrap(value)
+    within = "".join(f"{layer}: " for layer in layers)
     value = value.removeprefix(codecs.BOM_UTF8)
     try:
         text, is_utf8 = value.decode(), True
@@ -173,30 +241,49 @@ def decode_document(value: bytes, hint: str = _QUERY.hint) -> Document:
     try:
         content = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:
-        raise ContractError("not JSON that can be read: it is nested deeper than the depth limit") from None
+        raise ContractError(f"{within}not JSON that can be read: it is nested deeper than the depth limit") from None
     except ValueError as error:
         what = name_payload(value, hint)
-        raise ContractError(f"not JSON: {what}" if what else f"not JSON: {error}") from None
-    return Document(content, is_utf8)
+        raise ContractError(f"{within}not JSON: {what or error}") from None
+    return Document(content, is_utf8, layers)
 
 
-def event_id_of(value: bytes | None) -> str | None:
-    """The producer's event id in `value`, even if that is not a raw query; None if there is no usable one."""
-    if not value:
-        return None
+def _from_base64(data: object) -> bytes:
     try:
-        return _decode_identified(value).event_id
+        return base64.b64decode(data, validate=True) if isinstance(data, str) else b""
+    except (binascii.Error, ValueError):
+        raise ContractError("CloudEvents: `data_base64` is not base64") from None
+
+
+def event_id_of(value: bytes | None, headers: Headers = ()) -> str | None:
+    """The producer's event id in a record, even if that is not a raw event; None if there is no usable one."""
+    event_id = _event_id_in(value) if value else None
+    if event_id is None and headers and (attributes := cloud_events.attributes_of(headers)):
+        event_id = _usable_id(attributes.get("id"))
+    return event_id
+
+
+def _event_id_in(value: bytes) -> str | None:
+    try:
+        identified = _decode_identified(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
+    else:
+        if identified.specversion is None or identified.event_id is not None:
+            return identified.event_id
     try:
         content = decode_document(value).content
     except ContractError:
         return None
+    return _usable_id(content.get("event_id")) if isinstance(content, dict) else None
+
+
+def _usable_id(given: object) -> str | None:
     try:
-        event_id = _optional("event_id", content["event_id"]) if isinstance(content, dict) else None
-        return None if event_id is None else str(event_id)
-    except (KeyError, msgspec.ValidationError, UnicodeEncodeError):
+        event_id = _optional("event_id", given)
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return None
+    return None if event_id is None else str(event_id)
 
 
 def value_hash(value: bytes | None) -> str:

@@ -7,8 +7,10 @@ from typing import Any, Final
 import orjson
 
 from sluicegate.agents.kafka.record import Record
-from sluicegate.schemas.codec import event_id_of
+from sluicegate.schemas.codec import decode_document, event_id_of
+from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.headers import replay_of
+from sluicegate.schemas.payloads import unwrap
 
 _INVISIBLE: Final = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -18,8 +20,8 @@ _LAYOUT: Final = bytes.maketrans(b"\t\n\r", b"   ")
 
 
 def json_line(record: Record) -> bytes:
-    """`record` as one line of JSON."""
-    value = record.value or b"null"
+    """`record` as one line of JSON. What a producer wrapped around the JSON of its value is left out."""
+    value = _unwrapped(record.value or b"null")
     line = orjson.dumps(
         {
             "topic": record.topic,
@@ -50,18 +52,18 @@ def escape_invisible(line: bytes) -> bytes:
 
 def event_id_in(record: Record) -> str:
     """The id of the event in `record`: the producer's, otherwise the position of the raw record or of its original."""
-    return event_id_of(record.value) or replay_of(record.headers) or str(record.position)
+    return event_id_of(record.value, record.headers) or replay_of(record.headers) or str(record.position)
 
 
 def short_line(record: Record, event: str, width: int | None = None) -> bytes:
     """`record` in at most `width` characters: time, event, id, and what matters most about that event."""
     try:
-        document = orjson.loads(record.value or b"null")
-    except orjson.JSONDecodeError:
+        document = decode_document(record.value or b"null").content
+    except ContractError:
         document = None
     event_id = event_id_in(record)
     try:
-        gist = _GISTS[event](document)
+        gist = _GISTS[event](document)  # type: ignore[arg-type]  # what is no object fails
     except (AttributeError, KeyError, TypeError, ValueError):
         gist = f"not a valid {event} event"
     line = f"{record.timestamp:%H:%M:%S}  {event:<10}  {event_id:<24}  {gist}"
@@ -110,6 +112,13 @@ _GISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "actions_raw": lambda event: str(event.get("text")),
     "actions_formatted": lambda event: orjson.dumps(event["value"]).decode(),
 }
+
+
+def _unwrapped(value: bytes) -> bytes:
+    try:
+        return unwrap(value).text
+    except ContractError:
+        return value
 
 
 def _name(name: str) -> str:

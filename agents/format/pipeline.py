@@ -115,8 +115,9 @@ class FormatPipeline:
 
     def _decode(self, event: _Event) -> DecodedAction:
         try:
-            event.record.require_readable()
-            decoded = decode_raw_action(event.record.value)
+            record = event.record
+            record.require_readable()
+            decoded = decode_raw_action(record.value, record.headers, self._settings.input_format)
         except ContractError:
             event.keep_id_of_broken_record()
             raise

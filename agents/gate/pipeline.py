@@ -124,7 +124,7 @@ class Pipeline:
         if self._dedup is None or origin.replay_of:  # a replay must be decided again
             await self._bring_to_outcome(record, origin, span)
             return
-        event_id = event_id_of(record.value) or origin.event_id
+        event_id = event_id_of(record.value, record.headers) or origin.event_id
         if not await self._dedup.once(event_id, record.value, lambda: self._bring_to_outcome(record, origin, span)):
             self._telemetry.record_duplicate(span, event_id)
 
@@ -150,7 +150,7 @@ class Pipeline:
         origin, record = event.origin, event.record
         try:
             record.require_readable()
-            decoded = decode_raw_query(record.value)
+            decoded = decode_raw_query(record.value, record.headers, self._settings.input_format)
         except ContractError:
             event.keep_id_of_broken_record()
             raise

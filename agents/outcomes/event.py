@@ -14,6 +14,7 @@ from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.outcomes.origin import Origin
 from sluicegate.agents.telemetry import EventSpan, Telemetry
+from sluicegate.schemas.cloud_events import trace_headers
 from sluicegate.schemas.codec import event_id_of
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Event:
 
     def keep_id_of_broken_record(self) -> None:
         """Take the producer's event id from a record that is not what it should be, if it has a usable one."""
-        event_id = event_id_of(self.record.value) or self.origin.event_id
+        event_id = event_id_of(self.record.value, self.record.headers) or self.origin.event_id
         self.stamp = msgspec.structs.replace(self.stamp, event_id=event_id)
 
     @property
@@ -48,7 +49,7 @@ class Event:
 def processing(telemetry: Telemetry, record: Record, group_id: str) -> Iterator[EventSpan]:
     """The span in which `record` is brought to its outcome. An error that leaves it is logged: there is no outcome."""
     with telemetry.process_span(
-        telemetry.extract(record.headers),
+        telemetry.extract(trace_headers(record.headers, record.value)),
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

@@ -45,7 +45,7 @@ def original_of(event: Recorded, record: Record | None, secret: bytes | None) ->
     else:
         key, value, headers = record.key, record.value, [*record.headers]
         time = (original_time(headers) if event.replay_of else None) or record.timestamp
-    event_id = event_id_of(value)
+    event_id = event_id_of(value, headers)
     same_id = event.event_id == event_id if event_id else event.event_id in (event.original, event.source)
     if not same_id or event.value_hash not in (None, value_hash(value)):
         raise CannotReplay(GONE)

@@ -104,7 +104,7 @@ def _rebuild(event: Recorded, record: Record | None, secret: bytes | None, progr
         if str(reason) != GONE:
             logger.warning("sluice: %s cannot be replayed: it is a record %s", event.source, reason)
         return None
-    if not secret and event_id_of(original.value) is None:
+    if not secret and event_id_of(original.value, original.headers) is None:
         progress.without_id += 1
     return original
 

@@ -143,7 +143,7 @@ def read_raw_records(records: Iterable[Record], secret: bytes | None) -> Iterato
             replayed = None
         source = str(record.position)
         yield Recorded(
-            event_id=event_id_of(record.value) or replayed or source,
+            event_id=event_id_of(record.value, record.headers) or replayed or source,
             source=source,
             replay_of=replayed,
             at=record.position,

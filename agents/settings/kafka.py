@@ -5,6 +5,8 @@ from typing import Final
 
 from pydantic import BaseModel, Field, field_validator
 
+from sluicegate.schemas.payloads import InputFormat
+
 _HEADER_NAME: Final = re.compile(r"[^\s*,]+\*?|\*")
 
 
@@ -40,6 +42,11 @@ class KafkaSettings(BaseModel, title="Kafka"):
         "event once use `event_id`.",
     )
 
+    input_format: InputFormat = Field(
+        "auto",
+        description="What a raw query or action may come in. `auto`: JSON, plain or inside of CloudEvents, gzip, "
+        "UTF-16, or Confluent's wire format. `json`: plain JSON in UTF-8 only; a dead letter names what came instead.",
+    )
     pass_headers: str = Field(
         "",
         description="Headers of a producer's record that every output repeats, as names separated by commas: for "

@@ -1,5 +1,7 @@
 """Keys, headers and values that a hostile or broken producer may send."""
 
+import base64
+import gzip
 import random
 
 VALID = '{"query": "red café shoes", "event_id": "valid", "user_id": "u1", "deadline_ms": 500}'.encode()
@@ -7,6 +9,16 @@ VALID = '{"query": "red café shoes", "event_id": "valid", "user_id": "u1", "dea
 VALUES: list[bytes | None] = [
     None,
     *(b"", b" ", b"null", b"true", b"42", b'"red shoes"', b"[]", b"[{}]", b"{}", b"\x00", b"\xff\xfe", b"{" * 50),
+    gzip.compress(VALID, mtime=0),
+    *(gzip.compress(VALID, mtime=0)[:20], b"\x1f\x8b" + bytes(range(200)), gzip.compress(bytes(3_000_000), mtime=0)),
+    gzip.compress(gzip.compress(gzip.compress(gzip.compress(VALID)))),
+    *(b"\x00\x00\x00\x00\x07" + value for value in (VALID, b"", b"\x02\x00red", b"\x00\x00\x00\x00\x07" * 99, b"{")),
+    *(
+        b'{"specversion": "1.0", "id": %s, "data": %s}' % pair
+        for pair in ((b'"e"', VALID), (b"[]", VALID), (b"1", b"1"))
+    ),
+    b'{"specversion": "1.0", "id": "e", "time": 7, "data_base64": "%s"}' % base64.b64encode(VALID),
+    *(b'{"specversion": "1.0", "data_base64": %s}' % data for data in (b'"%%"', b"7", b'""', b'"\xff"', b'"\\ud800"')),
     *(b'{"query": "red sho', b'{"query": "red shoes"} {}', b"{'query': 'red shoes'}", b'{"query": "red", }'),
     *(b"\xef\xbb\xbf" + VALID, VALID.decode().encode("utf-16"), VALID.decode().encode("latin-1")),
     *(b'{"query": "\xc3\x28"}', b'{"query": "\xed\xa0\x80"}', b'{"query": "\\ud800"}', b'{"query": "\\u0000"}'),
@@ -36,6 +48,8 @@ HEADERS: list[list[tuple[str, bytes | None]]] = [
     [("traceparent", b"00-" + b"f" * 32 + b"-" + b"0" * 16 + b"-01"), ("traceparent", b"\xff\x00")],
     [("traceparent", None), ("tracestate", b"=" * 5000)],
     [("twice", b"1"), ("twice", b"2"), ("TWICE", None), ("", b""), ("é\n\u202e", bytes(range(256)))],
+    [("ce_id", b"\xff"), ("CE_ID", b"i" * 300), ("ce_time", b"now"), ("ce_traceparent", b"\x00"), ("ce_", b"")],
+    [("content-type", b"application/cloudevents+json"), ("ce_id", b"e"), ("ce_time", None)],
     [(f"header-{number}", b"x" * 50) for number in range(200)],
 ]
 
