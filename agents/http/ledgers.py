@@ -2,20 +2,22 @@
 
 import asyncio
 
+from opentelemetry.metrics import Meter
+
 from sluicegate.agents.ledger import Ledger
 from sluicegate.agents.ledger.json_lines import JsonLinesLedger
 from sluicegate.agents.ledger.spooled import SpoolLedger
 from sluicegate.agents.settings import Settings
 
 
-def ledger_of(settings: Settings) -> Ledger | None:
-    """The ledger that the setting names; None: no records are kept."""
+def ledger_of(settings: Settings, meter: Meter | None = None) -> Ledger | None:
+    """The ledger that the setting names, with its metrics made from `meter`; None: no records are kept."""
     kind, _, path = (settings.http_ledger or "").partition(":")
     match kind:
         case "file":
             return JsonLinesLedger(path)
         case "spool":
-            return SpoolLedger(path)
+            return SpoolLedger(path, meter=meter)
         case "kafka":
             from sluicegate.agents.ledger.published import KafkaLedger  # `sluice serve` needs no Kafka otherwise
 

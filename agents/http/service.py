@@ -89,7 +89,7 @@ class HttpService:
             ConfigurationError: the ledger cannot be opened.
             SpoolFailed: the ledger is a spool that cannot be opened, or that another process has open.
         """
-        ledger = ledger_of(self.settings)
+        ledger = ledger_of(self.settings, self.telemetry.meter)
         async with AsyncExitStack() as stack:
             if self.upstream:
                 await stack.enter_async_context(self.upstream)

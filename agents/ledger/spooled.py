@@ -3,12 +3,16 @@
 import asyncio
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluicegate.agents.ledger.ledger import LedgerEntry
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool import GroupCommit, Spool, SpoolRecord
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.schemas.errors import LedgerFailed, SpoolFailed
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
 
 
 class SpoolLedger:
@@ -18,9 +22,13 @@ class SpoolLedger:
     same time share the wait for the disk.
     """
 
-    def __init__(self, path: str | PathLike[str] | None = None) -> None:
-        """Choose the file, by default `SLUICE_SPOOL`. Its size, and what happens when it is full, are settings too."""
+    def __init__(self, path: str | PathLike[str] | None = None, *, meter: "Meter | None" = None) -> None:
+        """Choose the file, by default `SLUICE_SPOOL`. Its size, and what happens when it is full, are settings too.
+
+        Its metrics are made from `meter`, by default from that of the process.
+        """
         self._path = None if path is None else Path(path)
+        self._meter = meter
         self._commits: GroupCommit | None = None
 
     async def open(self, settings: Settings) -> None:
@@ -33,7 +41,7 @@ class SpoolLedger:
         spool = await asyncio.to_thread(Spool.open, settings, self._path)
         self._topic = settings.topic_ledger
         self._commits = GroupCommit(spool)
-        observe_spool(spool)
+        observe_spool(spool, self._meter)
 
     async def write(self, entry: LedgerEntry) -> None:
         """Add a record, and wait until it is on disk.

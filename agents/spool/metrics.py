@@ -1,4 +1,4 @@
-"""The metrics of a spool, for the meter provider that the process has configured, if it has."""
+"""The metrics of a spool."""
 
 import sys
 import weakref
@@ -10,7 +10,7 @@ from sluicegate.agents.spool.store import Spool
 from sluicegate.schemas.errors import SpoolFailed
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import CallbackOptions, Observation
+    from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 _LEVELS: Final[tuple[tuple[str, str, str, Callable[[SpoolStatistics], float]], ...]] = (
     ("sluicegate.spool.records", "{record}", "Records that wait for a broker.", lambda found: found.records),
@@ -20,13 +20,16 @@ _LEVELS: Final[tuple[tuple[str, str, str, Callable[[SpoolStatistics], float]], .
 )
 
 
-def observe_spool(spool: Spool) -> None:
-    """Report the levels of `spool`, as long as it is in use, if the process has imported OpenTelemetry's metrics."""
-    if "opentelemetry.metrics" not in sys.modules:
+def observe_spool(spool: Spool, meter: "Meter | None" = None) -> None:
+    """Report the levels of `spool`, as long as it is in use.
+
+    Without `meter`, to the meter provider that the process has configured, if it has imported OpenTelemetry's metrics.
+    """
+    if meter is None and "opentelemetry.metrics" not in sys.modules:
         return
     from opentelemetry.metrics import Observation, get_meter
 
-    meter = get_meter("sluicegate")
+    meter = meter or get_meter("sluicegate")
     watched = weakref.ref(spool)
 
     def callback(level: Callable[[SpoolStatistics], float]) -> "Callable[[CallbackOptions], Iterable[Observation]]":
@@ -43,3 +46,7 @@ def observe_spool(spool: Spool) -> None:
 
     for name, unit, description, level in _LEVELS:
         meter.create_observable_gauge(name, [callback(level)], unit, description)
+    limit = spool.most_bytes
+    meter.create_observable_gauge(
+        "sluicegate.spool.limit", [callback(lambda _: limit)], "By", "Bytes that the records may take on disk."
+    )

@@ -55,7 +55,8 @@ class Spool:
             ConfigurationError: the file is something else.
         """
         self.path = path
-        self._most_bytes = max_bytes - reserve_bytes
+        self.most_bytes: Final = max_bytes - reserve_bytes
+        """Bytes of records that fit."""
         self._when_full: WhenFull = when_full
         self._reserve = Reserve(Path(f"{path}.reserve"), reserve_bytes // 2)
         self._mutex = threading.Lock()
@@ -173,7 +174,7 @@ class Spool:
         """Take the reserve again if the disk has room for it. As long as it has none, the database does not grow."""
         taken = self._reserve.take()
         if self._adds:
-            pages = self._most_bytes // sqlite_file.number(connection, "PRAGMA page_size") if taken else 1
+            pages = self.most_bytes // sqlite_file.number(connection, "PRAGMA page_size") if taken else 1
             connection.execute(f"PRAGMA max_page_count={pages}")  # of fewer than it has, SQLite makes as many as it has
 
     def _unless_corrupt(self) -> sqlite3.Connection:

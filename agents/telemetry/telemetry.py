@@ -18,7 +18,7 @@ sampled gets no spans, but its trace id is in the ledger and in the outputs all 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import msgspec
 from opentelemetry import context as context_api
@@ -84,6 +84,8 @@ class Telemetry:
         self._tracer = tracer
         self._batch_tracer = batch_tracer
         self._export = export
+        self.meter: Final = meter
+        """For metrics that others own."""
         self._instruments = Instruments(meter)
         self._levels = LevelGauges(meter)
         self.requests = RequestTelemetry(tracer, self._instruments)
