@@ -179,6 +179,8 @@ class Pipeline:
         started_ns = time.time_ns()
         event.outcome, events = make_events(decoded.query, decision, event.stamp, event.record.position)
         outputs = [(topic, encode(output)) for topic, output in events]
+        if event.outcome != "allowed" or decision.degraded:
+            event.span.keep()
         ended_ns = time.time_ns()
         event.validate_ms = milliseconds(started_ns, ended_ns)
         self._telemetry.record_stage(event.span, "validate", started_ns, ended_ns)

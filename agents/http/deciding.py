@@ -148,6 +148,8 @@ def _report(service: HttpService, call: Call[Any], decision: Decision, model_ver
         )
         _add(timings_ms, "queue", batched.queued_ns, batched.started_ns)
         _add(timings_ms, "model", batched.started_ns, batched.ended_ns)
+    if decision.degraded or result.policy_result.verdict != "allow":
+        span.keep()
     telemetry.requests.record_decision(
         verdict=result.policy_result.verdict,
         category=result.policy_result.category,

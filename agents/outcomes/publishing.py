@@ -80,6 +80,7 @@ class OutcomePublisher:
             PublishFailed: Kafka takes no dead letter: do not ack.
         """
         event.error = error
+        event.span.keep()
         letter = make_dead_letter(event.record, error, event.stamp)
         try:
             return await self.publish(event, [("deadletter", encode(letter))])

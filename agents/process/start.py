@@ -75,6 +75,7 @@ def run_agent(
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,
+        slow_after_ms=settings.trace_slow_ms,
         service_version=VERSION,
         instance_id=socket.gethostname(),
         prometheus=metrics,

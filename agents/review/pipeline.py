@@ -78,6 +78,7 @@ class ReviewPipeline:
             Released: it was held, and is recalled.
         """
         with processing(self._telemetry, record, self._group_id) as span:
+            span.keep()
             event = event_of_record(record, span)
             if self._dedup is None or event.origin.replay_of:  # a replay must be decided again
                 await self._bring_to_outcome(event)

@@ -20,7 +20,14 @@ class TelemetrySettings(BaseModel, title="Telemetry"):
         "OTEL_EXPORTER_OTLP_ENDPOINT works too. Unset or empty: nothing is exported.",
     )
     trace_sample_ratio: float = Field(
-        1.0, ge=0, le=1, description="Share of the events that are traced when the producer sent no trace."
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the events that are traced when the producer sent no trace. Always traced are those that "
+        "are blocked, go to review, become dead letters, fail, are decided without the model, or are slow.",
+    )
+    trace_slow_ms: float = Field(
+        1000.0, ge=0, description="An event that takes so many milliseconds is slow. 0: none is."
     )
 
     @field_validator("log_level", mode="before")

@@ -12,9 +12,10 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.span_export import ChosenIds, Scope, SpanExport
 
 log = logging.getLogger(__name__)
 
@@ -36,32 +37,30 @@ def resource_of(service_version: str, instance_id: str) -> Resource:
 
 
 class OtlpExport:
-    """Providers that export to one endpoint until `shutdown`. None of them is global.
-
-    `traces` follows an incoming sampling decision, and decides by `sample_ratio` where a trace begins. `batches`
-    records whatever it is given. Both send through one queue.
-    """
+    """Exports to one endpoint until `shutdown`. Nothing in it is global."""
 
     def __init__(
-        self, endpoint: str, *, sample_ratio: float, resource: Resource, more_readers: Sequence[MetricReader] = ()
+        self, endpoint: str, *, resource: Resource, scope: Scope, more_readers: Sequence[MetricReader] = ()
     ) -> None:
         """`more_readers` get the metrics too."""
         base = endpoint.rstrip("/")
-        self._spans = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
+        self._exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
         self._points = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
-        processor = BatchSpanProcessor(self._spans, _SPAN_QUEUE, _SPAN_DELAY_MS)
+        processor = BatchSpanProcessor(self._exporter, _SPAN_QUEUE, _SPAN_DELAY_MS)
         reader = PeriodicExportingMetricReader(self._points, _METRIC_INTERVAL_MS)
-        self.traces = TracerProvider(ParentBased(TraceIdRatioBased(sample_ratio)), resource, shutdown_on_exit=False)
-        self.batches = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
         self.metrics = MeterProvider([reader, *more_readers], resource, shutdown_on_exit=False)
-        self.traces.add_span_processor(processor)
-        self.batches.add_span_processor(processor)
+        ids = ChosenIds()
+        self._events = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, id_generator=ids)
+        batches = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
+        for provider in (self._events, batches):  # both send through one queue
+            provider.add_span_processor(processor)
+        self.spans = SpanExport(self._events, ids, batches, scope)
 
     def shutdown(self, timeout_s: float) -> None:
         """Send what is left, for at most about `timeout_s`, then drop the rest with a warning."""
         deadline = time.monotonic() + timeout_s
         # A TracerProvider's own shutdown takes no time-out and may wait for 30 s, so it gets a thread to wait in.
-        traces = threading.Thread(target=self.traces.shutdown, name="telemetry-close-traces", daemon=True)
+        traces = threading.Thread(target=self._events.shutdown, name="telemetry-close-traces", daemon=True)
         metrics = threading.Thread(target=self.metrics.shutdown, name="telemetry-close-metrics", daemon=True)
         traces.start()
         metrics.start()
@@ -70,7 +69,7 @@ class OtlpExport:
         if traces.is_alive():
             log.warning("the last spans were not sent in %.1f s and are dropped: is the collector up?", timeout_s)
             # Ends its wait for the next attempt, and with it the thread. The SDK left it unannotated.
-            self._spans.shutdown()  # type: ignore[no-untyped-call]
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
         if metrics.is_alive():
             log.warning("the last metrics were not sent in %.1f s and are dropped: is the collector up?", timeout_s)
             self._points.shutdown()

@@ -10,14 +10,14 @@ Names: OpenTelemetry's HTTP conventions, https://opentelemetry.io/docs/specs/sem
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
 from sluicegate.agents.telemetry.event_span import EventSpan
 from sluicegate.agents.telemetry.instruments import Instruments
+from sluicegate.agents.telemetry.tracing import Tracing
 
 _SERVER_ERROR = 500
 
@@ -25,23 +25,17 @@ _SERVER_ERROR = 500
 class RequestTelemetry:
     """Spans and metrics of requests."""
 
-    def __init__(self, tracer: Tracer, instruments: Instruments) -> None:
-        self._tracer = tracer
+    def __init__(self, tracing: Tracing, instruments: Instruments) -> None:
+        self._tracing = tracing
         self._instruments = instruments
 
     @contextmanager
     def span(self, parent: Context, *, method: str, route: str) -> Iterator[EventSpan]:
         """One request, from its head to its answer. `parent` is from `Telemetry.extract`."""
-        span = self._tracer.start_span(f"{method} {route}", parent, SpanKind.SERVER)
-        if span.is_recording():
-            span.set_attributes({semconv.HTTP_REQUEST_METHOD: method, semconv.HTTP_ROUTE: route})
-        context = set_span_in_context(span, parent)
-        token = context_api.attach(context)
-        try:
-            yield EventSpan(span, context, route)
-        finally:
-            context_api.detach(token)
-            span.end()
+        with self._tracing.span(f"{method} {route}", SpanKind.SERVER, route, parent) as request:
+            if request.recording:
+                request.attributes |= {semconv.HTTP_REQUEST_METHOD: method, semconv.HTTP_ROUTE: route}
+            yield request
 
     def record(self, request: EventSpan, *, method: str, status: int, duration_s: float, error: str | None) -> None:
         """Report that the request was answered with `status`; `error` is the code of the answer, if it is an error."""
@@ -54,16 +48,16 @@ class RequestTelemetry:
             measured[semconv.ERROR_TYPE] = error
         self._instruments.request_duration.record(duration_s, measured)
         if request.recording:
-            request.span.set_attribute(semconv.HTTP_RESPONSE_STATUS_CODE, status)
+            request.attributes[semconv.HTTP_RESPONSE_STATUS_CODE] = status
             if error is not None:
-                request.span.set_attribute(semconv.ERROR_TYPE, error)
+                request.attributes[semconv.ERROR_TYPE] = error
             if status >= _SERVER_ERROR:
-                request.span.set_status(StatusCode.ERROR)
+                request.fail(error or str(status))
 
     def name_decision(self, request: EventSpan, *, event_id: str, verdict: str) -> None:
         """Name the one decision of a request on its span. A request that makes several names none."""
         if request.recording:
-            request.span.set_attributes({semconv.EVENT_ID: event_id, semconv.VERDICT: verdict})
+            request.attributes |= {semconv.EVENT_ID: event_id, semconv.VERDICT: verdict}
 
     def record_chat(self, served_by: str) -> None:
         """Count one chat behind the gate."""

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Final
 
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
-from sluicegate.agents.telemetry.event_span import EventSpan
+from sluicegate.agents.telemetry.event_span import EventSpan, StageSpan
 from sluicegate.agents.telemetry.instruments import Tally, watch_level
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 45.0)
@@ -46,8 +46,7 @@ class Question:
 class ReviewTelemetry:
     """Spans and metrics of reviews, and of the chat APIs that are asked. Use it on one event loop."""
 
-    def __init__(self, tracer: Tracer, meter: Meter) -> None:
-        self._tracer = tracer
+    def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._duration = meter.create_histogram(
             semconv.METRIC_REVIEW_DURATION,
@@ -94,13 +93,16 @@ class ReviewTelemetry:
                 (ended_ns - started_ns) / 1e9, {semconv.REVIEWER: kind, semconv.RESULT: question.result}
             )
             if event.recording:
-                attributes = {semconv.REVIEWER: name, semconv.RESULT: question.result, **question.attributes}
-                span = self._tracer.start_span(
-                    semconv.SPAN_REVIEW, event.context, SpanKind.CLIENT, attributes, start_time=started_ns
+                event.stages.append(
+                    StageSpan(
+                        name=semconv.SPAN_REVIEW,
+                        start_ns=started_ns,
+                        end_ns=ended_ns,
+                        attributes={semconv.REVIEWER: name, semconv.RESULT: question.result, **question.attributes},
+                        kind=SpanKind.CLIENT,
+                        failed=question.result != _ANSWERED,
+                    )
                 )
-                if question.result != _ANSWERED:
-                    span.set_status(StatusCode.ERROR)
-                span.end(ended_ns)
 
     def decided(self, kind: str, *, allow: bool) -> None:
         """Count a ruling; `kind` is that of the reviewer, or `policy`."""

@@ -11,8 +11,8 @@
 
 There is one `Telemetry` per worker and nothing global: two of them in one process share nothing.
 
-The incoming traceparent decides whether an event is sampled; without one, `sample_ratio` does. An event that is not
-sampled gets no spans, but its trace id is in the ledger and in the outputs all the same.
+`tracing` decides which events are exported. The others have no spans, but their trace ids are in the ledger and in the
+outputs all the same.
 """
 
 import time
@@ -21,30 +21,23 @@ from contextlib import contextmanager
 from typing import Final, Literal, Self
 
 import msgspec
-from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.metrics import Meter, NoOpMeter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.trace import (
-    Link,
-    NoOpTracer,
-    Span,
-    SpanKind,
-    StatusCode,
-    Tracer,
-    set_span_in_context,
-)
+from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv, trace_context
-from sluicegate.agents.telemetry.event_span import EventSpan
+from sluicegate.agents.telemetry.event_span import EventSpan, StageSpan
 from sluicegate.agents.telemetry.instruments import Instruments
 from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
 from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
+from sluicegate.agents.telemetry.span_export import new_id
 from sluicegate.agents.telemetry.trace_context import Headers
+from sluicegate.agents.telemetry.tracing import Tracing
 
 Stage = Literal["normalise", "queue", "model", "validate", "publish"]
 """An event's stages, in order. "model" and "publish" have methods of their own: `record_model`, `publish_span`."""
@@ -80,16 +73,15 @@ class Telemetry:
     only `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after it has ended.
     """
 
-    def __init__(self, tracer: Tracer, batch_tracer: Tracer, meter: Meter, export: OtlpExport | None) -> None:
-        self._tracer = tracer
-        self._batch_tracer = batch_tracer
+    def __init__(self, meter: Meter, tracing: Tracing, export: OtlpExport | None = None) -> None:
+        self._tracing = tracing
         self._export = export
         self.meter: Final = meter
         """For metrics that others own."""
         self._instruments = Instruments(meter)
         self._levels = LevelGauges(meter)
-        self.requests = RequestTelemetry(tracer, self._instruments)
-        self.reviews = ReviewTelemetry(tracer, meter)
+        self.requests = RequestTelemetry(tracing, self._instruments)
+        self.reviews = ReviewTelemetry(meter)
 
     @classmethod
     def start(
@@ -99,12 +91,14 @@ class Telemetry:
         sample_ratio: float,
         service_version: str,
         instance_id: str,
+        slow_after_ms: float = 0.0,
         prometheus: PrometheusPage | None = None,
     ) -> Self:
         """Start exporting to `otlp_endpoint`, an OTLP/HTTP base URL such as "http://localhost:4318"; None means off.
 
-        `sample_ratio`, from 0 to 1, is the share of traces to record among those that begin here. Nothing is connected
-        yet: a collector that is down, or starts later, is not an error. `prometheus` shows the metrics too.
+        `sample_ratio`, from 0 to 1, is the share of traces to record among those that begin here, and `slow_after_ms`
+        the time from which an event is always traced, 0 for never: see `tracing`. Nothing is connected yet: a collector
+        that is down, or starts later, is not an error. `prometheus` shows the metrics too.
         """
         if otlp_endpoint is None and prometheus is None:
             return cls.off()
@@ -113,19 +107,15 @@ class Telemetry:
         scope = (_SCOPE, service_version, semconv.SCHEMA_URL)
         if otlp_endpoint is None:
             provider = MeterProvider(readers, resource, shutdown_on_exit=False)
-            return cls(NoOpTracer(), NoOpTracer(), provider.get_meter(*scope), None)
-        export = OtlpExport(otlp_endpoint, sample_ratio=sample_ratio, resource=resource, more_readers=readers)
-        return cls(
-            export.traces.get_tracer(*scope),
-            export.batches.get_tracer(*scope),
-            export.metrics.get_meter(*scope),
-            export,
-        )
+            return cls(provider.get_meter(*scope), Tracing(None))
+        export = OtlpExport(otlp_endpoint, resource=resource, scope=scope, more_readers=readers)
+        tracing = Tracing(export.spans, sample_ratio=sample_ratio, slow_after_ms=slow_after_ms)
+        return cls(export.metrics.get_meter(*scope), tracing, export)
 
     @classmethod
     def off(cls) -> Self:
         """Telemetry that exports nothing."""
-        return cls(NoOpTracer(), NoOpTracer(), NoOpMeter(_SCOPE), None)
+        return cls(NoOpMeter(_SCOPE), Tracing(None))
 
     def observe(self, *, queue_depth: Callable[[], int], events_in_flight: Callable[[], int]) -> None:
         """Report two levels from now on. Both callbacks run on the exporter's thread, so they must only read."""
@@ -136,12 +126,8 @@ class Telemetry:
         self._levels.set(levels)
 
     def extract(self, headers: Headers) -> Context:
-        """The trace that a record's headers continue, or a new one: every event has a trace id.
-
-        If telemetry is off, the new one is marked as not sampled. If it is on, the process span begins it.
-        """
-        context = trace_context.extract(headers)
-        return context if context or self._export else trace_context.new_root(sampled=False)
+        """The trace that a record's headers continue; empty if its trace begins here."""
+        return trace_context.extract(headers)
 
     def inject(self, context: Context) -> list[tuple[str, bytes]]:
         """The `traceparent` (and `tracestate`, if any) headers that hand `context` to an output's consumer."""
@@ -153,14 +139,11 @@ class Telemetry:
     ) -> Iterator[EventSpan]:
         """The processing of one event, from taking it to its last acknowledgement. `parent` is from `extract`.
 
-        Log lines written inside have its trace id, also those of tasks that are started inside. An exception that
-        passes through marks the span with the exception's class, not with its message, which may quote the query. If
-        the event is not sampled, or telemetry is off, its outputs' context says so.
+        See `Tracing.span`.
         """
-        span = self._tracer.start_span(f"{semconv.SPAN_PROCESS} {topic}", parent, SpanKind.CONSUMER)
-        if span.is_recording():
-            span.set_attributes(
-                {
+        with self._tracing.span(f"{semconv.SPAN_PROCESS} {topic}", SpanKind.CONSUMER, topic, parent) as event:
+            if event.recording:
+                event.attributes |= {
                     semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
                     semconv.MESSAGING_OPERATION_NAME: "process",
                     semconv.MESSAGING_OPERATION_TYPE: semconv.MESSAGING_OPERATION_TYPE_PROCESS,
@@ -170,41 +153,19 @@ class Telemetry:
                     semconv.MESSAGING_CONSUMER_GROUP_NAME: group,
                     semconv.MESSAGING_MESSAGE_BODY_SIZE: body_size,
                 }
-            )
-        context = set_span_in_context(span, parent)
-        token = context_api.attach(context)
-        try:
-            yield EventSpan(span, context, topic)
-        except BaseException as error:
-            _mark_failed(span, type(error).__name__)
-            raise
-        finally:
-            context_api.detach(token)
-            span.end()
+            yield event
 
     def record_stage(self, event: EventSpan, stage: Stage, start_ns: int, end_ns: int) -> None:
-        """Report a stage of an event that has ended: its duration if it has a metric, a child span if sampled."""
+        """Report a stage of an event that has ended: its duration if it has a metric, and a span below the event's."""
         if measured := _MEASURED.get(stage):
             self._instruments.stage_duration.record(_seconds(start_ns, end_ns), measured)
         if event.recording:
-            self._record_span(event, stage, start_ns, end_ns)
-
-    def _record_span(
-        self,
-        event: EventSpan,
-        stage: Stage,
-        start_ns: int,
-        end_ns: int,
-        attributes: Mapping[str, AttributeValue] | None = None,
-    ) -> None:
-        # INTERNAL for the model too: the GenAI conventions allow it for one in the same process.
-        span = self._tracer.start_span(stage, event.context, SpanKind.INTERNAL, attributes, start_time=start_ns)
-        span.end(max(start_ns, end_ns))
+            event.stages.append(StageSpan(name=stage, start_ns=start_ns, end_ns=end_ns))
 
     def record_model(
         self, event: EventSpan, start_ns: int, end_ns: int, *, model: str, input_tokens: int, output_tokens: int
     ) -> None:
-        """Report the model's work on a sampled event: a child span with `gen_ai.*` attributes.
+        """Report the model's work on an event: a span below the event's with `gen_ai.*` attributes.
 
         `model` is the compiled model's version. The times are those of the batch, which is one call and is measured
         as one by `record_batch`.
@@ -216,7 +177,8 @@ class Telemetry:
                 semconv.GEN_AI_USAGE_INPUT_TOKENS: input_tokens,
                 semconv.GEN_AI_USAGE_OUTPUT_TOKENS: output_tokens,
             }
-            self._record_span(event, "model", start_ns, end_ns, attributes)
+            # INTERNAL: the GenAI conventions allow it for a model in the same process.
+            event.stages.append(StageSpan(name="model", start_ns=start_ns, end_ns=end_ns, attributes=attributes))
 
     @contextmanager
     def publish_span(self, event: EventSpan, topics: Sequence[str]) -> Iterator[Context]:
@@ -224,31 +186,36 @@ class Telemetry:
 
         Yields the context to `inject` into their headers, so that a downstream consumer's span is a child of this one.
         """
-        start_ns = time.time_ns()
-        span = event.span
-        if event.recording:
-            span = self._tracer.start_span(
-                semconv.SPAN_PUBLISH,
-                event.context,
-                SpanKind.PRODUCER,
-                {
+        start_ns, span_id, failed = time.time_ns(), new_id(64), ""
+        try:
+            yield event.context_of(span_id)
+        except BaseException as error:
+            failed = type(error).__name__
+            raise
+        finally:
+            end_ns = time.time_ns()
+            self._instruments.stage_duration.record(_seconds(start_ns, end_ns), _MEASURED["publish"])
+            if event.recording:
+                attributes: dict[str, AttributeValue] = {
                     semconv.MESSAGING_SYSTEM: semconv.MESSAGING_SYSTEM_KAFKA,
                     semconv.MESSAGING_OPERATION_NAME: "publish",
                     semconv.MESSAGING_OPERATION_TYPE: semconv.MESSAGING_OPERATION_TYPE_SEND,
                     semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(topics),
                     semconv.TOPICS: tuple(topics),
-                },
-                start_time=start_ns,
-            )
-        try:
-            yield event.context if span is event.span else set_span_in_context(span, event.context)
-        except BaseException as error:
-            _mark_failed(span, type(error).__name__)
-            raise
-        finally:
-            self._instruments.stage_duration.record(_seconds(start_ns, time.time_ns()), _MEASURED["publish"])
-            if span is not event.span:
-                span.end()
+                }
+                if failed:
+                    attributes[semconv.ERROR_TYPE] = failed
+                event.stages.append(
+                    StageSpan(
+                        name=semconv.SPAN_PUBLISH,
+                        span_id=span_id,
+                        start_ns=start_ns,
+                        end_ns=end_ns,
+                        attributes=attributes,
+                        kind=SpanKind.PRODUCER,
+                        failed=bool(failed),
+                    )
+                )
 
     def record_batch(
         self,
@@ -260,10 +227,10 @@ class Telemetry:
         input_tokens: int,
         output_tokens: int,
     ) -> None:
-        """Report one call of a model: its size, duration and tokens, and a trace with a link to every sampled member.
+        """Report one call of a model: its size, duration and tokens, and a trace with links to its members.
 
-        `model` is on every metric, because a candidate in a shadow trial decides batches too. The batch is sampled if
-        any member is, whatever the ratio, so that a sampled event always has its batch.
+        `model` is on every metric, because a candidate in a shadow trial decides batches too. The trace is exported if
+        any member is, whatever the ratio, so that an exported event always has its batch.
         """
         of_model = {semconv.GEN_AI_REQUEST_MODEL: model}
         self._instruments.batch_size.record(len(members), of_model)
@@ -273,16 +240,8 @@ class Telemetry:
             (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),
         ):
             self._instruments.token_usage.record(tokens, {**_model_attributes(model), semconv.GEN_AI_TOKEN_TYPE: kind})
-        links = [Link(member.span.get_span_context()) for member in members if member.recording]
-        if links:
-            self._batch_tracer.start_span(
-                semconv.SPAN_BATCH,
-                Context(),
-                SpanKind.INTERNAL,
-                {semconv.BATCH_SIZE: len(members), semconv.GEN_AI_REQUEST_MODEL: model},
-                links,
-                start_ns,
-            ).end(max(start_ns, end_ns))
+        attributes: dict[str, AttributeValue] = {semconv.BATCH_SIZE: len(members), semconv.GEN_AI_REQUEST_MODEL: model}
+        self._tracing.batches.add(members, start_ns, end_ns, attributes)
 
     def record(self, event: EventSpan, outcome: Outcome) -> None:
         """Report the outcome of an event, once, inside its process span and after its last acknowledgement."""
@@ -302,9 +261,9 @@ class Telemetry:
             self._instruments.degraded.add(outcome.degraded)
         self._instruments.process_duration.record(outcome.duration_s, measured)
         if event.recording:
-            event.span.set_attributes(_span_attributes(outcome))
+            event.attributes |= _span_attributes(outcome)
             if outcome.error_type is not None:
-                _mark_failed(event.span, outcome.error_type)
+                event.fail(outcome.error_type)
 
     def record_second(self, outcome: str) -> None:
         """Count one query for the second model: its verdict, or `overloaded` or `failed` if it gave none."""
@@ -314,7 +273,7 @@ class Telemetry:
         """Report, instead of `record`, that the event was decided before."""
         self._instruments.duplicates.add()
         if event.recording:
-            event.span.set_attributes({semconv.EVENT_ID: event_id, semconv.DUPLICATE: True})
+            event.attributes |= {semconv.EVENT_ID: event_id, semconv.DUPLICATE: True}
 
     def shutdown(self, timeout_s: float) -> None:
         """Send what is left and stop. Blocks for at most about `timeout_s`: call it off the event loop.
@@ -336,11 +295,6 @@ def _model_attributes(model: str) -> dict[str, AttributeValue]:
         semconv.GEN_AI_PROVIDER_NAME: semconv.GEN_AI_PROVIDER_CTRANSLATE2,
         semconv.GEN_AI_REQUEST_MODEL: model,
     }
-
-
-def _mark_failed(span: Span, error_type: str) -> None:
-    span.set_attribute(semconv.ERROR_TYPE, error_type)
-    span.set_status(StatusCode.ERROR)
 
 
 def _span_attributes(outcome: Outcome) -> dict[str, AttributeValue]:

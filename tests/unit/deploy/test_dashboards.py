@@ -11,12 +11,12 @@ import promql_parser
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Metric, Sum
-from opentelemetry.trace import NoOpTracer
 
 from sluicegate.agents.spool import Spool
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.agents.telemetry import Outcome, Telemetry
 from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
+from sluicegate.agents.telemetry.tracing import Tracing
 from tests.support.prometheus import promtool, require_prometheus
 
 ROOT = Path(__file__).parents[3]
@@ -153,7 +153,7 @@ def measured_metrics(folder: Path) -> list[Metric]:
     """
     reader = InMemoryMetricReader()
     meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("test")
-    telemetry = Telemetry(NoOpTracer(), NoOpTracer(), meter, None)
+    telemetry = Telemetry(meter, Tracing(None))
     telemetry.observe(queue_depth=lambda: 1, events_in_flight=lambda: 1)
     telemetry.set_levels(WorkerLevels(ready=True, commit_late_s=0, lags=(PartitionLag("queries.raw", 0, 1),)))
     outcomes = (

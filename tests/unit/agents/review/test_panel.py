@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanKind
 
 from sluicegate.agents.review.api import ApiReviewer
 from sluicegate.agents.review.outcomes import fall_back
@@ -27,7 +27,9 @@ from sluicegate.schemas.events.review import Appeal
 from sluicegate.schemas.vocabulary import Category
 from tests.support.reviews import make_review
 
-SPAN = EventSpan(INVALID_SPAN, Context(), "queries.review")
+SPAN = EventSpan(
+    "review", SpanKind.CONSUMER, "queries.review", Context(), INVALID_SPAN_CONTEXT, recording=False, kept=False
+)
 WHERE = Position(topic="queries.review", partition=0, offset=0)
 
 
