@@ -21,6 +21,7 @@ class NullEngine:
     """A judge that allows every query unchanged."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
+    replicas = 1
 
     def __init__(self, settings: Settings) -> None:
         self.manifest = read_manifest(settings.model)

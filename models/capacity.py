@@ -3,6 +3,7 @@
 All times are wall clock, the best of a few runs: other work on the machine can only make a run slower.
 """
 
+import itertools
 import math
 import random
 import statistics
@@ -72,19 +73,28 @@ class CapacityReport:
 def measure(
     start: Start, compute_types: Sequence[str], cores: int, progress: Progress = lambda *_: None
 ) -> CapacityReport:
-    """Measure the model that `start` loads on `cores` cores, in each of `compute_types`."""
-    ways = [(kind, threads) for kind in compute_types for threads in _powers_of_two(cores)]
-    meter = Meter(len(ways) + len(_MEMBERS) * len(_LENGTHS) * len(_STEPS) + len(_BATCH_SIZES) + 1, progress)
+    """Measure the model that `start` loads on `cores` cores, in each of `compute_types`.
+
+    It tries every number of replicas with every number of threads that the cores are enough for, in powers of two.
+    """
+    ways = [
+        (kind, threads, replicas)
+        for kind in compute_types
+        for threads in _powers_of_two(cores)
+        for replicas in _powers_of_two(cores // threads)
+    ]
+    meter = Meter(len(ways) + len(_MEMBERS) * len(_LENGTHS) * len(_STEPS) + len(_BATCH_SIZES), progress)
     queries: list[EncodedQuery] = []
-    rates: dict[tuple[str, int], float] = {}
+    rates: dict[tuple[str, int, int], float] = {}
     for way in ways:
-        engine = start(*way, 1)
+        engine = start(*way)
         queries = queries or sample(engine, _QUERIES)
         rates[way] = _rate(engine, queries, _FIRST_BATCH, meter)
-    kind, threads = _least_that_is_worth_it(rates, effort=lambda way: way[1])
-    engine = start(kind, threads, 1)
+    kind, threads, replicas = _least_that_is_worth_it(rates, effort=lambda way: way[1] * way[2])
+    engine = start(kind, threads, replicas)
     answers = engine.judge(queries[:_FIRST_BATCH])
-    cost = _fit(engine, statistics.mean(model_result.output_tokens for model_result in answers), meter)
+    # The first token is the verdict, which reading the query gives.
+    cost = _fit(engine, statistics.mean(max(0, result.output_tokens - 1) for result in answers), meter)
     sizes: dict[int, float] = {}
     for size in _BATCH_SIZES:
         smaller = max(sizes.values(), default=0.0)
@@ -93,23 +103,17 @@ def measure(
             break
     meter.add(len(_BATCH_SIZES) - len(sizes))
     batch_size = _least_that_is_worth_it(sizes, effort=lambda size: size)
-    replicas = {1: sizes[batch_size]}
-    if more := cores // threads - 1:
-        replicas[1 + more] = _rate(start(kind, threads, 1 + more), queries, batch_size, meter, at_once=1 + more)
-    else:
-        meter.add(1)
-    count = _least_that_is_worth_it(replicas, effort=lambda count: count)
     alone = [_best_s(engine.judge, [query]) for query in queries[:_FIRST_BATCH]]
     length = round(statistics.mean(len(query.tokens) for query in queries))
     return CapacityReport(
         compute_type=kind,
         threads=threads,
-        replicas=count,
+        replicas=replicas,
         batch_size=batch_size,
         cost=cost,
-        rate=replicas[count],
+        rate=sizes[batch_size],
         alone_ms=1000 * statistics.median(alone),
-        half_load_ms=simulated_ms(cost, replicas[count] / 2, length, batch_size, count),
+        half_load_ms=simulated_ms(cost, sizes[batch_size] / 2, length, batch_size, replicas),
     )
 
 
@@ -152,17 +156,16 @@ def _least_that_is_worth_it(rates: dict[ChoiceT, float], effort: Callable[[Choic
     return min(good, key=lambda choice: (effort(choice), -rates[choice]))
 
 
-def _rate(engine: Engine, queries: Sequence[EncodedQuery], batch_size: int, meter: Meter, *, at_once: int = 1) -> float:
-    """Queries a second in batches of `batch_size`, of neighbouring lengths, `at_once` at a time."""
+def _rate(engine: Engine, queries: Sequence[EncodedQuery], batch_size: int, meter: Meter) -> float:
+    """Queries a second in batches of `batch_size`, of neighbouring lengths, when every replica always has one."""
     ordered = sorted(queries, key=lambda query: len(query.tokens))
     batches = [ordered[place : place + batch_size] for place in range(0, len(ordered), batch_size)]
     random.Random(batch_size).shuffle(batches)  # noqa: S311 - reproducible order, not a secret
     engine.judge(batches[0][:1])
-    judged = 0
 
-    def judge_until_enough(batches: Sequence[Sequence[EncodedQuery]]) -> int:
+    def judge_until_enough(turn: int) -> int:
         count = 0
-        for batch in batches:
+        for batch in itertools.islice(itertools.cycle(batches), turn, turn + len(batches)):
             engine.judge(batch)
             count += len(batch)
             if time.perf_counter() - began > _ENOUGH_S:
@@ -170,8 +173,8 @@ def _rate(engine: Engine, queries: Sequence[EncodedQuery], batch_size: int, mete
         return count
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(at_once) as threads:
-        judged = sum(threads.map(judge_until_enough, [batches[turn::at_once] for turn in range(at_once)]))
+    with ThreadPoolExecutor(engine.replicas) as threads:
+        judged = sum(threads.map(judge_until_enough, range(engine.replicas)))
     rate = judged / (time.perf_counter() - began)
     meter.add(1)
     return rate

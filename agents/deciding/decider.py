@@ -196,7 +196,7 @@ class Decider(Generic[OwnerT]):
             cost=engine.cost,
             batch_size=settings.batch_size,
             capacity=settings.queue_size,
-            replicas=settings.replicas,
+            replicas=engine.replicas,
         ) as batcher:
             yield cls(engine, batcher, settings, policies or LivePolicies.load(settings))
 

@@ -33,11 +33,15 @@ class ModelSettings(BaseModel, title="Model", arbitrary_types_allowed=True):
         0,
         ge=0,
         le=256,
-        description="Threads of each copy of the model. 0 chooses: one for a small model, otherwise one per core and "
-        "at most 4.",
+        description="Threads of each copy of the model. 0 chooses: one for a small model, otherwise the cores divided "
+        "by the copies, at most 4.",
     )
     replicas: int = Field(
-        1, ge=1, le=64, description="Copies of the model that work in parallel, each with its own threads."
+        0,
+        ge=0,
+        le=64,
+        description="Copies of the model that work in parallel, each with its own threads; they share the weights. "
+        "0 chooses: one of a small model or on a GPU, otherwise one per core, at most 4.",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="Maximum number of queries in one call of the model.")
     queue_size: int = Field(256, ge=1, le=65_536, description="Maximum number of queries that wait for the model.")

@@ -1,12 +1,20 @@
 """Where and how a compiled model runs."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sluicegate.schemas.errors import CompiledModelError
 
 Device = Literal["cpu", "cuda"]
+
+_SMALL: Final = 50_000_000
+"""Parameters below which a model runs once, with one thread: several would wait for each other more than they compute.
+"""
+
+_MOST: Final = 4
+"""Copies of a large model, and threads of each, that are chosen without a measurement."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,21 @@ class Placement:
     compute_type: str
     threads: int
     replicas: int
+
+    @classmethod
+    def chosen(cls, device: Device, compute_type: str, threads: int, replicas: int, parameters: int) -> "Placement":
+        """The placement of a model with so many `parameters`; 0 `threads` or `replicas` are chosen here.
+
+        A large model on a CPU gets a copy for each core, with one thread: two threads of one copy wait for each other
+        at the end of every operation, and for Python between two batches. The copies share the weights.
+        """
+        if device == "cuda":
+            return cls(device, compute_type, threads, replicas or 1)
+        if parameters < _SMALL:
+            return cls(device, compute_type, threads or 1, replicas or 1)
+        cores = len(os.sched_getaffinity(0))
+        replicas = replicas or max(1, min(cores // (threads or 1), _MOST))
+        return cls(device, compute_type, threads or max(1, min(cores // replicas, _MOST)), replicas)
 
     def load(self, model_class: Any, folder: Path) -> Any:
         """The CTranslate2 model of `folder`, an instance of `model_class`.

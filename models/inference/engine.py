@@ -7,7 +7,6 @@ probabilities that it gives, and checks what it writes.
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.artifacts.servable import check_servable
@@ -26,9 +25,6 @@ from sluicegate.models.text.rewrite_guard import check_expansions, check_rewrite
 from sluicegate.schemas.errors import EngineFailed
 from sluicegate.schemas.events import Threshold
 
-_SINGLE_THREADED_BELOW: Final = 50_000_000
-"""Parameters below which one thread is faster than several: they would wait for each other more than they compute."""
-
 
 class Engine:
     """A compiled model on a device, ready to judge. `judge` blocks and releases the GIL: call it off the event loop."""
@@ -41,15 +37,15 @@ class Engine:
         device: Device = "cpu",
         compute_type: str = "default",
         intra_threads: int = 0,
-        replicas: int = 1,
+        replicas: int = 0,
         cost: BatchCost | None = None,
         max_query_tokens: int = 128,
         max_answer_tokens: int = 64,
     ) -> None:
         """Load the model in `folder`.
 
-        `thresholds` override those of its manifest. `intra_threads` of 0 chooses the fastest number for the model's
-        size. Up to `replicas` calls of `judge` run at once, each with its own threads. `cost` is what batches cost on
+        `thresholds` override those of its manifest. Up to `replicas` calls of `judge` run at once, each with
+        `intra_threads` threads; 0 chooses by the model's size and the number of cores. `cost` is what batches cost on
         this machine.
 
         Raises:
@@ -57,9 +53,8 @@ class Engine:
         """
         self.manifest: Manifest = check_servable(folder)
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {}, sum_bound=self.manifest.sum_bound)
-        if not intra_threads and self.manifest.parameters < _SINGLE_THREADED_BELOW:
-            intra_threads = 1
-        placement = Placement(device, compute_type, intra_threads, replicas)
+        placement = Placement.chosen(device, compute_type, intra_threads, replicas, self.manifest.parameters)
+        self.replicas = placement.replicas
         self._reader = _reader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens)
         self.cost = cost or self._reader.cost
 

@@ -90,12 +90,17 @@ class GuardReader:
         return [self._reply(query, tiers[i], answers.get(i)) for i, query in enumerate(batch)]
 
     def exercise(self, members: int, length: int, steps: int) -> None:
-        """Do the work of a batch: `members` queries of `length` tokens, and categories of `steps`. For measuring."""
+        """Do the work of a batch: `members` queries of `length` tokens, and `steps` more. For measuring."""
         filler = next(iter(self._tokenizer.encode("a").tokens))
         batch = [EncodedQuery("", (filler,) * length)] * members
-        generate(self._generator, batch, self._verdict, max_length=1, return_logits_vocab=True)
-        if steps:
-            generate(self._generator, batch, self._categories[UNSAFE], min_length=steps, max_length=steps)
+        generate(
+            self._generator,
+            batch,
+            self._verdict,
+            min_length=1 + steps,
+            max_length=1 + steps,
+            return_logits_vocab=True,
+        )
 
     def _ask(self, frame: Frame, queries: Sequence[EncodedQuery]) -> list[str]:
         if not queries:

@@ -75,6 +75,10 @@ class Judge(Protocol):
     def cost(self) -> BatchCost:
         """What a batch costs."""
 
+    @property
+    def replicas(self) -> int:
+        """How many batches it judges at once."""
+
     def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         """The normalised query `text` as the model reads it. Fast enough for an event loop.
 

@@ -31,6 +31,7 @@ class ScriptedEngine:
     """A `Judge` that needs no model."""
 
     cost = BatchCost(call=0.01, token=0, step=0, member=0, answer=0)
+    replicas = 1
 
     def __init__(self, settings: Settings, fault: Path) -> None:
         self.manifest = read_manifest(served_from(settings.model).model)

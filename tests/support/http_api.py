@@ -31,6 +31,7 @@ class HeldJudge:
         self.asked = threading.Semaphore(0)
         self.release = threading.Event()
         self.manifest, self.policy, self.cost = judge.manifest, judge.policy, judge.cost
+        self.replicas = judge.replicas
 
     def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
         return self._judge.encode(text, locale, correct=correct)

@@ -284,7 +284,7 @@ def test_a_profile_fills_in_what_neither_options_nor_the_environment_say(
         ("[]", "is not a JSON object"),
         ('{"speed": 1}', "sets speed, which is not a setting"),
         ('{"batch_cost": {"call": 1}}', "SLUICE_BATCH_COST: Object missing required field `token`"),
-        ('{"replicas": 0}', "SLUICE_REPLICAS: "),
+        ('{"replicas": -1}', "SLUICE_REPLICAS: "),
     ],
 )
 def test_a_broken_profile_is_refused(

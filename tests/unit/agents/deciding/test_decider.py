@@ -67,6 +67,24 @@ class StuckJudge(Engine):
         return super().judge(batch)
 
 
+async def test_every_copy_of_the_model_has_a_batch_of_its_own(tmp_path: Path) -> None:
+    folder = compiled_tiny(tmp_path / "model", "embedded")
+    both = threading.Barrier(2)
+
+    class Pair(Engine):
+        """A real model that answers only when it is asked about two batches at once."""
+
+        def judge(self, batch: Sequence[EncodedQuery]) -> list[ModelResult]:
+            both.wait(30)
+            return super().judge(batch)
+
+    settings = load_settings(model=folder)
+    async with Decider[None].running(Pair(folder, replicas=2), settings) as decider:
+        decisions = await asyncio.gather(*(decider.decide(text, None) for text in ("red shoes", "blue hats")))
+    assert [decision.answered_by for decision in decisions] == ["model", "model"]
+    assert not any(decision.degraded for decision in decisions)
+
+
 async def test_only_the_workers_own_deadline_opens_the_gate(tmp_path: Path) -> None:
     folder = compiled_tiny(tmp_path / "model", "embedded")
     settings = load_settings(model=folder, deadline_ms=200, shed_after_ms=1_000, fail="open")
