@@ -1,5 +1,11 @@
-"""The contracts for other languages and tools: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document."""
+"""The contracts for other languages and tools: a JSON Schema 2020-12 file per event and one AsyncAPI 3 document.
 
+The schemas are written so that code generators understand them: every field says itself what it means, and a field with
+one value is a typed constant. To a validator that makes no difference.
+"""
+
+from collections.abc import Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +17,7 @@ from sluicegate.schemas.events import Output
 from sluicegate.schemas.headers import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TIMESTAMP
 from sluicegate.schemas.topics import TOPICS
 
+_TYPES: Final = {str: "string", int: "integer", bool: "boolean"}
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _OUTPUT_HEADERS: Final = {
@@ -31,7 +38,33 @@ def json_schema(name: str) -> dict[str, Any]:
     root = components.pop(reference["$ref"].rpartition("/")[2])
     if issubclass(event, Output):
         root["required"] += ["schema", "schema_version"]
+    for part in (root, *components.values()):
+        part["description"] = cleandoc(part["description"])
+        part["properties"] = {field: _plain(of, components) for field, of in part["properties"].items()}
     return {"$schema": _DIALECT, "$id": f"urn:sluicegate:{name}:1", **root, "$defs": components}
+
+
+def describe_field(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """The description of a field in a JSON Schema: its own, or that of the one thing that it can be."""
+    if "description" in field:
+        return str(field["description"])
+    if "$ref" in field:
+        definition = definitions[field["$ref"].rpartition("/")[2]]
+        return str(definition["description"]).partition("\n")[0]
+    choices = [choice for choice in field.get("anyOf", ()) if choice.get("type") != "null"]
+    return describe_field(choices[0], definitions) if len(choices) == 1 else ""
+
+
+def _plain(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """`field` as code generators understand it: described where it is used, with a type beside its values."""
+    plain = {"description": describe_field(field, definitions), **field}
+    if "anyOf" in field:
+        plain["anyOf"] = [{key: of for key, of in choice.items() if key != "description"} for choice in field["anyOf"]]
+    if "enum" in field:
+        values = plain.pop("enum")
+        plain["type"] = _TYPES[type(values[0])]
+        plain |= {"const": values[0]} if len(values) == 1 else {"enum": values}
+    return plain
 
 
 def asyncapi() -> dict[str, Any]:

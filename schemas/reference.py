@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sluicegate.schemas.errors import ExitCode
-from sluicegate.schemas.export import json_schema
+from sluicegate.schemas.export import describe_field, json_schema
 from sluicegate.schemas.reason_codes import (
     FAMILIES,
     AnswerCode,
@@ -108,17 +108,6 @@ def _fields(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterat
         yield f"`{name}`", _type_of(field), required, describe_field(field, definitions)
 
 
-def describe_field(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """The description of a field in a JSON Schema: its own, or that of the one thing that it can be."""
-    if "description" in field:
-        return str(field["description"])
-    if "$ref" in field:
-        definition = definitions[field["$ref"].rpartition("/")[2]]
-        return str(definition["description"]).partition("\n")[0]
-    choices = [choice for choice in field.get("anyOf", ()) if choice.get("type") != "null"]
-    return describe_field(choices[0], definitions) if len(choices) == 1 else ""
-
-
 def _type_of(field: Mapping[str, Any]) -> str:
     if "anyOf" in field:
         return " or ".join(map(_type_of, field["anyOf"]))
@@ -126,8 +115,8 @@ def _type_of(field: Mapping[str, Any]) -> str:
         return _type_of(field["allOf"][0])
     if "$ref" in field:
         return str(field["$ref"]).rpartition("/")[2]
-    if "enum" in field:
-        return ", ".join(f"`{value}`".lower() if isinstance(value, bool) else f"`{value}`" for value in field["enum"])
+    if values := [field["const"]] if "const" in field else field.get("enum"):
+        return ", ".join(f"`{value}`".lower() if isinstance(value, bool) else f"`{value}`" for value in values)
     if field.get("type") == "array":
         return f"list of {_type_of(field['items'])}"
     if field.get("format") == "date-time":
