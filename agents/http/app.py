@@ -1,6 +1,5 @@
 """Builds the application: every door's routes, the probes, and errors that no route caused."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,15 +14,12 @@ from sluicegate.agents.http import format_routes, gate_routes, litellm_guardrail
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.endpoint import Endpoint
 from sluicegate.agents.http.errors import refusal_of_status, response_to
+from sluicegate.agents.http.observing import Page, observing_routes
 from sluicegate.agents.http.openai import chat_completions, moderations, served_models
 from sluicegate.agents.http.openapi import openapi
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.telemetry import PrometheusPage
-from sluicegate.agents.telemetry.prometheus import CONTENT_TYPE
-
-Page = Callable[[], tuple[int, bytes]]
-"""Returns a status code and a JSON document: a probe. It asks for no key."""
 
 DOORS: Final[Sequence[Sequence[JsonRoute[Any]]]] = (
     gate_routes.ROUTES,
@@ -53,21 +49,11 @@ def build_app(
         for door in (*DOORS, more)
         for route in door
     ]
-    routes += [Route(path, _endpoint_of(page), name=path) for path, page in pages.items()]
+    routes += observing_routes(pages, metrics)
     routes.append(Route("/openapi.json", _document_endpoint(msgspec.json.encode(document())), name="openapi"))
-    if metrics:
-        routes.append(Route("/metrics", _metrics_endpoint(metrics), name="metrics"))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
     return app
-
-
-def _endpoint_of(page: Page) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(_: Request) -> Response:
-        status, body = page()
-        return Response(body, status, {"cache-control": "no-store"}, "application/json")
-
-    return answer
 
 
 def document() -> dict[str, Any]:
@@ -78,13 +64,6 @@ def document() -> dict[str, Any]:
 def _document_endpoint(body: bytes) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
         return Response(body, media_type="application/json")
-
-    return answer
-
-
-def _metrics_endpoint(metrics: PrometheusPage) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(_: Request) -> Response:
-        return Response(await asyncio.to_thread(metrics.render), headers={"content-type": CONTENT_TYPE})
 
     return answer
 

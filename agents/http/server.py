@@ -2,7 +2,8 @@
 
 A request must arrive completely, head and body, within SLUICE_HTTP_READ_TIMEOUT_MS of its first byte, and its head
 must be of a reasonable size. uvicorn has no such limits. A client that breaks them, or does not speak HTTP, gets an
-error of `errors.py` and its connection ends.
+error of `errors.py` and its connection ends. Where the number of connections is limited, a new one ends the oldest, so
+that a probe is answered whoever else is connected.
 """
 
 import asyncio
@@ -30,8 +31,12 @@ class HeadTooLarge(Exception):
     """The head of a request is larger than a client has reason to send."""
 
 
-def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
-    """The protocol of a connection whose requests arrive within `read_timeout_s`."""
+def protocol_of(read_timeout_s: float, most_connections: int | None = None) -> type[HttpToolsProtocol]:
+    """The protocol of a connection whose requests arrive within `read_timeout_s`.
+
+    A scope has, at "sluicegate.abort", a function that ends the connection at once.
+    """
+    open_connections: dict[HttpToolsProtocol, None] = {}  # in the order of their arrival
 
     class LimitedProtocol(HttpToolsProtocol):
         """Adds the limits to uvicorn's protocol."""
@@ -43,10 +48,16 @@ def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
         _head_too_large = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            if most_connections is not None and len(open_connections) >= most_connections:
+                oldest = next(iter(open_connections))
+                del open_connections[oldest]
+                oldest.transport.abort()
+            open_connections[self] = None
             super().connection_made(transport)
             self._start_timer()
 
         def connection_lost(self, exc: Exception | None) -> None:
+            open_connections.pop(self, None)
             self._stop_timer()
             self._unset_keepalive_if_required()
             super().connection_lost(exc)
@@ -63,6 +74,7 @@ def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
         def on_message_begin(self) -> None:
             self._in_head, self._head_bytes = True, 0
             super().on_message_begin()
+            self.scope["sluicegate.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
         def on_headers_complete(self) -> None:
             self._in_head = False
@@ -122,9 +134,11 @@ def protocol_of(read_timeout_s: float) -> type[HttpToolsProtocol]:
 class HttpServer(uvicorn.Server):
     """Serves one application on one socket. Signals are the business of the process."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, read_timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, bound: socket.socket, read_timeout_s: float, most_connections: int | None = None
+    ) -> None:
         config: Any = {
-            "http": protocol_of(read_timeout_s),
+            "http": protocol_of(read_timeout_s, most_connections),
             "ws": "none",
             "loop": "none",
             "lifespan": "off",

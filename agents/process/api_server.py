@@ -9,7 +9,8 @@ from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.live_models import LiveModels
 from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
-from sluicegate.agents.http.app import Page, build_app
+from sluicegate.agents.http.app import build_app
+from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService

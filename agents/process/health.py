@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from sluicegate.agents.process.probe_server import Page
+from sluicegate.agents.http.observing import Page
 from sluicegate.agents.process.state import WorkerState
 from sluicegate.agents.telemetry.levels import WorkerLevels
 from sluicegate.agents.time_budget import LATE_S, TimeBudget

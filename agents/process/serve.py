@@ -20,8 +20,8 @@ from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
 from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
-from sluicegate.agents.http.app import Page
 from sluicegate.agents.http.checks import check_settings
+from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.process.api_server import ApiServer

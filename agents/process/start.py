@@ -19,13 +19,14 @@ from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.gate.agent import gate_agent
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.checks import check_settings
+from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
 from sluicegate.agents.process.api_server import ApiServer
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.health import Health
-from sluicegate.agents.process.probe_server import Page, ProbeServer
+from sluicegate.agents.process.probe_server import ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.process.worker import Worker
@@ -71,7 +72,7 @@ def run_agent(
     _check_cluster(settings, agent)
     formatting = LoadedFormatting.load(settings) if access and live_models else None
     loaded = agent.load()  # last, because it takes longest
-    metrics = PrometheusPage() if access else None
+    metrics = PrometheusPage()
     telemetry = Telemetry.start(
         otlp_endpoint=settings.otlp_endpoint,
         sample_ratio=settings.trace_sample_ratio,
@@ -91,8 +92,8 @@ def run_agent(
 
     try:
         health = Health(worker.state, agent.budget)
-        server: _Server = ProbeServer(settings.http_host, settings.http_port)
-        if access and metrics:
+        server: _Server = ProbeServer(settings, metrics)
+        if access:
             in_service = partial(_live_models, worker, live_models)
             server = ApiServer(
                 settings, access, telemetry, in_service, formatting, metrics, has_review_queue=has_review_queue

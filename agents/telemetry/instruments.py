@@ -1,5 +1,6 @@
 """Every metric of a worker, with its unit and buckets. `Telemetry` records them."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -7,6 +8,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.histograms import CreatesHistograms
 
 # The messaging conventions' buckets, with finer ones in front for stages that take microseconds.
 _SECONDS = (1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -32,35 +34,35 @@ class Tally:
 
 
 class Instruments:
-    """The histograms and counters made from one meter. The histograms are thread-safe."""
+    """The histograms and counters of one worker. The histograms are thread-safe."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, histograms: CreatesHistograms) -> None:
         self._meter = meter
-        self.process_duration = meter.create_histogram(
+        self.process_duration = histograms.create_histogram(
             semconv.METRIC_PROCESS_DURATION,
             "s",
             "Time from taking an event from its topic to the acknowledgement of its last output.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
-        self.request_duration = meter.create_histogram(
+        self.request_duration = histograms.create_histogram(
             semconv.METRIC_REQUEST_DURATION,
             "s",
             "Time from the head of an HTTP request to its answer.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
-        self.stage_duration = meter.create_histogram(
+        self.stage_duration = histograms.create_histogram(
             semconv.METRIC_STAGE_DURATION,
             "s",
             "Time that events wait for a batch and for the broker, and that batches take.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
-        self.batch_size = meter.create_histogram(
+        self.batch_size = histograms.create_histogram(
             semconv.METRIC_BATCH_SIZE,
             "{query}",
             "Queries in one call of the model.",
             explicit_bucket_boundaries_advisory=_BATCH_SIZES,
         )
-        self.token_usage = meter.create_histogram(
+        self.token_usage = histograms.create_histogram(
             semconv.METRIC_TOKEN_USAGE,
             "{token}",
             "Tokens read and written by one call of the model.",
@@ -93,7 +95,7 @@ class Instruments:
         )
 
         self.chats = Tally(meter, semconv.METRIC_CHATS, "Chats behind the gate, by who answered.", semconv.SERVED_BY)
-        self.upstream_duration = meter.create_histogram(
+        self.upstream_duration = histograms.create_histogram(
             semconv.METRIC_UPSTREAM_DURATION,
             "s",
             "Time of each attempt to ask the upstream chat API, by what it failed with.",
@@ -116,6 +118,12 @@ class Instruments:
             "Events taken and not yet acknowledged.",
             events_in_flight,
         )
+
+
+def report_uptime(meter: Meter) -> None:
+    """Report how long the process has run. It is always there: readers get nothing while there is no metric at all."""
+    started = time.monotonic()
+    watch_level(meter, semconv.METRIC_UPTIME, "s", "Time that the process has run.", lambda: time.monotonic() - started)
 
 
 def watch_level(

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.histograms import Histograms, PeriodicReader
 from sluicegate.agents.telemetry.span_export import ChosenIds, Scope, SpanExport
 
 log = logging.getLogger(__name__)
@@ -40,14 +41,20 @@ class OtlpExport:
     """Exports to one endpoint until `shutdown`. Nothing in it is global."""
 
     def __init__(
-        self, endpoint: str, *, resource: Resource, scope: Scope, more_readers: Sequence[MetricReader] = ()
+        self,
+        endpoint: str,
+        *,
+        resource: Resource,
+        scope: Scope,
+        histograms: Histograms,
+        more_readers: Sequence[MetricReader] = (),
     ) -> None:
-        """`more_readers` get the metrics too."""
+        """`histograms` are exported with the metrics. `more_readers` get the metrics too."""
         base = endpoint.rstrip("/")
         self._exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
         self._points = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
         processor = BatchSpanProcessor(self._exporter, _SPAN_QUEUE, _SPAN_DELAY_MS)
-        reader = PeriodicExportingMetricReader(self._points, _METRIC_INTERVAL_MS)
+        reader = PeriodicReader(self._points, _METRIC_INTERVAL_MS, histograms)
         self.metrics = MeterProvider([reader, *more_readers], resource, shutdown_on_exit=False)
         ids = ChosenIds()
         self._events = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, id_generator=ids)

@@ -94,6 +94,7 @@ SPAN_BATCH: Final = "sluicegate.batch"
 # Metrics: from the conventions
 METRIC_PROCESS_DURATION: Final = "messaging.process.duration"
 METRIC_REQUEST_DURATION: Final = "http.server.request.duration"
+METRIC_UPTIME: Final = "process.uptime"
 METRIC_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 -- likewise
 
 # Metrics: Sluicegate's own

@@ -29,7 +29,8 @@ from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv, trace_context
 from sluicegate.agents.telemetry.event_span import EventSpan, StageSpan
-from sluicegate.agents.telemetry.instruments import Instruments
+from sluicegate.agents.telemetry.histograms import CreatesHistograms, Histograms
+from sluicegate.agents.telemetry.instruments import Instruments, report_uptime
 from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
 from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
@@ -73,12 +74,19 @@ class Telemetry:
     only `shutdown` blocks. Times are `time.time_ns()`, so that a stage can be reported after it has ended.
     """
 
-    def __init__(self, meter: Meter, tracing: Tracing, export: OtlpExport | None = None) -> None:
+    def __init__(
+        self,
+        meter: Meter,
+        tracing: Tracing,
+        export: OtlpExport | None = None,
+        histograms: CreatesHistograms | None = None,
+    ) -> None:
+        """`histograms` are those of `meter`, unless others are given."""
         self._tracing = tracing
         self._export = export
         self.meter: Final = meter
         """For metrics that others own."""
-        self._instruments = Instruments(meter)
+        self._instruments = Instruments(meter, histograms or meter)
         self._levels = LevelGauges(meter)
         self.requests = RequestTelemetry(tracing, self._instruments)
         self.reviews = ReviewTelemetry(meter)
@@ -104,13 +112,17 @@ class Telemetry:
             return cls.off()
         resource = resource_of(service_version, instance_id)
         readers = [prometheus.reader] if prometheus else []
+        histograms = prometheus.histograms if prometheus else Histograms()
         scope = (_SCOPE, service_version, semconv.SCHEMA_URL)
         if otlp_endpoint is None:
-            provider = MeterProvider(readers, resource, shutdown_on_exit=False)
-            return cls(provider.get_meter(*scope), Tracing(None))
-        export = OtlpExport(otlp_endpoint, resource=resource, scope=scope, more_readers=readers)
+            meter = MeterProvider(readers, resource, shutdown_on_exit=False).get_meter(*scope)
+            report_uptime(meter)
+            return cls(meter, Tracing(None), None, histograms)
+        export = OtlpExport(otlp_endpoint, resource=resource, scope=scope, histograms=histograms, more_readers=readers)
         tracing = Tracing(export.spans, sample_ratio=sample_ratio, slow_after_ms=slow_after_ms)
-        return cls(export.metrics.get_meter(*scope), tracing, export)
+        meter = export.metrics.get_meter(*scope)
+        report_uptime(meter)
+        return cls(meter, tracing, export, histograms)
 
     @classmethod
     def off(cls) -> Self:

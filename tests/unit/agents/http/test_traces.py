@@ -42,7 +42,7 @@ async def test_requests_and_decisions_are_counted_for_prometheus(engine: Judge) 
     async with serving(engine, telemetry) as api:
         await api.client.post("/v1/gate/batch", json={"texts": ["red shoes", "blue shoes"]})
         refused = await api.client.post("/v1/gate", json={})
-    shown = page.render().decode()
+    shown = page.render()[1].decode()
     assert 'sluicegate_verdicts_total{sluicegate_category="none",sluicegate_verdict="allow"} 2.0' in shown
     assert 'error_type="invalid_field",http_request_method="POST",http_response_status_code="400"' in shown
     assert refused.headers["traceparent"].endswith("-00")
@@ -55,4 +55,4 @@ def test_two_applications_of_one_process_count_for_themselves() -> None:
             otlp_endpoint=None, sample_ratio=1, service_version="1", instance_id="test", prometheus=page
         )
         telemetry.requests.record_decision(verdict=verdict, category=None, answered_by="model", degraded=None)
-    assert [page.render().count(b'sluicegate_verdict="allow"') for page in (first, second)] == [1, 0]
+    assert [page.render()[1].count(b'sluicegate_verdict="allow"') for page in (first, second)] == [1, 0]

@@ -368,6 +368,7 @@ def test_every_name_that_is_not_ours_is_in_the_installed_conventions() -> None:
             "_incubating.attributes.service_attributes",
             "_incubating.metrics.messaging_metrics",
             "_incubating.metrics.gen_ai_metrics",
+            "_incubating.metrics.process_metrics",
             "attributes.error_attributes",
             "attributes.http_attributes",
             "attributes.service_attributes",
