@@ -28,6 +28,7 @@ from sluicegate.agents.cli.serve import serve
 from sluicegate.agents.cli.spool import spool
 from sluicegate.agents.cli.tail import tail
 from sluicegate.agents.cli.topics import topics
+from sluicegate.agents.cli.trace import trace
 from sluicegate.agents.cli.up import up
 from sluicegate.agents.cli.worker import worker
 from sluicegate.schemas.errors import ExitCode, SluicegateError
@@ -51,6 +52,7 @@ app.command("mcp")(mcp)
 app.command("produce")(produce)
 app.command("tail")(tail)
 app.command("explain")(explain)
+app.command("trace")(trace)
 app.command("calibrate")(calibrate)
 app.command("tune", hidden=True)(calibrate)
 app.add_typer(topics, name="topics")

@@ -1,8 +1,7 @@
-"""What ``sluice explain`` does: find the record of an event, and print it."""
+"""A ledger record on a terminal: what was decided about an event, and why."""
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -11,57 +10,27 @@ from rich.text import Text
 
 from sluicegate.agents.cli.ask_report import STYLES, Fact, headline_of, print_facts, report_console
 from sluicegate.agents.cli.probability_bars import bars
+from sluicegate.agents.cli.record_lines import escape_invisible
 from sluicegate.agents.cli.visible_text import visible
-from sluicegate.agents.mcp.ledger import EventRecords, LedgerFile, LedgerTopic, records_of
-from sluicegate.agents.settings import Settings
-from sluicegate.agents.spool.reading import read_all
-from sluicegate.schemas.errors import ContractError, StreamFailed
-from sluicegate.schemas.events import DecisionTrace, LedgerRecord, ReviewTrace
+from sluicegate.agents.ledger.search import EventRecords
+from sluicegate.schemas.events import DecisionTrace, LedgerRecord, ReviewTrace, StageLatencies
 from sluicegate.schemas.reason_codes import meaning_of
 
-_START_OF_A_SPOOL: Final = b"SQLite format 3\0"
-
-
-def records_of_event(settings: Settings, event_id: str, file: Path | None) -> EventRecords:
-    """The newest records of the event in `file`, or in the ledger's topic.
-
-    Raises:
-        BrokerUnavailable: the brokers do not answer, or there is too much to read.
-        ContractError: there is no record of the event.
-        SpoolFailed, StreamFailed: the file cannot be read.
-    """
-    if file is None:
-        records = LedgerTopic(settings).records_of(event_id)
-    elif _is_spool(file):
-        kept = (stored.record for stored in read_all(file) if stored.intact)
-        records = records_of((each.value for each in kept if each.topic == settings.topic_ledger), event_id)
-    else:
-        records = LedgerFile(file).records_of(event_id)
-    if records.final is None:
-        raise ContractError(f"{file or settings.topic_ledger} has no ledger record of {event_id!r}: check the id")
-    return records
-
-
-def _is_spool(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(len(_START_OF_A_SPOOL)) == _START_OF_A_SPOOL
-    except OSError as error:
-        raise StreamFailed(f"cannot read the ledger {file}: {error.strerror or error}") from None
+_STAGES: Final = ("normalise", "queue", "model", "validate", "publish")
 
 
 def print_records(records: EventRecords, *, as_json: bool) -> None:
     """Print the records of an event: a report, with the review behind what the gate saw, or the final one as JSON."""
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(records.final) + b"\n")
+        sys.stdout.buffer.write(escape_invisible(msgspec.json.encode(records.final)) + b"\n")
         return
     console, (own, review) = report_console(), records
     if own:
-        _print_record(console, own)
+        print_record(console, own)
     if review and (own is None or _follows(review, own)):
         if own:
             console.print()
-        _print_record(console, review)
+        print_record(console, review)
 
 
 def _follows(review: LedgerRecord, own: LedgerRecord) -> bool:
@@ -69,20 +38,27 @@ def _follows(review: LedgerRecord, own: LedgerRecord) -> bool:
     return review.source in own.outputs or review.processing_time >= own.processing_time
 
 
-def _print_record(console: Console, record: LedgerRecord) -> None:
+def print_record(console: Console, record: LedgerRecord) -> None:
+    """Print all that the record says."""
     trace = record.decision
-    if record.review:
-        print_facts(console, [("", _decision_of(record.review))], indent=0)
-    elif trace is None:
-        print_facts(console, [("outcome", visible(record.outcome))])
-    else:
-        print_facts(console, [("", headline_of(trace))], indent=0)
-        if trace.probabilities:
-            console.print()
-            ascii_only = console.options.ascii_only
-            console.print(bars(trace.probabilities, trace.thresholds, console.width, ascii_only=ascii_only))
+    print_facts(console, [("", what_became(record))], indent=0)
+    if trace and trace.probabilities:
+        console.print()
+        ascii_only = console.options.ascii_only
+        console.print(bars(trace.probabilities, trace.thresholds, console.width, ascii_only=ascii_only))
     console.print()
     print_facts(console, [*(_decided(trace) if trace else ()), *_event(record)])
+
+
+def what_became(record: LedgerRecord) -> Text:
+    """What the record says became of the event, and why, in one sentence."""
+    if record.review:
+        return _decision_of(record.review)
+    if record.decision:
+        return headline_of(record.decision)
+    if record.outcome == "deadletter":
+        return visible(f"Dead letter: {record.validation}")
+    return Text(f"{record.outcome.capitalize()}.")
 
 
 def _decided(trace: DecisionTrace) -> Iterator[Fact]:
@@ -116,11 +92,19 @@ def _event(record: LedgerRecord) -> Iterator[Fact]:
             yield "" if number else "no answer", visible(f"{asked.reviewer}: {asked.reason}")
     yield "outcome", visible(record.outcome)
     yield "review event" if record.review else "raw record", visible(str(record.source))
+    if record.replay_of:
+        yield "replay of", visible(record.replay_of)
     for number, position in enumerate(record.outputs):
         yield "" if number else "outputs", visible(str(position))
-    yield "processed", visible(f"{record.processing_time:%Y-%m-%d %H:%M:%S %Z} in {record.latency_ms.total:.1f} ms")
+    yield "processed", visible(f"{record.processing_time:%Y-%m-%d %H:%M:%S %Z} in {_times(record.latency_ms)}")
     yield "tokens", Text(f"{record.tokens.input} read, {record.tokens.output} written")
     yield "trace", visible(record.trace_id)
     yield "model", visible(record.model_version)
     yield "prompt", visible(record.prompt_version)
     yield "policy", visible(record.policy_version or "unknown")
+
+
+def _times(latency_ms: StageLatencies) -> str:
+    stages = [(name, getattr(latency_ms, name)) for name in _STAGES]
+    detail = ", ".join(f"{name} {ms:.1f}" for name, ms in stages if ms is not None)
+    return f"{latency_ms.total:.1f} ms{f': {detail}' if detail else ''}"

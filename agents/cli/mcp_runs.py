@@ -10,7 +10,8 @@ from typing import Final
 from sluicegate import AsyncGate
 from sluicegate.agents.cli.protocol_streams import ProtocolStreams
 from sluicegate.agents.http.server import HttpServer
-from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic
+from sluicegate.agents.ledger.search import LedgerFile
+from sluicegate.agents.ledger.topic_search import LedgerTopic
 from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, mcp_server, quiet_library_logs
 from sluicegate.agents.mcp.stdio import serve_lines
 from sluicegate.agents.mcp.tools import GateTools, Ledger

@@ -1,6 +1,7 @@
 """Options and checks that several commands share."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,14 @@ Brokers = Annotated[
     typer.Option(
         "--brokers", metavar="HOST:PORT,…", help="Kafka brokers. Default: SLUICE_BOOTSTRAP_SERVERS, localhost:9092."
     ),
+]
+
+_NAME_HELP = "The event: its id, its trace id, or topic-partition-offset of its raw record or of an output."
+EventName = Annotated[str, typer.Argument(metavar="EVENT", help=_NAME_HELP)]
+OptionalEventName = Annotated[str | None, typer.Argument(metavar="[EVENT]", help=_NAME_HELP)]
+RecordsFile = Annotated[
+    Path | None,
+    typer.Option(help="Ledger records: JSON lines, a spool, or - for standard input. Default: the ledger's topic."),
 ]
 
 

@@ -18,7 +18,8 @@ from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.deciding import Options, decide_query
 from sluicegate.agents.http.route import Call, JsonRoute
 from sluicegate.agents.http.service import HttpService
-from sluicegate.agents.mcp.ledger import LedgerFile, LedgerTopic
+from sluicegate.agents.ledger.search import LedgerFile
+from sluicegate.agents.ledger.topic_search import LedgerTopic
 from sluicegate.agents.mcp.server import LOOPBACK, mcp_application, quiet_library_logs
 from sluicegate.agents.mcp.tools import GateTools, Ledger
 from sluicegate.agents.settings import Settings

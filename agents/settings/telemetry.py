@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, Field, field_validator
+from pydantic import AliasChoices, BaseModel, Field, ValidationInfo, field_validator
 
 from sluicegate.agents.settings.security import refuse_secrets
 
@@ -30,16 +30,23 @@ class TelemetrySettings(BaseModel, title="Telemetry"):
         1000.0, ge=0, description="An event that takes so many milliseconds is slow. 0: none is."
     )
 
+    traces_url: str | None = Field(
+        None,
+        description="Query API of Jaeger or Tempo, from which `sluice trace` reads spans: for example "
+        "http://localhost:16686, or http://localhost:3200 for Tempo.",
+    )
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _level_in_upper_case(cls, name: object) -> object:
         return name.upper() if isinstance(name, str) else name
 
-    @field_validator("otlp_endpoint")
+    @field_validator("otlp_endpoint", "traces_url")
     @classmethod
-    def _is_http_without_secrets(cls, url: str | None) -> str | None:
+    def _is_http_without_secrets(cls, url: str | None, about: ValidationInfo) -> str | None:
         if not url:
             return None
         if not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https:// (OTEL_EXPORTER_OTLP_ENDPOINT too)")
+            also = " (OTEL_EXPORTER_OTLP_ENDPOINT too)" if about.field_name == "otlp_endpoint" else ""
+            raise ValueError(f"must start with http:// or https://{also}")
         return refuse_secrets(url.rstrip("/"))

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from mcp.client import Client
 
-from sluicegate.agents.mcp.ledger import LedgerFile
+from sluicegate.agents.ledger.search import LedgerFile
 from sluicegate.schemas.events import LedgerRecord
 from tests.support.brokers import Broker, TopicMaker
 from tests.support.command import sluice

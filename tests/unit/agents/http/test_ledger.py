@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sluicegate.agents.http.ledgers import check_ledger
-from sluicegate.agents.mcp.ledger import LedgerFile
+from sluicegate.agents.ledger.search import LedgerFile
 from sluicegate.agents.settings import load_settings
 from sluicegate.agents.spool.reading import read_all
 from sluicegate.models.inference.judge import Judge

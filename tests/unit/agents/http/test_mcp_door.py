@@ -10,7 +10,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from sluicegate.agents.http.keys import add_key
-from sluicegate.agents.mcp.ledger import LedgerFile
+from sluicegate.agents.ledger.search import LedgerFile
 from sluicegate.models.inference.judge import Judge
 from tests.support.http_api import Api, serving
 from tests.support.mcp_processes import INITIALIZE, call
