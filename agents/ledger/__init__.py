@@ -1,4 +1,4 @@
-"""Where the Python API keeps the audit record of each decision: a file, the spool, or Kafka."""
+"""Where the Python API keeps the audit record of each decision, and how the records of one event are found again."""
 
 from sluicegate.agents.ledger.ledger import Ledger, LedgerEntry
 
