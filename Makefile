@@ -14,9 +14,10 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs bench train speller clean
+.PHONY: chart kubernetes-tools
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml uv.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,9 +66,16 @@ schemas: $(READY) ## write schemas/json from the code
 	$(BIN)/sluice schemas export schemas/json
 	$(BIN)/sluice schemas openapi > schemas/json/openapi.json
 
-docs: $(READY) ## write docs/settings.md and docs/reference.md from the code
+docs: $(READY) ## write docs/settings.md, docs/reference.md and docs/chart-values.md from the code
 	$(BIN)/sluice config docs > docs/settings.md
 	$(BIN)/sluice schemas reference > docs/reference.md
+	$(BIN)/python -m tests.support.chart_values > docs/chart-values.md
+
+chart: kubernetes-tools ## lint, render and validate the Helm chart with every switch
+	REQUIRE_KUBERNETES_TOOLS=1 $(BIN)/python -m pytest tests/unit/deploy/test_chart.py tests/unit/deploy/test_chart_values.py
+
+kubernetes-tools: $(READY) ## build Helm and kubeconform with Go, and fetch Kubernetes' schemas (minutes, once)
+	$(BIN)/python -m tests.support.kubernetes_tools
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation

@@ -33,6 +33,8 @@ TELEMETRY_S: Final = 5.0
 """Time for the last spans and metrics."""
 LOGS_S: Final = 1.0
 """Time for the last log lines."""
+END_CONNECTIONS_S: Final = 2.0
+"""Time for the last answers of the HTTP API to leave, once no request is in flight."""
 WATCHDOG_POLL_S: Final = 0.2
 """How often the watchdog of the stop looks at the worker."""
 PREFLIGHT_S: Final = 15.0

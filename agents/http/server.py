@@ -17,14 +17,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sluicegate.agents.http.errors import response_to
+from sluicegate.agents.time_budget import END_CONNECTIONS_S
 from sluicegate.schemas.errors import ConfigurationError, RequestRefused
 
 MOST_HEAD_BYTES: Final = 32_768
 MOST_HEADERS: Final = 100
 _BACKLOG: Final = 512
 _KEEP_ALIVE_S: Final = 30
-_END_CONNECTIONS_S: Final = 2
-"""Time for the last answers to leave, once nothing is in flight."""
 
 
 class HeadTooLarge(Exception):
@@ -148,7 +147,7 @@ class HttpServer(uvicorn.Server):
             "proxy_headers": False,
             "server_header": False,
             "timeout_keep_alive": _KEEP_ALIVE_S,
-            "timeout_graceful_shutdown": _END_CONNECTIONS_S,
+            "timeout_graceful_shutdown": int(END_CONNECTIONS_S),
         }
         super().__init__(uvicorn.Config(app, **config))
         self._bound = bound

@@ -27,7 +27,15 @@ from sluicegate.agents.settings.telemetry import TelemetrySettings
 from sluicegate.agents.settings.topics import TopicSettings
 from sluicegate.agents.settings.upstream import UpstreamSettings
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
-from sluicegate.agents.time_budget import DEDUP_WAIT_S, LONGEST_EVENT_S, PUBLISHES, TimeBudget
+from sluicegate.agents.time_budget import (
+    DEDUP_WAIT_S,
+    END_CONNECTIONS_S,
+    LOGS_S,
+    LONGEST_EVENT_S,
+    PUBLISHES,
+    TELEMETRY_S,
+    TimeBudget,
+)
 from sluicegate.schemas.errors import ConfigurationError
 
 
@@ -111,6 +119,13 @@ class Settings(
     def format_time_budget(self) -> TimeBudget:
         """How long one event of the format agent can take. Raises ConfigurationError if no rebalance waits for it."""
         return self._checked_budget("format_deadline_ms")
+
+    @property
+    def serve_stop_s(self) -> float:
+        """The longest that the stop of `sluice serve` can take: open requests, the ledger, the last telemetry."""
+        ledger_ms = self.publish_timeout_ms if self.http_ledger == "kafka" else 0
+        requests_ms = self.deadline_ms + self.http_read_timeout_ms
+        return (requests_ms + ledger_ms) / 1000 + END_CONNECTIONS_S + TELEMETRY_S + LOGS_S
 
     def _checked_budget(self, deadline: str, *, deduplicates: bool = False) -> TimeBudget:
         budget = self._budget(getattr(self, deadline), deduplicates=deduplicates)

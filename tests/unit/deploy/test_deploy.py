@@ -22,7 +22,6 @@ import pytest
 
 from sluicegate.agents.cli.worker import AgentName
 from sluicegate.agents.settings import ENV_PREFIX, Settings, load_settings
-from sluicegate.agents.time_budget import TELEMETRY_S
 
 ROOT = Path(__file__).parents[3]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
@@ -198,8 +197,7 @@ def test_the_http_api_answers_on_the_port_that_is_published_and_only_to_keys(mon
         assert service.ports[0].endswith(f":{settings.http_port}")
         assert settings.http_keys is not None
         assert [volume.split(":")[1] for volume in service.volumes] == [str(settings.http_keys.parent)]
-        stop_s = (settings.deadline_ms + settings.http_read_timeout_ms) / 1000 + TELEMETRY_S
-        assert float(service.stop_grace_period.removesuffix("s")) > stop_s + DOCKER_S
+        assert float(service.stop_grace_period.removesuffix("s")) > settings.serve_stop_s + DOCKER_S
 
 
 def test_the_worker_reports_to_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
