@@ -1,204 +1,139 @@
 """A model of Qwen3-0.6B's shape in our engine and in others: ``python -m benchmarks.engine`` prints a table.
 
-The weights are noise, so an answer means nothing and always has its full length. The work is that of real weights. All
-engines get the same product queries: `gate` reads a query and writes one token, `gate and rewrite` writes twelve more.
-The tokenizer is learnt from these texts, so that they have about as many tokens as with Qwen3's own.
+The weights are random, so an answer means nothing and has the length that is asked for. The work is that of real
+weights (`benchmarks.full_size`). All engines get the same stream of product queries, as Qwen3's own tokenizer counts
+them, with as many at once as the window holds. `gate` reads a query and writes one token, `gate and rewrite` writes
+twelve more.
 
     sluicegate          the worker's engine and micro-batcher, in the worker's environment
     naive CTranslate2   the same model, with batches in order of arrival, glibc's allocator as it comes
-    OpenVINO GenAI      continuous batching, prefix caching   ┐ with the extra `peers`
-    llama.cpp           batches that share their prefix       ┘
+    OpenVINO GenAI      continuous batching, prefix caching                          ┐ with the extra `peers`
+    llama.cpp           continuous batching, sequences that share their prefix       ┘
 
-All read the same prompts: the query alone, as a model does that learnt its task (our profile `adapted`), then the query
+All read the same prompts: the query alone, as a model does that learnt its task (our style `adapted`), or the query
 behind an instruction, as the stock model needs it (`zero_shot`; the naive one has 205 tokens that explain each label).
 
-Each runs in a process of its own. Linux only. With ``--device cuda`` it is our engine alone, in batches of 1 to 256.
+Prompt lookup decoding is left out: with random weights it guesses all tokens of an answer or none.
+
+Each runs in a process of its own, in turn. Linux only. With ``--device cuda`` it is our engine alone, in batches of 1
+to 256.
 """
 
 import asyncio
-import inspect
-import json
+import dataclasses
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import ctranslate2
-import numpy as np
+import msgspec
 import orjson
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from benchmarks.process_memory import memory_bytes
-from sluicegate.agents.deciding.micro_batcher import MicroBatcher
+from benchmarks.feeding import Continuous, Measured, Request, Stopwatch, ask, feed
+from benchmarks.full_size import GGUF, build, product_queries
+from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
 from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
 from sluicegate.models.artifacts.manifest import PromptStyleName
-from sluicegate.models.compiler.compile import compile_checkpoint
-from sluicegate.models.data.products import product_query
-from sluicegate.models.inference import prompts
-from sluicegate.models.inference.device import Device
+from sluicegate.models.inference.device import Device, check_cuda
 from sluicegate.models.inference.engine import Engine
-from sluicegate.models.inference.judge import ModelResult
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category
-from sluicegate.models.inference.prompts import prompt_style_for
+from sluicegate.models.inference.prompts import ALLOW_LETTER, prompt_style_for
 from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Threshold
-from tests.support.checkpoints import QWEN3_0_6B, SPECIAL_TOKENS, write_checkpoint
 
-_SEED: Final = 11
 _ANSWER_TOKENS: Final = 12
-_BATCH_SIZE: Final = 64  # the best of 32, 64 and 128 for our engine
+_BATCH_SIZE: Final = 64
 _BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
 _BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
-_WORKS: Final = ("gate", "gate and rewrite")
+_WORKS: Final = {"gate": 0, "gate and rewrite": _ANSWER_TOKENS}
 _LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
-PROMPTS: Final[dict[str, PromptStyleName]] = {"the query alone": "adapted", "behind an instruction": "zero_shot"}
-Runs = dict[str, list[dict[str, float]]]
-"""Rate and peak memory of each run, by kind of work."""
+PROMPTS: Final[dict[str, PromptStyleName]] = {"alone": "adapted", "instructed": "zero_shot"}
 
-System = Callable[[Path, PromptStyleName, Sequence[str], bool], float]
-"""Seconds for all queries: the folder that `build` made, how they are asked, the queries, and whether to rewrite."""
+System = Callable[[Path, PromptStyleName, Sequence[str], int, int], Measured]
+"""The folder that `build` made, how queries are asked, the queries, tokens of an answer, the window."""
 
 
-def queries(count: int) -> list[str]:
-    """Product queries, the same for every run."""
-    rng = random.Random(_SEED)
-    return [product_query(rng).text for _ in range(count)]
-
-
-def natural_tokenizer() -> Tokenizer:
-    """A tokenizer that reads each word of our queries and prompts as one or two tokens."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=8192,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([*queries(4000), inspect.getsource(prompts)], trainer)
-    return tokenizer
-
-
-def build(folder: Path, *, for_peers: bool) -> float:
-    """Write a random checkpoint and compile it for each of `PROMPTS`; returns the seconds that compiling took."""
-    tokenizer = natural_tokenizer()
-    given = _weights_that_say(tokenizer, prompts.ALLOW_LETTER)
-    checkpoint = write_checkpoint(folder / "checkpoint", QWEN3_0_6B, shards=2, tokenizer=tokenizer, given=given)
-    if for_peers:
-        from benchmarks.peers import write_gguf
-
-        write_gguf(checkpoint, folder / "model.gguf")
-    started = time.perf_counter()
-    for profile in PROMPTS.values():
-        compile_checkpoint(
-            checkpoint,
-            folder / profile,
-            quantization="int8",
-            prompt_style=profile,
-        )
-    return (time.perf_counter() - started) / len(PROMPTS)
-
-
-def _weights_that_say(tokenizer: Tokenizer, token: str) -> dict[str, NDArray[np.float32]]:
-    """Noise, except for one dimension, the only one that the last norm keeps: there `token` is above all others."""
-    shape = (QWEN3_0_6B.vocab_size, QWEN3_0_6B.hidden_size)
-    embeddings = np.random.default_rng(_SEED).standard_normal(shape, np.float32)
-    embeddings[:, 0] = 50
-    embeddings[tokenizer.token_to_id(token), 0] = 100
-    last_norm = np.zeros(QWEN3_0_6B.hidden_size, np.float32)
-    last_norm[0] = 1
-    return {"model.embed_tokens.weight": embeddings, "model.norm.weight": last_norm}
-
-
-def sluicegate(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
+def sluicegate(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, window: int) -> Measured:
     """Decide as the worker does: with its prompts and its batches."""
-    thresholds = _BLOCK_NONE if rewrite else _BLOCK_ALL
-    engine = Engine(folder / profile, thresholds=thresholds, max_answer_tokens=_ANSWER_TOKENS * rewrite)
+    engine = Engine(
+        folder / style, thresholds=_BLOCK_NONE if answer else _BLOCK_ALL, max_answer_tokens=answer, max_query_tokens=64
+    )
     encoded = [engine.encode(text) for text in texts]
-    engine.judge(encoded[:1])  # the key-value state of the instructions is computed once and kept
+    for first in encoded[: engine.replicas]:
+        engine.judge([first])  # the key-value state of the instructions is computed once and kept
 
-    async def judge_all() -> list[ModelResult]:
-        deadline = asyncio.get_running_loop().time() + 3600
+    async def judge_all() -> list[float]:
+        loop = asyncio.get_running_loop()
         async with MicroBatcher(
             engine.judge,
             length=lambda query: len(query.tokens),
-            cost=engine.cost,
+            cost=msgspec.structs.replace(engine.cost, answer=answer),  # as `sluice calibrate` measures it
             batch_size=_BATCH_SIZE,
-            capacity=len(encoded),
+            capacity=window,
+            replicas=engine.replicas,
         ) as batcher:
-            answers = await asyncio.gather(*(batcher.submit(query, deadline=deadline) for query in encoded))
-        return [answer.result for answer in answers]
 
-    started = time.perf_counter()
-    asyncio.run(judge_all())
-    return time.perf_counter() - started
+            async def judge(query: EncodedQuery) -> Batched[ModelResult]:
+                return await batcher.submit(query, deadline=loop.time() + 3600)
 
+            return await ask(judge, encoded, window)
 
-def naive(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    """The obvious first attempt: the static prompt of CTranslate2's documentation, batches in order of arrival."""
-    tokenizer = QueryTokenizer(folder / profile)
-    frame = prompt_style_for(profile, tokenizer).gate
-    generator: Any = ctranslate2.Generator(str(folder / profile), device="cpu")
-    instruction = (list(frame.static) * 5)[:_LONG_INSTRUCTION]
-    batch_prompts = [[*tokenizer.encode(text).tokens, *frame.suffix] for text in texts]
-
-    def generate(batch: list[list[str]]) -> None:
-        tokens = 1 + _ANSWER_TOKENS * rewrite
-        generator.generate_batch(
-            batch,
-            static_prompt=instruction or None,
-            include_prompt_in_result=False,
-            sampling_topk=1,
-            min_length=tokens,
-            max_length=tokens,
-        )
-
-    generate(batch_prompts[:1])
-    started = time.perf_counter()
-    for first in range(0, len(batch_prompts), _BATCH_SIZE):
-        generate(batch_prompts[first : first + _BATCH_SIZE])
-    return time.perf_counter() - started
+    watch = Stopwatch()
+    return watch.measured(asyncio.run(judge_all()))
 
 
-def openvino(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    """See `benchmarks.peers`."""
+def naive(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, window: int) -> Measured:
+    """See `benchmarks.peers.NaiveCTranslate2`."""
+    from benchmarks.peers import NaiveCTranslate2
+
+    static, requests = _requests(folder, style, texts, answer, instruction=_LONG_INSTRUCTION)
+    return _fed(NaiveCTranslate2(folder / style, static, _BATCH_SIZE), requests, window)
+
+
+def openvino(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, window: int) -> Measured:
+    """See `benchmarks.peers.OpenVino`."""
     from benchmarks.peers import OpenVino
 
-    return _timed_peer(OpenVino(folder / "model.gguf"), folder / profile, profile, texts, rewrite)
+    return _fed(OpenVino(folder / GGUF), _requests(folder, style, texts, answer)[1], window)
 
 
-def llama_cpp(folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    """See `benchmarks.peers`."""
+def llama_cpp(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, window: int) -> Measured:
+    """See `benchmarks.peers.LlamaCpp`."""
     from benchmarks.peers import LlamaCpp
 
-    peer = LlamaCpp(folder / "model.gguf", batch_size=_BATCH_SIZE, threads=len(os.sched_getaffinity(0)))
-    return _timed_peer(peer, folder / profile, profile, texts, rewrite)
+    static, requests = _requests(folder, style, texts, answer)
+    peer = LlamaCpp(folder / GGUF, static, at_once=_BATCH_SIZE, threads=len(os.sched_getaffinity(0)))
+    return _fed(peer, requests, window)
 
 
-def _timed_peer(peer: Any, folder: Path, profile: PromptStyleName, texts: Sequence[str], rewrite: bool) -> float:
-    tokenizer = QueryTokenizer(folder)
-    frame = prompt_style_for(profile, tokenizer).gate
-    token_ids = [
-        [tokenizer.id_of(token) for token in (*frame.static, *tokenizer.encode(text).tokens, *frame.suffix)]
-        for text in texts
-    ]
-    tokens = 1 + _ANSWER_TOKENS * rewrite
-    peer.generate(token_ids[:1], tokens)
-    started = time.perf_counter()
-    peer.generate(token_ids, tokens)
-    return time.perf_counter() - started
+def _requests(
+    folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, *, instruction: int | None = None
+) -> tuple[list[int], list[Request]]:
+    """The ids that all prompts begin with, and the prompts; `instruction` is its length where it is not our own."""
+    tokenizer = QueryTokenizer(folder / style)
+    frame = prompt_style_for(style, tokenizer).gate
+    static = list(map(tokenizer.id_of, (list(frame.static) * 9)[: instruction or len(frame.static)]))
+    suffix = list(map(tokenizer.id_of, frame.suffix))
+    return static, [Request([*static, *tokenizer.encode(text).ids, *suffix], 1 + answer) for text in texts]
+
+
+def _fed(peer: Continuous, requests: Sequence[Request], window: int) -> Measured:
+    feed(peer, requests[:1], 1)
+    watch = Stopwatch()
+    return watch.measured(feed(peer, requests, window))
 
 
 SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
@@ -210,95 +145,105 @@ SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
 """By name: how to run it, in which environment, and the module that it needs."""
 
 
-def _measure(name: str, folder: Path, prompt: str, count: int, work: str) -> dict[str, float]:
-    """Run one system in a new process; returns its queries a second and its peak memory in bytes."""
-    environment = {key: value for key, value in os.environ.items() if key not in ALLOCATOR_SETTINGS} | SYSTEMS[name][1]
-    command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--prompt", prompt, "--work", work]
-    options = ["--scratch", str(folder), "--count", str(count)]
-    done = subprocess.run([*command, *options], env=environment, stdout=subprocess.PIPE, check=True)
-    result: dict[str, float] = orjson.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 def _on_cuda(folder: Path, texts: Sequence[str]) -> Table:
-    """Queries a second for each batch size; `auto` is CTranslate2's fastest type for this GPU."""
-    table = Table("batch", *_WORKS, title="queries a second on the GPU")
-    engines = [
-        Engine(folder / "adapted", thresholds=limits, device="cuda", compute_type="auto", max_answer_tokens=tokens)
-        for limits, tokens in ((_BLOCK_ALL, 0), (_BLOCK_NONE, _ANSWER_TOKENS))
-    ]
-    encoded = sorted((engines[0].encode(text) for text in texts), key=lambda query: len(query.tokens))
-    for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
-        rates = []
-        for engine in engines:
-            engine.judge(encoded[:size])
-            started = time.perf_counter()
-            for first in range(0, len(encoded), size):
-                engine.judge(encoded[first : first + size])
-            rates.append(len(encoded) / (time.perf_counter() - started))
-        table.add_row(str(size), *(f"{rate:.0f}" for rate in rates))
+    """Queries a second for each batch size, in the fastest of the types that this GPU supports."""
+    table = Table("batch", *(f"{work}, {what}" for work in _WORKS for what in ("a second", "type")), title="on the GPU")
+    best: dict[tuple[int, str], tuple[float, str]] = {}
+    for kind in sorted(ctranslate2.get_supported_compute_types("cuda")):
+        for work, answer in _WORKS.items():
+            limits = _BLOCK_NONE if answer else _BLOCK_ALL
+            engine = Engine(
+                folder / "adapted", thresholds=limits, device="cuda", compute_type=kind, max_answer_tokens=answer
+            )
+            encoded = sorted((engine.encode(text) for text in texts), key=lambda query: len(query.tokens))
+            for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+                engine.judge(encoded[:size])
+                started = time.perf_counter()
+                for first in range(0, len(encoded), size):
+                    engine.judge(encoded[first : first + size])
+                rate = len(encoded) / (time.perf_counter() - started)
+                best[size, work] = max(best.get((size, work), (0.0, "")), (rate, kind))
+    for size in sorted({size for size, _ in best}):
+        cells = (best[size, work] for work in _WORKS)
+        table.add_row(str(size), *(cell for rate, kind in cells for cell in (f"{rate:.0f}", kind)))
     return table
 
 
 def main(
-    count: Annotated[int, typer.Option(min=1, help="Queries judged in each run.")] = 160,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine, in turn; the table has the best.")] = 2,
-    scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of free space for the models.")] = None,
+    count: Annotated[int, typer.Option(min=100, help="Queries of each run.")] = 640,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each engine, in turn; the table has the medians.")] = 3,
+    window: Annotated[int, typer.Option(min=1, help="Queries that wait or are worked on at once.")] = 256,
+    system: Annotated[list[str] | None, typer.Option(help="Only this engine. May be repeated.")] = None,
+    prompt: Annotated[str, typer.Option(help="`alone` or `instructed`.")] = "alone",
+    work: Annotated[list[str] | None, typer.Option(help="Only `gate` or only `gate and rewrite`.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder that keeps the models for other runs. 3 GB.")] = None,
     device: Annotated[Device, typer.Option(help="Where our engine runs.")] = "cpu",
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
-    prompt: Annotated[str, typer.Option(hidden=True)] = "",
-    work: Annotated[str, typer.Option(hidden=True)] = _WORKS[0],
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")] = None,
 ) -> None:
     """Make a random model of full size, and decide the same queries with every engine that is installed."""
-    if one and scratch:
-        seconds = SYSTEMS[one][0](scratch, PROMPTS[prompt], queries(count), work == _WORKS[1])
-        print(json.dumps({"rate": count / seconds, "peak": memory_bytes("VmHWM")}))
+    works = work or list(_WORKS)
+    style = PROMPTS[prompt]
+    if one and models:
+        ran = SYSTEMS[one][0](models, style, product_queries(count), _WORKS[works[0]], window)
+        sys.stdout.buffer.write(orjson.dumps(dataclasses.asdict(ran)))
         return
-    console = Console(stderr=True)
     if device == "cuda":
-        if not ctranslate2.get_cuda_device_count():
-            sys.exit("--device cuda needs an NVIDIA GPU with CUDA 12, cuBLAS and cuDNN where CTranslate2 finds them")
-        with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
-            build(Path(folder), for_peers=False)
-            Console().print(_on_cuda(Path(folder), queries(max(count, 512))))
-        return
+        try:
+            check_cuda()
+        except CompiledModelError as error:
+            sys.exit(f"error: {error}")
+    console = Console(stderr=True)
     installed = [name for name, (_, _, module) in SYSTEMS.items() if module is None or find_spec(module)]
     for name in SYSTEMS.keys() - installed:
         console.print(f"{name} is not installed: pip install --editable '.[peers]'", markup=False)
-    with tempfile.TemporaryDirectory(prefix="sluicegate-", dir=scratch) as folder:
+    names = [name for name in installed if not system or name in system]
+    scratch = nullcontext(str(models)) if models else tempfile.TemporaryDirectory(prefix="sluicegate-")
+    with scratch as folder:
         console.print("making and compiling a random checkpoint")
-        compile_s = build(Path(folder), for_peers=len(installed) > 2)
-        tokenizer = QueryTokenizer(Path(folder) / "adapted")
-        length = statistics.median(len(tokenizer.encode(text).tokens) for text in queries(count))
-        runs: dict[str, dict[str, Runs]] = {
-            asked: {name: {work: [] for work in _WORKS} for name in installed} for asked in PROMPTS
-        }
-        for asked in PROMPTS:
-            for work_name in _WORKS:
-                for turn in range(repeat):
-                    for name in installed:
-                        console.print(f"{asked}, {work_name}: {name}, run {turn + 1} of {repeat}")
-                        run = _measure(name, Path(folder), asked, count, work_name)
-                        runs[asked][name][work_name].append(run)
-    console.print(f"{count} queries of {length:.0f} tokens (median), int8; a model was compiled in {compile_s:.0f} s")
-    for asked, of_systems in runs.items():
-        Console().print(_table(of_systems, asked))
+        for_peers = device == "cpu" and any(SYSTEMS[name][2] for name in names)
+        compile_s = build(Path(folder), list(PROMPTS.values()), [ALLOW_LETTER], for_peers=for_peers)
+        console.print(f"a model was compiled in {compile_s:.0f} s")
+        if device == "cuda":
+            Console().print(_on_cuda(Path(folder), product_queries(count)))
+            return
+        tokenizer = QueryTokenizer(Path(folder) / style)
+        lengths = [len(tokenizer.encode(text).ids) for text in product_queries(count)]
+        runs: dict[str, dict[str, list[Measured]]] = {name: {work: [] for work in works} for name in names}
+        for turn in range(repeat):
+            for each in works:
+                for name in names:
+                    console.print(f"{each}: {name}, run {turn + 1} of {repeat}")
+                    options = ["--count", str(count), "--window", str(window), "--prompt", prompt, "--work", each]
+                    runs[name][each].append(_in_a_process(name, Path(folder), options))
+    console.print(
+        f"{count} queries of {min(lengths)} to {max(lengths)} tokens, median {statistics.median(lengths):.0f}; "
+        f"{window} at once, int8, {len(os.sched_getaffinity(0))} cores, medians of {repeat} runs"
+    )
+    Console().print(_table(runs, works, prompt))
     if out:
         out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
 
 
-def _table(runs: dict[str, Runs], title: str) -> Table:
-    best = {
-        name: {work: max(run["rate"] for run in done) for work, done in works.items()} for name, works in runs.items()
-    }
-    ours = best["sluicegate"]
-    table = Table("queries a second", *(column for work in _WORKS for column in (work, "ours is")), "peak", title=title)
-    for name, works in runs.items():
-        peak = max(run["peak"] for done in works.values() for run in done)
-        cells = (
-            cell for work in _WORKS for cell in (f"{best[name][work]:.1f}", f"{ours[work] / best[name][work]:.2f} x")
-        )
+def _in_a_process(name: str, folder: Path, options: Sequence[str]) -> Measured:
+    environment = {key: value for key, value in os.environ.items() if key not in ALLOCATOR_SETTINGS} | SYSTEMS[name][1]
+    command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--models", str(folder), *options]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    return msgspec.convert(orjson.loads(done.stdout.splitlines()[-1]), Measured)
+
+
+def _table(runs: dict[str, dict[str, list[Measured]]], works: Sequence[str], prompt: str) -> Table:
+    columns = [column for work in works for column in (f"{work}: a second", "ours is", "CPU ms each", "cores busy")]
+    table = Table("", *columns, "peak", title=f"the query {prompt}")
+    first = next(iter(runs))
+    for name, of_works in runs.items():
+        cells = []
+        for work in works:
+            done = of_works[work]
+            rate, ours = (statistics.median(run.rate for run in each) for each in (done, runs[first][work]))
+            cpu, cores = (statistics.median(getattr(run, each) for run in done) for each in ("cpu_ms", "cores"))
+            cells += [f"{rate:.1f}", f"{ours / rate:.2f} x", f"{cpu:.1f}", f"{cores:.2f}"]
+        peak = max(run.peak for done in of_works.values() for run in done)
         table.add_row(name, *cells, f"{peak / 1e9:.1f} GB")
     return table
 

@@ -33,11 +33,12 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine import build
+from benchmarks.full_size import build
 from benchmarks.http_client import request_of, send_all
 from benchmarks.http_servers import AloneDecider, Server, alone_decider, mosec_server, sluice_serve
 from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.data.products import product_query
+from sluicegate.models.inference.prompts import ALLOW_LETTER
 
 _AT_ONCE: Final = 64
 _BATCH: Final = 32
@@ -71,7 +72,7 @@ def main(
         settings = {**_SETTINGS, "SLUICE_MODEL": str(model)}
         if full_size:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluicegate-")))
-            build(folder, for_peers=False)
+            build(folder, ["adapted"], [ALLOW_LETTER], for_peers=False)
             settings |= {"SLUICE_MODEL": str(folder / "adapted"), "SLUICE_MAX_ANSWER_TOKENS": "12"}
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         ours = stack.enter_context(sluice_serve(settings))

@@ -1,16 +1,22 @@
-"""The same model in other engines. Needs the extra ``peers``.
+"""The same model in other engines, each fed continuously. OpenVINO and llama.cpp need the extra ``peers``.
 
-Both read one GGUF file of our checkpoint in Q8_0: 8-bit weights in blocks of 32, their closest format to int8.
+These two read one GGUF file of our checkpoint in Q8_0: 8-bit weights in blocks of 32, their closest format to int8.
 """
 
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import ctranslate2
 import numpy as np
+from tokenizers import Tokenizer
 
+from benchmarks.feeding import Request
 from sluicegate.models.compiler.checkpoint import open_checkpoint
+from sluicegate.models.inference.tokenizer import TOKENIZER_FILE
 
 _NAMES: Final = {
     "model.embed_tokens.weight": "token_embd.weight",
@@ -27,6 +33,8 @@ _NAMES: Final = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+
+_LARGEST_BATCH: Final = 2048
 
 
 def write_gguf(checkpoint_folder: Path, path: Path) -> None:
@@ -78,8 +86,46 @@ def _name_of(name: str) -> str:
     return f"blk.{layer}.{_NAMES[part]}.{kind}"
 
 
+class NaiveCTranslate2:
+    """The obvious first attempt: batches in order of arrival, and the static prompt of CTranslate2's documentation."""
+
+    def __init__(self, folder: Path, static: Sequence[int], batch_size: int) -> None:
+        """Load the model in `folder`. The prompts of all requests begin with `static`."""
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        self._token_of: Callable[[int], str | None] = tokenizer.id_to_token
+        self._static = list(map(self._token_of, static))
+        self._batch_size = batch_size
+        self._generator: Any = ctranslate2.Generator(str(folder), device="cpu")
+        self._waiting: deque[tuple[int, Request]] = deque()
+
+    def add(self, key: int, request: Request) -> None:
+        """Let `request` wait for a batch."""
+        self._waiting.append((key, request))
+
+    def step(self) -> list[int]:
+        """Answer the requests that have waited longest."""
+        batch = [self._waiting.popleft() for _ in range(min(self._batch_size, len(self._waiting)))]
+        wanted = [request.tokens for _, request in batch]
+        written = [0] * len(batch)
+
+        def is_whole(step: Any) -> bool:
+            written[step.batch_id] += 1
+            return bool(written[step.batch_id] >= wanted[step.batch_id])
+
+        self._generator.generate_batch(
+            [list(map(self._token_of, request.prompt[len(self._static) :])) for _, request in batch],
+            static_prompt=self._static or None,
+            include_prompt_in_result=False,
+            sampling_topk=1,
+            min_length=max(wanted),
+            max_length=max(wanted),
+            callback=is_whole,
+        )
+        return [key for key, _ in batch]
+
+
 class OpenVino:
-    """OpenVINO GenAI: continuous batching with prefix caching, everything submitted at once."""
+    """OpenVINO GenAI: continuous batching with prefix caching."""
 
     def __init__(self, gguf: Path) -> None:
         import openvino_genai
@@ -90,19 +136,24 @@ class OpenVino:
         scheduler.max_num_batched_tokens = 2048
         scheduler.cache_size = 2
         self._pipe: Any = openvino_genai.ContinuousBatchingPipeline(str(gguf), scheduler, "CPU")
+        self._handles: dict[int, Any] = {}
 
-    def generate(self, prompts: Sequence[Sequence[int]], tokens: int) -> None:
-        """Write `tokens` tokens after each of `prompts`."""
+    def add(self, key: int, request: Request) -> None:
+        """Begin `request`; its answer has exactly as many tokens as it wants."""
         import openvino
 
-        config = self._genai.GenerationConfig(max_new_tokens=tokens, ignore_eos=True, do_sample=False)
-        handles = [
-            self._pipe.add_request(number, openvino.Tensor(np.array([prompt], np.int64)), config)
-            for number, prompt in enumerate(prompts)
-        ]
-        while self._pipe.has_non_finished_requests():
-            self._pipe.step()
-        assert all(len(handle.read_all()[0].generated_ids) == tokens for handle in handles)
+        config = self._genai.GenerationConfig(max_new_tokens=request.tokens, ignore_eos=True, do_sample=False)
+        self._handles[key] = self._pipe.add_request(key, openvino.Tensor(np.array([request.prompt], np.int64)), config)
+
+    def step(self) -> list[int]:
+        """One step of all requests that it works on."""
+        self._pipe.step()
+        running = self._genai.GenerationStatus.RUNNING
+        done = [key for key, handle in self._handles.items() if handle.get_status() != running]
+        for key in done:
+            if self._handles.pop(key).get_status() != self._genai.GenerationStatus.FINISHED:
+                raise RuntimeError("OpenVINO did not answer a request")
+        return done
 
     def structured(self, prompts: Sequence[Sequence[int]], schemas: Sequence[str], tokens: int) -> list[list[int]]:
         """At most `tokens` tokens of JSON after each of `prompts`; none where OpenVINO refuses the schema."""
@@ -123,56 +174,59 @@ class OpenVino:
 
 
 class LlamaCpp:
-    """llama.cpp: batches of sequences that share the cells of their common prefix."""
+    """llama.cpp as its server runs it: up to `at_once` sequences, which share the cells of their common prefix."""
 
-    def __init__(self, gguf: Path, *, batch_size: int, threads: int) -> None:
+    def __init__(self, gguf: Path, static: Sequence[int], *, at_once: int, threads: int) -> None:
+        """Load the model. The prompts of all requests begin with `static`."""
         import llama_cpp
 
         self._lib: Any = llama_cpp
-        self._batch_size = batch_size
         llama_cpp.llama_backend_init()
         self._model = llama_cpp.llama_model_load_from_file(str(gguf).encode(), llama_cpp.llama_model_default_params())
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = 64 * 1024 // 4
-        settings.n_batch = settings.n_ubatch = 2048
-        settings.n_seq_max = batch_size + 1
+        settings.n_ctx = 16 * 1024
+        settings.n_batch = settings.n_ubatch = _LARGEST_BATCH
+        settings.n_seq_max = at_once + 1
         settings.n_threads = settings.n_threads_batch = threads
         settings.kv_unified = True
         self._context = llama_cpp.llama_init_from_model(self._model, settings)
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self._model))
+        self._shared = len(static)
+        self._free = list(range(1, at_once + 1))
+        self._waiting: deque[tuple[int, Request]] = deque()
+        self._running: dict[int, _Sequence] = {}
+        if static:
+            self._decode([(token, place, 0, False) for place, token in enumerate(static)])
 
-    def generate(self, prompts: Sequence[Sequence[int]], tokens: int) -> None:
-        """Write `tokens` tokens after each of `prompts`."""
-        for first in range(0, len(prompts), self._batch_size):
-            self._generate_batch(prompts[first : first + self._batch_size], tokens)
+    def add(self, key: int, request: Request) -> None:
+        """Let `request` wait for a sequence."""
+        self._waiting.append((key, request))
 
-    def _generate_batch(self, prompts: Sequence[Sequence[int]], tokens: int) -> None:
-        shared = 0
-        while len(prompts) > 1 and all(
-            shared < len(prompt) - 1 and prompt[shared] == prompts[0][shared] for prompt in prompts
-        ):
-            shared += 1
-        lib = self._lib
-        lib.llama_memory_clear(self._memory, True)
-        if shared:
-            self._decode([(token, place, 0, False) for place, token in enumerate(prompts[0][:shared])])
-            for sequence in range(1, len(prompts)):
-                lib.llama_memory_seq_cp(self._memory, 0, sequence, 0, shared)
-        entries = [
-            (token, place, sequence, place == len(prompt) - 1)
-            for sequence, prompt in enumerate(prompts)
-            for place, token in enumerate(prompt)
-            if place >= shared
-        ]
+    def step(self) -> list[int]:
+        """One token of each sequence, and the prompts of as many requests as find a free one."""
+        entries = [(run.last, run.place, number, True) for number, run in self._running.items()]
+        while self._waiting and self._free and len(entries) + len(self._waiting[0][1].prompt) <= _LARGEST_BATCH:
+            key, request = self._waiting.popleft()
+            number = self._free.pop()
+            if self._shared:
+                self._lib.llama_memory_seq_cp(self._memory, 0, number, 0, self._shared)
+            own = range(self._shared, len(request.prompt))
+            entries += [(request.prompt[place], place, number, place == own[-1]) for place in own]
+            self._running[number] = _Sequence(key, request.tokens, len(request.prompt) - 1)
         self._decode(entries)
-        ends = [number for number, entry in enumerate(entries) if entry[3]]
-        for step in range(tokens):
-            chosen = [self._likeliest(number) for number in ends]
-            if step == tokens - 1:
-                break
-            self._decode([(chosen[n], len(prompt) + step, n, True) for n, prompt in enumerate(prompts)])
-            ends = list(range(len(prompts)))
+        done = []
+        for index, (_, _, number, wanted) in enumerate(entries):
+            if not wanted:
+                continue
+            run = self._running[number]
+            run.last, run.place, run.left = self._likeliest(index), run.place + 1, run.left - 1
+            if not run.left:
+                done.append(run.key)
+                del self._running[number]
+                self._lib.llama_memory_seq_rm(self._memory, number, -1, -1)
+                self._free.append(number)
+        return done
 
     def _likeliest(self, number: int) -> int:
         logits = self._lib.llama_get_logits_ith(self._context, number)
@@ -188,3 +242,13 @@ class LlamaCpp:
         if self._lib.llama_decode(self._context, batch):
             raise RuntimeError("llama.cpp could not decode a batch")
         self._lib.llama_batch_free(batch)
+
+
+@dataclass
+class _Sequence:
+    """A request that llama.cpp works on: the tokens that are left to write, and the last one with its place."""
+
+    key: int
+    left: int
+    place: int
+    last: int = 0

@@ -187,12 +187,15 @@ def _fit(engine: Engine, answer: float, meter: Meter) -> BatchCost:
         for length in _LENGTHS:
             for steps in _STEPS:
                 times.append(1000 * _best_s(engine.exercise, members, length, steps))
-                rows.append((1.0, members * length, steps, members * steps))
+                rows.append((1.0, members * (length + engine.cost.suffix), steps, members * steps))
                 meter.add(1)
     weighted = np.array(rows) / np.array(times)[:, None]
     fitted = np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0]
     call, token, step, member = (round(max(1e-6, value), 6) for value in fitted.tolist())
-    return BatchCost(call=call, token=token, step=step, member=member, answer=answer, calls=engine.cost.calls)
+    of_style = engine.cost
+    return BatchCost(
+        call=call, token=token, step=step, member=member, answer=answer, calls=of_style.calls, suffix=of_style.suffix
+    )
 
 
 def _best_s(work: Callable[..., object], *arguments: object) -> float:

@@ -1,9 +1,12 @@
 """Where and how a compiled model runs."""
 
+import ctypes
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import ctranslate2
 
 from sluicegate.schemas.errors import CompiledModelError
 
@@ -12,6 +15,8 @@ Device = Literal["cpu", "cuda"]
 _SMALL: Final = 50_000_000
 """Parameters below which a model runs once, with one thread: several would wait for each other more than they compute.
 """
+
+_CUBLAS: Final = "libcublas.so.12"
 
 _MOST: Final = 4
 """Copies of a large model, and threads of each, that are chosen without a measurement."""
@@ -47,6 +52,8 @@ class Placement:
         Raises:
             CompiledModelError: it cannot be loaded like this.
         """
+        if self.device == "cuda":
+            check_cuda()
         try:
             return model_class(
                 str(folder),
@@ -60,3 +67,20 @@ class Placement:
                 f"cannot load {folder} on {self.device} as {self.compute_type}: {error}. "
                 "Compile the model again, or choose another device or type."
             ) from None
+
+
+def check_cuda() -> None:
+    """Find what CTranslate2 would miss only at the first query.
+
+    Raises:
+        CompiledModelError: there is no GPU, or no cuBLAS of the CUDA version that CTranslate2 is built for.
+    """
+    if not ctranslate2.get_cuda_device_count():
+        raise CompiledModelError("SLUICE_DEVICE is cuda, but there is no NVIDIA GPU with a driver: set it to cpu.")
+    try:
+        ctypes.CDLL(_CUBLAS)
+    except OSError as error:
+        raise CompiledModelError(
+            f"CTranslate2 needs cuBLAS of CUDA 12 ({error}): pip install nvidia-cublas-cu12, and add its folder lib to "
+            "LD_LIBRARY_PATH."
+        ) from None

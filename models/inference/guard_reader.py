@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ctranslate2
+import msgspec
 
 from sluicegate.models.artifacts.manifest import Manifest
 from sluicegate.models.inference.batch_cost import GUARD_COST, BatchCost
@@ -45,14 +46,13 @@ _END: Final = "<|im_end|>"
 class GuardReader:
     """A compiled Qwen3Guard-Gen."""
 
-    cost: BatchCost = GUARD_COST
-
     def __init__(self, folder: Path, manifest: Manifest, placement: Placement, max_query_tokens: int) -> None:
         """Load the model in `folder`; raises CompiledModelError."""
         self._tokenizer = QueryTokenizer(folder)
         self._prompt = read_guard_prompt(folder)
         self._tiers = tier_ids(self._tokenizer)
         self._verdict = self._prompt.frame(self._tokenizer)
+        self.cost: BatchCost = msgspec.structs.replace(GUARD_COST, suffix=len(self._verdict.suffix))
         self._categories = {
             tier: self._prompt.frame(self._tokenizer, f"{tier}\nCategories:") for tier in (CONTROVERSIAL, UNSAFE)
         }

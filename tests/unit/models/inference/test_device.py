@@ -1,10 +1,14 @@
 """How many copies of a model run, with how many threads each, where nobody says it."""
 
 import os
+from pathlib import Path
 
+import ctranslate2
 import pytest
 
-from sluicegate.models.inference.device import Device, Placement
+from sluicegate.models.inference import device
+from sluicegate.models.inference.device import Placement
+from sluicegate.schemas.errors import CompiledModelError
 
 SMALL, LARGE = 12_000_000, 600_000_000
 
@@ -32,6 +36,22 @@ def test_a_large_model_uses_all_cores_first_by_copies_then_by_threads(
     assert (placement.threads, placement.replicas) == chosen
 
 
+@pytest.mark.parametrize(
+    ("gpus", "said"),
+    [
+        (0, "SLUICE_DEVICE is cuda, but there is no NVIDIA GPU with a driver: set it to cpu."),
+        (1, r"CTranslate2 needs cuBLAS of CUDA 12 \(libcublas.so.0: .*\): pip install nvidia-cublas-cu12"),
+    ],
+)
+def test_what_a_gpu_lacks_is_said_before_the_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gpus: int, said: str
+) -> None:
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: gpus)
+    monkeypatch.setattr(device, "_CUBLAS", "libcublas.so.0")
+    with pytest.raises(CompiledModelError, match=said) as refused:
+        Placement("cuda", "auto", 0, 1).load(ctranslate2.Generator, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
 def test_one_copy_runs_on_a_gpu() -> None:
-    device: Device = "cuda"
-    assert Placement.chosen(device, "auto", 0, 0, LARGE) == Placement(device, "auto", 0, 1)
+    assert Placement.chosen("cuda", "auto", 0, 0, LARGE) == Placement("cuda", "auto", 0, 1)
