@@ -1,7 +1,6 @@
 """Telemetry through the real exporter over HTTP: the tests look at what a collector receives."""
 
 import gzip
-import importlib
 import logging
 import socket
 import time
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver, ReceivedPoint, ReceivedSpan
-from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry, semconv
+from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
 from sluicegate.agents.telemetry.trace_context import Headers
 
 PRODUCER_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -357,28 +356,3 @@ def test_the_receiver_takes_gzip_and_refuses_what_is_not_otlp() -> None:
         assert post(traces, b"{}", **{"Content-Type": "application/json"}) == 415
         assert post(f"{receiver.endpoint}/v1/logs", b"") == 404
         assert len(receiver.spans()) == 1
-
-
-def test_every_name_that_is_not_ours_is_in_the_installed_conventions() -> None:
-    known = {
-        value
-        for module in (
-            "_incubating.attributes.messaging_attributes",
-            "_incubating.attributes.gen_ai_attributes",
-            "_incubating.attributes.service_attributes",
-            "_incubating.metrics.messaging_metrics",
-            "_incubating.metrics.gen_ai_metrics",
-            "_incubating.metrics.process_metrics",
-            "attributes.error_attributes",
-            "attributes.http_attributes",
-            "attributes.service_attributes",
-            "metrics.http_metrics",
-            "schemas",
-        )
-        for value in vars(importlib.import_module(f"opentelemetry.semconv.{module}")).values()
-        if isinstance(value, str)
-    }
-    ours = {value for name, value in vars(semconv).items() if name.isupper() and "." in value}
-    assert {name for name in ours - known if not name.startswith("sluicegate.")} == {semconv.SCHEMA_URL}
-    schemas = importlib.import_module("opentelemetry.semconv.schemas").Schemas
-    assert semconv.SCHEMA_URL in {schema.value for schema in schemas}
