@@ -17,7 +17,8 @@ from sluicegate.spans import caller_span
 if TYPE_CHECKING:  # the model and the settings are imported when a gate opens
     from types import TracebackType
 
-    from sluicegate.agents.deciding.decider import Decider, Decision, OwnerT
+    from sluicegate.agents.deciding.decider import Decider, OwnerT
+    from sluicegate.agents.deciding.decision import Decision
     from sluicegate.agents.deciding.live_models import LiveModels
     from sluicegate.agents.ledger import Ledger
     from sluicegate.agents.ledger.recording import Recorder
@@ -28,6 +29,8 @@ EMBEDDED: Final = "embedded"
 
 Thresholds = Mapping[str, Threshold | Mapping[str, float]]
 
+_MOST_WAITING: Final = 65_536
+"""Calls that may wait for the second model: nothing else waits behind them."""
 _DEADLINE_MS: Final = 600_000
 """A caller that waits for its answer sets its own time limit; this one only ends a wait for a model that is stuck."""
 
@@ -162,7 +165,7 @@ class AsyncGate:
         self._idle.clear()
         try:
             with caller_span() as caller:
-                decision = await decider.decide(query, None, locale=locale, surface=surface)
+                decision = await decider.decide(query, None, locale=locale, surface=surface, event_id=event_id)
                 caller.record(decision, event_id=event_id, model=decider.engine.manifest.model_version)
                 if self._recorder is not None:
                     await self._recorder.record(
@@ -241,11 +244,20 @@ def _settings(
         thresholds=None if thresholds is None else dict(thresholds),
         policy=None if policy is None else Path(policy),
     )
-    return settings.model_copy(update={"deadline_ms": _DEADLINE_MS, "shed_after_ms": 0})
+    return settings.model_copy(
+        update={
+            "deadline_ms": _DEADLINE_MS,
+            "shed_after_ms": 0,
+            "second_deadline_ms": _DEADLINE_MS,
+            "second_queue_size": _MOST_WAITING,
+        }
+    )
 
 
 def gate_decision(decision: "Decision", decider: "Decider[OwnerT]", *, event_id: str | None = None) -> GateDecision:
     """The public form of `decision`, which `decider` made."""
+    from sluicegate.agents.deciding.ledger_record import second_trace
+
     result, manifest = decision.model_result, decider.engine.manifest
     policy_result = result.policy_result
     thresholds = (decision.thresholds or decider.engine.policy).thresholds
@@ -290,6 +302,7 @@ def gate_decision(decision: "Decision", decider: "Decider[OwnerT]", *, event_id:
             model=_milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
         ),
         tokens=decision.tokens,
+        second=second_trace(decision.second, decided=decision.second_decided) if decision.second else None,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from sluicegate.schemas.events import Expansion, Suggestion, Threshold, Tokens
+from sluicegate.schemas.events import Expansion, SecondTrace, Suggestion, Threshold, Tokens
 
 
 class Stages(Struct, frozen=True, kw_only=True):
@@ -82,3 +82,6 @@ class GateDecision(Struct, frozen=True, kw_only=True):
     stages_ms: Stages
     tokens: Tokens
     """Read and written by the model for this very query."""
+    second: SecondTrace | None = None
+    """What the second model said (`SLUICE_SECOND_MODEL`); None where it was not asked. Where it decided, `category`,
+    `probability` and `reason` are its own; the other fields are always those of the first model."""

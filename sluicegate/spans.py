@@ -4,7 +4,8 @@
     └── sluicegate.decide       verdict, category, reason codes, model
         ├── normalise
         ├── queue
-        └── model               with gen_ai.* attributes
+        ├── model               with gen_ai.* attributes
+        └── second              the second model, if it was asked
 
 Nothing is configured here. Without a recording span in the caller there are no spans.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
     from opentelemetry.util.types import AttributeValue
 
-    from sluicegate.agents.deciding.decider import Decision
+    from sluicegate.agents.deciding.decision import Decision
 
 SPAN_DECIDE: Final = "sluicegate.decide"
 
@@ -85,6 +86,10 @@ class CallerSpan:
                 semconv.GEN_AI_USAGE_OUTPUT_TOKENS: decision.tokens.output,
             }
             add_stage("model", batched.started_ns, batched.ended_ns, about)
+        if second := decision.second:
+            from sluicegate.agents.deciding.second_report import asked_of
+
+            add_stage(semconv.SPAN_SECOND, second.started_ns, second.ended_ns, asked_of(second).attributes)
 
 
 @contextmanager

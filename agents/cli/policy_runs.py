@@ -12,7 +12,8 @@ import msgspec
 import orjson
 
 from sluicegate.agents.cli.gate_rows import Row, rows_of_json_lines
-from sluicegate.agents.deciding.decider import Decider, Decision, load_engine
+from sluicegate.agents.deciding.decider import Decider, load_engine
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.deployment import is_registry
 from sluicegate.models.inference.labels import Category

@@ -2,36 +2,40 @@
 
 The gate agent, the Python API and ``sluice gate`` decide through the same object, so they cannot differ.
 
-    query ──► normalise ──► its readings ──► cache, micro-batcher ──► the strictest verdict
-                                                    ▲                        │
+    query ──► normalise ──► its readings ──► cache, micro-batcher ──► the strictest verdict ──► the second model,
+                                                    ▲                        │                   where it is unsure
                                                     └── a rewrite that no reading contains
 
 All readings of a query are submitted at once, with one deadline. Which there are: `models.text.readings`. Which counts:
-`models.inference.strictest`.
+`models.inference.strictest`. The second model: `agents.deciding.second_model`.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-import msgspec
-
-from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery, Source
-from sluicegate.agents.deciding.asking import ask_all
+from sluicegate.agents.deciding.answer_cache import AnswerCache, AnsweredQuery
+from sluicegate.agents.deciding.asking import Answers, ask_all
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.live_policies import LivePolicies
-from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
+from sluicegate.agents.deciding.micro_batcher import MicroBatcher
 from sluicegate.agents.deciding.policy_answers import PolicyAnswers
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
-from sluicegate.models.inference.encoded_readings import encode_readings, encode_suggestions, unread_rewrites
+from sluicegate.models.inference.encoded_readings import (
+    EncodedReading,
+    encode_readings,
+    encode_suggestions,
+    unread_rewrites,
+)
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, Judge, ModelResult
-from sluicegate.models.inference.policy import Policy, PolicyResult, Verdict
+from sluicegate.models.inference.policy import PolicyResult, Verdict
 from sluicegate.models.inference.strictest import (
     JudgedReading,
     is_allowed,
@@ -50,8 +54,7 @@ from sluicegate.schemas.errors import (
     EventFailed,
     Overloaded,
 )
-from sluicegate.schemas.events import Suggestion, Tokens
-from sluicegate.schemas.reason_codes import DEGRADED, DisguiseCode, PolicyCode, ReasonCode, RewriteCode
+from sluicegate.schemas.reason_codes import PolicyCode, ReasonCode, RewriteCode
 
 logger = logging.getLogger(__name__)
 
@@ -64,61 +67,36 @@ Fail = Literal["closed", "open"]
 _SILENCE_S: Final = 60.0
 
 
+Trial = Literal["sample", "shadow"]
+"""How the second model is tried. `sample`: it is asked whatever the screen decides, and changes nothing. `shadow`: the
+candidate in shadow is asked in place of the one in use."""
+
+
+class Second(Protocol[OwnerT]):
+    """The second model, as the screen's decider sees it."""
+
+    async def complete(self, decision: Decision, asked: "Asked[OwnerT]") -> Decision:
+        """`decision` of the screen, with the second model's opinion where that is asked for."""
+
+
+class Asked(NamedTuple, Generic[OwnerT]):
+    """What the second model must know of a query besides the screen's decision."""
+
+    owner: OwnerT
+    event_id: str
+    deadline: float
+    """Of the whole decision: a time of the event loop's clock."""
+    by_producer: bool
+    """Whether the producer's deadline or timestamp makes it earlier than the setting."""
+    surface: str | None
+    policy: CompiledPolicy
+    trial: "Trial | None"
+
+
 class _TimeLeft(NamedTuple):
     seconds: float
     by_producer: bool
     """Whether the producer's deadline or timestamp makes it less than the setting."""
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """What was decided about a query, why, and when each stage was (`time.time_ns`).
-
-    `degraded` names the error that kept the model from answering; the policy decided in its place. `batched` is None
-    unless the model was asked about this very query; `batches` are those of all its readings that it was asked about.
-    `disguise` says what undoing disguises found, `readings` has each reading's verdict, the query's first.
-    """
-
-    text: str
-    input_codes: tuple[ReasonCode, ...]
-    normalisation: tuple[ReasonCode, ...]
-    encoding: tuple[ReasonCode, ...]
-    model_result: ModelResult
-    answered_by: Source | Literal["policy"]
-    degraded: str | None
-    batched: Batched[ModelResult] | None
-    normalise_started_ns: int
-    normalise_ended_ns: int
-    suggestions: tuple[Suggestion, ...] = ()
-    disguise: tuple[DisguiseCode, ...] = ()
-    readings: tuple[JudgedReading, ...] = ()
-    batches: tuple[Batched[ModelResult], ...] = ()
-    policy_version: str | None = None
-    thresholds: Policy | None = None
-    """By which this event was decided."""
-
-    @property
-    def answered_ns(self) -> int:
-        """When the model's last answer was there; without one, when the query was normalised."""
-        return max((batched.ended_ns for batched in self.batches), default=self.normalise_ended_ns)
-
-    @property
-    def tokens(self) -> Tokens:
-        """What the model read and wrote for this event, in all readings."""
-        asked = [batched.result for batched in self.batches]
-        return Tokens(
-            input=sum(result.input_tokens for result in asked),
-            output=sum(result.output_tokens for result in asked),
-        )
-
-    @property
-    def reason_codes(self) -> list[str]:
-        """Every code, in the order of the stages."""
-        degraded = [DEGRADED.code(self.degraded)] if self.degraded else []
-        reason = self.model_result.policy_result.reason
-        codes: list[ReasonCode] = [*self.input_codes, *self.normalisation, *self.disguise, *degraded, reason]
-        codes += self.encoding
-        codes += self.model_result.codes
-        return list(codes)
 
 
 def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
@@ -155,8 +133,10 @@ class Decider(Generic[OwnerT]):
         batcher: "MicroBatcher[tuple[EncodedQuery, OwnerT], ModelResult]",
         settings: Settings,
         policies: LivePolicies,
+        second: Second[OwnerT] | None = None,
     ) -> None:
         self.engine = engine
+        self._second = second
         self._policies = policies
         self._batcher = batcher
         self._max_chars = settings.max_query_chars
@@ -177,10 +157,12 @@ class Decider(Generic[OwnerT]):
         settings: Settings,
         observe_batch: BatchObserver[OwnerT] | None = None,
         policies: LivePolicies | None = None,
+        second: Second[OwnerT] | None = None,
     ) -> AsyncIterator["Decider[OwnerT]"]:
         """A decider with a running micro-batcher, in whose threads `observe_batch` runs.
 
-        Without `policies` it decides by those that `settings` name, as they are now.
+        Without `policies` it decides by those that `settings` name, as they are now. `second` is asked about what it is
+        unsure of.
         """
 
         def judge(batch: Sequence[tuple[EncodedQuery, OwnerT]]) -> list[ModelResult]:
@@ -198,7 +180,7 @@ class Decider(Generic[OwnerT]):
             capacity=settings.queue_size,
             replicas=engine.replicas,
         ) as batcher:
-            yield cls(engine, batcher, settings, policies or LivePolicies.load(settings))
+            yield cls(engine, batcher, settings, policies or LivePolicies.load(settings), second)
 
     @property
     def queue_depth(self) -> int:
@@ -231,6 +213,8 @@ class Decider(Generic[OwnerT]):
         wait_for_place: bool = True,
         surface: str | None = None,
         policy: CompiledPolicy | None = None,
+        event_id: str | None = None,
+        trial: "Trial | None" = None,
     ) -> Decision:
         """The decision about the untrusted `query`, within `deadline_ms` or the setting, whichever is less.
 
@@ -244,15 +228,61 @@ class Decider(Generic[OwnerT]):
         `fail`, where a caller that is trusted gives it, replaces the setting and that rule. Without `wait_for_place` a
         query that finds the queue full is not decided by the model: `degraded` is then `Overloaded`, at once.
 
+        `event_id` chooses the version of the second model where a candidate decides a share. `trial` is for decisions
+        that are not published.
+
         Raises:
             ContractError: nothing is left of the query once it is normalised.
         """
-        event_policy = (policy or self._policies.in_use).for_event(surface, self.engine.policy)
+        in_use = policy or self._policies.in_use
+        event_policy = in_use.for_event(surface, self.engine.policy)
+        with self._under_way():
+            time_left = self._time_left(deadline_ms, age_s)
+            deadline = asyncio.get_running_loop().time() + time_left.seconds
+            decision = await self._decide(
+                query, owner, deadline, time_left, input_codes, locale, fail, wait_for_place, event_policy
+            )
+            if self._second is None or decision.degraded:
+                return decision
+            return await self._second.complete(
+                decision,
+                Asked(owner, event_id or query, deadline, time_left.by_producer, surface, in_use, trial),
+            )
+
+    async def judge(
+        self, texts: Sequence[JudgedReading], owner: OwnerT, *, deadline: float, policy: EventPolicy
+    ) -> Answers:
+        """What this model makes of the texts that another one has judged. It waits for no place in a full queue.
+
+        A text that is too long for this model counts as not answered: its end may be what matters.
+        """
+        readings = [EncodedReading(each.name, self.engine.encode(each.text, correct=False)) for each in texts]
+
+        async def ask(query: EncodedQuery) -> AnsweredQuery:
+            if query.truncated:
+                raise EngineFailed("the query is too long for the second model (SLUICE_MAX_QUERY_TOKENS)")
+            return await self._ask(query, owner, deadline, wait=False)
+
+        with self._under_way():
+            return await ask_all(
+                readings,
+                PolicyAnswers(self.engine, policy, ask).answer,
+                lambda _: _degraded(readings[0].query, "closed"),
+            )
+
+    def _ask(self, query: EncodedQuery, owner: OwnerT, deadline: float, *, wait: bool) -> Awaitable[AnsweredQuery]:
+        return self._cache.answer(
+            query,
+            lambda: self._batcher.submit((query, owner), deadline=deadline, wait=wait),
+            deadline=deadline,
+        )
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
         self._deciding += 1
         self._idle.clear()
         try:
-            time_left = self._time_left(deadline_ms, age_s)
-            return await self._decide(query, owner, time_left, input_codes, locale, fail, wait_for_place, event_policy)
+            yield
         finally:
             self._deciding -= 1
             if not self._deciding:
@@ -270,6 +300,7 @@ class Decider(Generic[OwnerT]):
         self,
         query: str,
         owner: OwnerT,
+        deadline: float,
         time_left: _TimeLeft,
         input_codes: tuple[ReasonCode, ...],
         locale: str | None,
@@ -277,7 +308,6 @@ class Decider(Generic[OwnerT]):
         wait_for_place: bool,
         policy: EventPolicy,
     ) -> Decision:
-        deadline = asyncio.get_running_loop().time() + time_left.seconds
         started_ns = time.time_ns()
         normalised = normalise(query, max_chars=self._max_chars)
         if not normalised.text:
@@ -298,19 +328,13 @@ class Decider(Generic[OwnerT]):
             disguise=readings.codes,
         )
 
-        def ask_model(query: EncodedQuery) -> Awaitable[AnsweredQuery]:
-            return self._cache.answer(
-                query,
-                lambda: self._batcher.submit((query, owner), deadline=deadline, wait=wait_for_place),
-                deadline=deadline,
-            )
-
         def unanswered(error: EventFailed) -> ModelResult:
             late = isinstance(error, DeadlineExceeded | Overloaded)
             fail = asked_fail or ("closed" if late and time_left.by_producer else self._fail)
             self._log(error, fail)
             return _degraded(encoded, fail)
 
+        ask_model = partial(self._ask, owner=owner, deadline=deadline, wait=wait_for_place)
         ask = PolicyAnswers(self.engine, policy, ask_model).answer
         answers = await ask_all(readings.readings, ask, unanswered)
         read = [*texts_to_search(query, normalised), *(reading.query.text for reading in readings.readings)]

@@ -11,7 +11,7 @@ from typing import Final, TypedDict
 
 import msgspec
 
-from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.deciding.decision import Decision, SecondOpinion
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import Policy, Verdict
 from sluicegate.models.inference.strictest import JudgedReading
@@ -22,6 +22,7 @@ from sluicegate.schemas.events import (
     OutcomeName,
     Position,
     ReadingTrace,
+    SecondTrace,
     StageLatencies,
     Threshold,
     Tokens,
@@ -117,22 +118,61 @@ def make_ledger_record(
 
 def _trace(decision: Decision, policy: Policy) -> DecisionTrace:
     policy_result = decision.model_result.policy_result
-    thresholds: dict[str, Threshold] = {str(category): limit for category, limit in policy.thresholds.items()}
     return DecisionTrace(
         verdict=policy_result.verdict.value,
         category=policy_result.category,
         reason=policy_result.reason,
         probabilities=decision.model_result.probabilities,
-        thresholds=thresholds,
+        thresholds=_thresholds(policy),
         normalisation=list(decision.normalisation),
         reason_codes=decision.reason_codes,
         intent=decision.model_result.intent,
         degraded=decision.degraded is not None,
         answered_by=decision.answered_by,
         readings=[_reading(reading) for reading in decision.readings],
+        second=second_trace(decision.second, decided=decision.second_decided) if decision.second else None,
     )
+
+
+def second_trace(opinion: SecondOpinion, *, decided: bool) -> SecondTrace:
+    """What the second model said, as the ledger and the Python API say it."""
+    result = opinion.result
+    said = result.policy_result if result else None
+    batched = opinion.batches[0] if opinion.batches else None
+    return SecondTrace(
+        model_version=opinion.model_version,
+        prompt_version=opinion.prompt_version,
+        policy_version=opinion.policy_version,
+        asked_for=opinion.asked_for.value,
+        outcome=opinion.outcome,
+        error=opinion.error,
+        decided=decided,
+        screened_verdict=opinion.screened.verdict.value,
+        screened_category=opinion.screened.category,
+        screened_reason=opinion.screened.reason,
+        verdict=said.verdict.value if said else None,
+        category=said.category if said else None,
+        reason=said.reason if said else None,
+        probabilities=result.probabilities if result else {},
+        thresholds=_thresholds(opinion.thresholds),
+        readings=[_reading(reading) for reading in opinion.readings],
+        answered_by=opinion.answered_by,
+        prompt_hash=result.prompt_hash if result else None,
+        output_hash=result.output_hash if result else None,
+        tokens=opinion.tokens,
+        queue_ms=_milliseconds(batched.queued_ns, batched.started_ns) if batched else None,
+        model_ms=_milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
+    )
+
+
+def _thresholds(policy: Policy) -> dict[str, Threshold]:
+    return {str(category): limit for category, limit in policy.thresholds.items()}
 
 
 def _reading(reading: JudgedReading) -> ReadingTrace:
     policy_result = reading.result.policy_result
     return ReadingTrace(name=reading.name, verdict=policy_result.verdict.value, reason=policy_result.reason)
+
+
+def _milliseconds(started_ns: int, ended_ns: int) -> float:
+    return max(0, ended_ns - started_ns) / 1e6

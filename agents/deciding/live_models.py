@@ -1,5 +1,7 @@
 """The models in service: the one in use and, in a trial, a candidate. Both are exchanged while events are in flight.
 
+The second model, where there is one, has the same: a registry of its own, followed on its own.
+
     deployment.json ──► load in a thread ──► swap ──► the old model ends its decisions ──► free its memory
 
 A model that cannot be loaded changes nothing: the one in use keeps deciding, and the log and the probes say why. The
@@ -12,8 +14,9 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Generic, Self
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from sluicegate.agents.background import BackgroundTasks
 from sluicegate.agents.deciding.decider import BatchObserver, Decider, OwnerT
@@ -25,6 +28,7 @@ from sluicegate.agents.deciding.model_loading import (
     release_memory,
     try_load,
 )
+from sluicegate.agents.deciding.second_model import SecondModel
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE, is_registry
 from sluicegate.models.artifacts.registry import Registry, ServedModels, served_from
@@ -33,6 +37,16 @@ from sluicegate.models.inference.judge import Judge
 from sluicegate.schemas.errors import CompiledModelError
 
 logger = logging.getLogger(__name__)
+
+_OwnerT = TypeVar("_OwnerT", contravariant=True)
+
+
+class BatchObservers(Protocol[_OwnerT]):
+    """Makes the observer of a model's batches."""
+
+    def __call__(self, model: str, *, second: bool = False) -> BatchObserver[_OwnerT]:
+        """The observer for the version `model`, which serves as the `second` model or not."""
+
 
 _LOOK_EVERY_S: Final = 1.0
 _FREED_WITHIN_S: Final = 60
@@ -48,16 +62,18 @@ class LoadedModels:
     served: ServedModels
     engines: dict[Path, Judge]
     policies: LivePolicies | None = None
+    second: "LoadedModels | None" = None
+    """The second model, and a candidate for its place."""
 
 
 def load_models(settings: Settings) -> LoadedModels:
-    """Load what is served from `settings.model`, a compiled model or a registry.
+    """Load what is served from `settings.model`, a compiled model or a registry, and the second model if there is one.
 
     A candidate that cannot be loaded is logged and left out. The policies are loaded first: that is quick.
 
     Raises:
         PolicyFileError: the policy file is missing or wrong.
-        CompiledModelError: the model in use cannot be served.
+        CompiledModelError: a model in use cannot be served.
     """
     policies = LivePolicies.load(settings)
     served = served_from(settings.model)
@@ -68,7 +84,8 @@ def load_models(settings: Settings) -> LoadedModels:
             logger.error("cannot load the candidate %s, serving without it: %s", served.candidate.name, candidate)
         else:
             engines[served.candidate] = candidate
-    return LoadedModels(served, engines, policies)
+    of_second = settings.of_second_model
+    return LoadedModels(served, engines, policies, load_models(of_second) if of_second else None)
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,12 @@ class LiveModels(Generic[OwnerT]):
         served: ServedModels,
         policies: LivePolicies,
         observe_batch: Callable[[str], BatchObserver[OwnerT]] | None,
+        second: "LiveModels[OwnerT] | None" = None,
     ) -> None:
+        self.second = SecondModel(second.choose, second.shadow, settings) if second else None
+        """Asks the second model; None if there is none."""
+        self.second_models = second
+        """The second model in service, and the candidate for its place."""
         self.policies = policies
         self._registry = Registry(settings.model)
         self._settings = settings
@@ -106,39 +128,48 @@ class LiveModels(Generic[OwnerT]):
         cls,
         loaded: LoadedModels,
         settings: Settings,
-        observe_batch: Callable[[str], BatchObserver[OwnerT]] | None = None,
+        observe_batch: BatchObservers[OwnerT] | None = None,
     ) -> AsyncIterator[Self]:
-        """Serve `loaded`, then what the registry says. `observe_batch(model_version)` observes a model's batches.
+        """Serve `loaded`, then what the registries say. `observe_batch(model_version)` observes a model's batches.
 
         The end of the block waits for the decisions that are under way.
 
         Takes the engines out of `loaded`, so that nothing else keeps a model in memory that is no longer served.
         """
         policies = loaded.policies or LivePolicies.load(settings)
-        live_models = cls(settings, loaded.served, policies, observe_batch)
+        async with AsyncExitStack() as stack:
+            second, of_second = None, settings.of_second_model
+            if loaded.second and of_second:
+                observe = partial(observe_batch, second=True) if observe_batch else None
+                second = await stack.enter_async_context(LiveModels.running(loaded.second, of_second, observe))
+            live_models = cls(settings, loaded.served, policies, observe_batch, second)
+            yield await stack.enter_async_context(live_models._serving(loaded))
+
+    @asynccontextmanager
+    async def _serving(self, loaded: LoadedModels) -> AsyncIterator[Self]:
         while loaded.engines:
-            await live_models._start(*loaded.engines.popitem())
-        live_models._swap()
-        if is_registry(settings.model):
-            live_models._background.start("model follower", live_models._follow)
+            await self._start(*loaded.engines.popitem())
+        self._swap()
+        if is_registry(self._settings.model):
+            self._background.start("model follower", self._follow)
         try:
-            async with policies.following():
-                yield live_models
+            async with self.policies.following():
+                yield self
         finally:
-            await live_models._background.stop()
-            for task in live_models._retiring:
+            await self._background.stop()
+            for task in self._retiring:
                 task.cancel()
-            await asyncio.gather(*live_models._retiring, return_exceptions=True)
-            for running in live_models._running.values():
+            await asyncio.gather(*self._retiring, return_exceptions=True)
+            for running in self._running.values():
                 await _stop(running)
 
     @property
     def queue_depth(self) -> int:
-        """Queries that wait for an engine."""
+        """Queries that wait for an engine of the first model."""
         return sum(running.decider.queue_depth for running in self._running.values())
 
     def warnings(self) -> list[str]:
-        """What has failed in the models in service and will be restarted, one sentence each."""
+        """What has failed in the models in service and will be restarted, one sentence each; not the second model."""
         return [warning for running in self._running.values() for warning in running.decider.warnings()]
 
     @property
@@ -165,10 +196,24 @@ class LiveModels(Generic[OwnerT]):
         served = self._served
         version = self.in_use.engine.manifest.model_version
         trial = [f"{served.mode} {served.candidate.name} {served.share:g}"] if served.candidate else []
-        return "; ".join([", ".join([version, *trial]), *self.problems()])
+        return "; ".join([", ".join([version, *trial]), *self._own_problems(), *self._of_second()])
 
     def problems(self) -> list[str]:
-        """Why the registry's wishes are not all fulfilled, one sentence each. Events are decided all the same."""
+        """Why the registries' wishes are not all fulfilled, one sentence each. Events are decided all the same."""
+        return [*self._own_problems(), *self._problems_of_second()]
+
+    def _of_second(self) -> list[str]:
+        if self.second_models is None:
+            return []
+        return [f"second model {self.second_models.description}", *(self.second.warnings() if self.second else ())]
+
+    def _problems_of_second(self) -> list[str]:
+        if self.second_models is None or self.second is None:
+            return []
+        found = [*self.second_models.problems(), *self.second_models.warnings()]
+        return [*(f"second model: {each}" for each in found), *self.second.warnings()]
+
+    def _own_problems(self) -> list[str]:
         return [
             *([self._broken_deployment] if self._broken_deployment else []),
             *(f"refused {version}: {reason}" for version, reason in self._loader.refused.items()),
@@ -237,7 +282,9 @@ class LiveModels(Generic[OwnerT]):
     async def _start(self, folder: Path, engine: Judge) -> None:
         stack = AsyncExitStack()
         observe = self._observe_batch(engine.manifest.model_version) if self._observe_batch else None
-        decider = await stack.enter_async_context(Decider.running(engine, self._settings, observe, self.policies))
+        decider = await stack.enter_async_context(
+            Decider.running(engine, self._settings, observe, self.policies, self.second)
+        )
         self._running[folder] = _Running(decider, stack)
 
     def _retire(self, running: _Running[OwnerT]) -> None:

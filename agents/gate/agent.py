@@ -13,11 +13,19 @@ from sluicegate.agents.settings import Settings
 def gate_agent(settings: Settings, load: Callable[[Settings], LoadedModels] = load_models) -> Agent[Pipeline]:
     """The gate. `load` loads its models and its policies."""
     return Agent(
-        Subscription(settings.topic_raw, settings.group_id, settings.window),
+        _subscription(settings),
         outputs=("recall", "ranking", "blocked", "review", "deadletter", "ledger"),
         budget=settings.time_budget,
         load=lambda: _loaded(settings, load(settings)),
     )
+
+
+def _subscription(settings: Settings) -> Subscription:
+    topic, group, window = settings.topic_raw, settings.group_id, settings.window
+    if settings.second_model is None:
+        return Subscription(topic, group, window)
+    # What waits for the second model takes no slot from what the screen decides alone, and holds up none behind it.
+    return Subscription(topic, group, window + settings.second_queue_size, behind=settings.second_window)
 
 
 def _loaded(settings: Settings, models: LoadedModels) -> Loaded[Pipeline]:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from rapidfuzz.fuzz import ratio
 
-from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, outcome_of
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.schemas.events import (
@@ -55,6 +55,7 @@ class _UnderstoodFields(TypedDict):
     reason_codes: list[str]
     degraded: bool
     context: Context
+    second_model_version: str | None
 
 
 def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
@@ -69,6 +70,7 @@ def _understood(decision: Decision, context: Context) -> _UnderstoodFields:
         "reason_codes": decision.reason_codes,
         "degraded": decision.degraded is not None,
         "context": context,
+        "second_model_version": decision.second_model_version,
     }
 
 
@@ -82,7 +84,7 @@ def _recall(decision: Decision, stamp: Stamp, context: Context) -> Recall:
 
 
 def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
-    allow = decision.model_result.probabilities.get("allow")
+    allow = decision.allow_probability
     return Ranking(
         **stamp.fields(),
         intent=decision.model_result.intent,
@@ -94,6 +96,7 @@ def _ranking(decision: Decision, stamp: Stamp, context: Context) -> Ranking:
         query=decision.text,
         lexical=decision.model_result.lexical,
         semantic=decision.model_result.semantic,
+        second_model_version=decision.second_model_version,
     )
 
 
@@ -124,6 +127,7 @@ def _blocked(decision: Decision, stamp: Stamp, context: Context, source: Positio
         reason_codes=decision.reason_codes,
         context=context,
         source=source,
+        second_model_version=decision.second_model_version,
     )
 
 

@@ -17,9 +17,11 @@ import msgspec
 
 from sluicegate.agents.agent import Condition
 from sluicegate.agents.deciding.batch_observer import batch_observers
-from sluicegate.agents.deciding.decider import Decider, Decision
+from sluicegate.agents.deciding.decider import Decider, Trial
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
+from sluicegate.agents.deciding.second_report import observe_second, report_second
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.outcomes import make_events
@@ -45,6 +47,8 @@ class _Event(Event):
     decider: Decider[EventSpan]
     policy: CompiledPolicy | None = None
     """A policy that is tried on the event; else the one in use decides."""
+    trial: Trial | None = None
+    """How the second model is tried on the event."""
     decision: Decision | None = None
     outcome: OutcomeName = "deadletter"
     validate_ms: float | None = None
@@ -77,6 +81,7 @@ class Pipeline:
             OutcomePublisher.running(settings, telemetry) as publisher,
             LiveModels.running(models, settings, batch_observers(telemetry)) as live_models,
         ):
+            observe_second(telemetry, live_models.second)
             pipeline = cls(settings, live_models, publisher, telemetry)
             try:
                 yield pipeline
@@ -137,6 +142,7 @@ class Pipeline:
             decoded = self._decode(event)
             self._start_shadows(event, decoded)
             decision = await self._decide(event, decoded)
+            self._start_trials_of_second(event, decoded, decision)
             outputs = self._make_outputs(event, decoded, decision)
             delivered = await self._publisher.publish(event, outputs)
         except Exception as error:  # noqa: BLE001 - the event's boundary: any error ends in a dead letter
@@ -169,6 +175,7 @@ class Pipeline:
             age_s=time.time() - event.record.timestamp.timestamp(),
             input_codes=(*event.origin.reason_codes, *decoded.codes),
             surface=decoded.query.surface,
+            event_id=event.stamp.event_id,
         )
         event.decision = decision
         event.stamp = msgspec.structs.replace(event.stamp, policy_version=decision.policy_version)
@@ -212,13 +219,34 @@ class Pipeline:
         if policy := self._live_models.policies.shadow(event_id):
             self._start_shadow(event, decoded, event.decider, policy)
 
+    def _start_trials_of_second(self, event: _Event, decoded: DecodedQuery, decision: Decision) -> None:
+        """Let the second model judge a sample too, and a version of it in shadow what it was asked about."""
+        second, event_id = self._live_models.second, event.stamp.event_id
+        if second is None or decision.degraded:
+            return
+        if decision.second is None and second.samples(event_id):
+            self._start_shadow(event, decoded, event.decider, None, "sample")
+        elif decision.second and second.has_shadow(event_id):
+            self._start_shadow(event, decoded, event.decider, None, "shadow")
+
     def _start_shadow(
-        self, event: _Event, decoded: DecodedQuery, decider: Decider[EventSpan], policy: CompiledPolicy | None
+        self,
+        event: _Event,
+        decoded: DecodedQuery,
+        decider: Decider[EventSpan],
+        policy: CompiledPolicy | None,
+        trial: Trial | None = None,
     ) -> None:
         if len(self._shadows) < self._settings.window:
             stamp = _stamp(event.stamp.event_id, event.stamp.event_time, decider)
             shadow = _Event(
-                record=event.record, origin=event.origin, span=event.span, stamp=stamp, decider=decider, policy=policy
+                record=event.record,
+                origin=event.origin,
+                span=event.span,
+                stamp=stamp,
+                decider=decider,
+                policy=policy,
+                trial=trial,
             )
             task = asyncio.create_task(self._decide_shadow(shadow, decoded), name="shadow")
             self._shadows.add(task)
@@ -235,7 +263,12 @@ class Pipeline:
                 input_codes=(*event.origin.reason_codes, *decoded.codes),
                 surface=decoded.query.surface,
                 policy=event.policy,
+                event_id=event.stamp.event_id,
+                trial=event.trial,
             )
+            if event.trial and not event.decision.second:
+                return
+            report_second(self._telemetry, event.span, event.decision)
             event.outcome = outcome_of(event.decision)
             await self._write_ledger(event, [], shadow=True)
         except Exception as error:  # noqa: BLE001 - no error of a shadow may harm the event
@@ -254,6 +287,8 @@ class Pipeline:
                 input_tokens=batched.result.input_tokens,
                 output_tokens=batched.result.output_tokens,
             )
+
+        report_second(self._telemetry, event.span, decision)
 
     def _report(self, event: _Event) -> None:
         decision = event.decision if event.error is None else None
@@ -287,6 +322,9 @@ def _latencies(event: _Event) -> StageLatencies:
         normalise=milliseconds(decision.normalise_started_ns, decision.normalise_ended_ns) if decision else None,
         queue=milliseconds(batched.queued_ns, batched.started_ns) if batched else None,
         model=milliseconds(batched.started_ns, batched.ended_ns) if batched else None,
+        second=milliseconds(decision.second.started_ns, decision.second.ended_ns)
+        if decision and decision.second
+        else None,
         validate=event.validate_ms,
         publish=event.publish_ms,
         total=event.total_ms,

@@ -4,7 +4,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sluicegate.agents.deciding.decider import Decider, Decision, Fail
+from sluicegate.agents.deciding.decider import Decider, Fail
+from sluicegate.agents.deciding.decision import Decision
+from sluicegate.agents.deciding.second_report import report_second
 from sluicegate.agents.http.route import Call
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.telemetry import EventSpan
@@ -101,6 +103,7 @@ async def judge(service: HttpService, call: Call[Any], text: str, options: Optio
         fail=options.fail,
         surface=options.surface,
         wait_for_place=False,
+        event_id=event_id,
     )
     if decision.degraded == Overloaded.__name__ and service.settings.http_overload == "refuse":
         raise RequestRefused("overloaded", "too many queries are waiting for the model: try again later")
@@ -150,6 +153,9 @@ def _report(service: HttpService, call: Call[Any], decision: Decision, model_ver
         _add(timings_ms, "model", batched.started_ns, batched.ended_ns)
     if decision.degraded or result.policy_result.verdict != "allow":
         span.keep()
+    report_second(telemetry, span, decision)
+    if decision.second:
+        _add(timings_ms, "second", decision.second.started_ns, decision.second.ended_ns)
     telemetry.requests.record_decision(
         verdict=result.policy_result.verdict,
         category=result.policy_result.category,

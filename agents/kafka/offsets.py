@@ -6,8 +6,9 @@
 Faust's own out-of-order acking commits past unfinished events (faust-streaming #606). This tracker never does: it acks
 the events of a partition in the order in which they were delivered, so the offset behind the last acked event can be
 committed. When a partition goes back to an earlier offset, what it delivered before is forgotten, because it is
-redelivered. Every event holds a slot of the window from `register` until its ack, not until it is done: otherwise the
-events behind a stuck head would pile up without bound.
+redelivered. An event holds a slot of the window until it is done, and a place until its ack: there are `behind` more
+places than slots, for events that are done and wait for one before them. Without a bound on these, the events behind a
+stuck head would pile up.
 
 An event that is given up (`release`) will be redelivered, and so will all that follow it in its partition: none of them
 is acked, also not those that are delivered before the partition goes back.
@@ -37,13 +38,23 @@ class InFlightEvent(Generic[EventT]):
     done: bool = False
     released: bool = False
     """It will be redelivered: its end acks nothing."""
+    holds_slot: bool = True
+    """It counts towards the window: it is not done, and was neither released nor revoked."""
 
 
 class OffsetTracker(Generic[EventT]):
-    """Acks events in the order in which each partition delivered them. At most `window` of them are not acked."""
+    """Acks events in the order in which each partition delivered them.
+
+    At most `window` of them are not done, and at most `window + behind` not acked.
+    """
 
     def __init__(
-        self, acknowledge: Callable[[EventT], None], window: int, forget: Callable[[EventT], None] = lambda _: None
+        self,
+        acknowledge: Callable[[EventT], None],
+        window: int,
+        forget: Callable[[EventT], None] = lambda _: None,
+        *,
+        behind: int = 0,
     ) -> None:
         """`acknowledge` is called once per event, head first, and never for a partition that was revoked.
 
@@ -54,6 +65,7 @@ class OffsetTracker(Generic[EventT]):
         self._broken: set[Partition] = set()
         """Partitions of which an event was released, until they go back or are revoked."""
         self._slots = asyncio.Semaphore(window)
+        self._places = asyncio.Semaphore(window + behind)
         self._queues: dict[Partition, deque[InFlightEvent[EventT]]] = {}
         self._newest: dict[Partition, int] = {}
         self._epochs: Counter[Partition] = Counter()
@@ -70,7 +82,7 @@ class OffsetTracker(Generic[EventT]):
         return time.monotonic() - min(heads) if heads else 0.0
 
     async def register(self, event: EventT, partition: Partition, offset: int) -> InFlightEvent[EventT]:
-        """Take a slot of the window, wait for one if none is free, and queue `event` behind those of its partition.
+        """Take a slot of the window and a place, wait for them if none is free, and queue `event` in its partition.
 
         Call it in the order in which the events arrived, from one task.
         """
@@ -78,12 +90,13 @@ class OffsetTracker(Generic[EventT]):
             self.revoke([partition])
         self._newest[partition] = offset
         epoch = self._epochs[partition]
+        await self._places.acquire()
         await self._slots.acquire()
         registered = InFlightEvent(event, partition, time.monotonic(), released=partition in self._broken)
         if epoch == self._epochs[partition] and not registered.released:
             self._queues.setdefault(partition, deque()).append(registered)
         else:  # its partition was revoked while it waited for its slot, or goes back before it
-            self._slots.release()
+            self._leave(registered)
         return registered
 
     def complete(self, registered: InFlightEvent[EventT]) -> None:
@@ -93,9 +106,11 @@ class OffsetTracker(Generic[EventT]):
             self._forget(registered.event)
             return
         queue = self._queues.get(registered.partition)
+        self._free_slot(registered)
         while queue and queue[0].done:
-            self._acknowledge(queue.popleft().event)
-            self._slots.release()
+            head = queue.popleft()
+            self._acknowledge(head.event)
+            self._leave(head)
 
     def release(self, registered: InFlightEvent[EventT]) -> None:
         """Give up an event that has no outcome: it and all behind it in its partition are redelivered, and not acked.
@@ -112,7 +127,7 @@ class OffsetTracker(Generic[EventT]):
         while behind is not registered:
             behind = queue.pop()
             behind.released = True
-            self._slots.release()
+            self._leave(behind)
             if behind.done or behind is registered:
                 self._forget(behind.event)
 
@@ -122,10 +137,19 @@ class OffsetTracker(Generic[EventT]):
             self._epochs[partition] += 1
             self._newest.pop(partition, None)
             self._broken.discard(partition)
-            for _ in self._queues.pop(partition, ()):
-                self._slots.release()
+            for registered in self._queues.pop(partition, ()):
+                self._leave(registered)
 
     def abandon(self) -> None:
         """Ack nothing any more, not even events that are registered later: the process is about to end."""
         self._acknowledge = lambda _: None
         self.revoke(list(self._queues))
+
+    def _free_slot(self, registered: InFlightEvent[EventT]) -> None:
+        if registered.holds_slot:
+            registered.holds_slot = False
+            self._slots.release()
+
+    def _leave(self, registered: InFlightEvent[EventT]) -> None:
+        self._free_slot(registered)
+        self._places.release()

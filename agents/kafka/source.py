@@ -2,7 +2,7 @@
 
     Kafka ──► Faust and aiokafka, patched ──► RecordSource ──► async for delivery in deliveries: …; delivery.ack()
                    ▲                               │
-                   └── committed offsets ◄── OffsetTracker: acks in order, at most `window` not acked
+                   └── committed offsets ◄── OffsetTracker: acks in order, at most `window` not done
 
 Faust consumes, commits, rebalances and owns the event loop. An agent sees none of it: only this module,
 `faust_consumer` and `consumer_thread` know Faust.
@@ -34,6 +34,8 @@ class Subscription:
     topic: str
     group_id: str
     window: int
+    behind: int = 0
+    """Records that may be done, beyond the window, while they wait for one before them in their partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ Consume = Callable[[AsyncIterator[Delivery]], Awaitable[None]]
 
 
 class RecordSource:
-    """The records of one topic for one group, at least once each, at most `window` of them not acked.
+    """The records of one topic for one group, at least once each, at most `window + behind` of them not acked.
 
     Lives on Faust's event loop. Make it, say who consumes (`feed`), then run `app`.
     """
@@ -62,7 +64,9 @@ class RecordSource:
         self._topic = self.app.topic(
             subscription.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        self._tracker: OffsetTracker[Any] = OffsetTracker(self._complete, subscription.window, self._forget)
+        self._tracker: OffsetTracker[Any] = OffsetTracker(
+            self._complete, subscription.window, self._forget, behind=subscription.behind
+        )
         self.app.on_partitions_revoked.connect(self._revoke)
 
     def feed(self, consume: Consume) -> None:

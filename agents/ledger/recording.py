@@ -10,7 +10,8 @@ from hashlib import sha256
 from itertools import count
 from typing import Self
 
-from sluicegate.agents.deciding.decider import Decider, Decision, OwnerT
+from sluicegate.agents.deciding.decider import Decider, OwnerT
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.ledger.ledger import Ledger, LedgerEntry
 from sluicegate.agents.settings import Settings
@@ -71,6 +72,7 @@ class Recorder:
                 normalise=_ms(started_ns, decision.normalise_ended_ns),
                 queue=_ms(batched.queued_ns, batched.started_ns) if batched else None,
                 model=_ms(batched.started_ns, batched.ended_ns) if batched else None,
+                second=_ms(decision.second.started_ns, decision.second.ended_ns) if decision.second else None,
                 total=_ms(started_ns, time.time_ns()),
             ),
             decision=decision,

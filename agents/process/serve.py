@@ -18,6 +18,7 @@ import uvloop
 
 from sluicegate.agents.deciding.batch_observer import batch_observers
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels, load_models
+from sluicegate.agents.deciding.second_report import observe_second
 from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.checks import check_settings
@@ -83,6 +84,7 @@ async def _serve(
         server = ApiServer(settings, access, telemetry, lambda: models, formatting, metrics)
         service = server.service
         telemetry.observe(queue_depth=lambda: models.queue_depth, events_in_flight=lambda: service.open_requests)
+        observe_second(telemetry, models.second)
         stop_asked = asyncio.Event()
 
         def stop(received: signal.Signals) -> None:

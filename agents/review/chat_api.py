@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Final
 
+from sluicegate.agents.breaker import Circuit
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
-from sluicegate.agents.upstream.breaker import Circuit
 from sluicegate.agents.upstream.client import ChatClient
 from sluicegate.agents.upstream.completion import Usage
 from sluicegate.agents.upstream.config import UpstreamConfig

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
-from sluicegate.agents.settings.variables import from_json
+from sluicegate.agents.settings.thresholds import thresholds_from_json
 from sluicegate.models.inference.labels import Category
-from sluicegate.models.inference.threshold_errors import wrong_threshold
 from sluicegate.schemas.events import Threshold
 
 
@@ -58,15 +57,4 @@ class DecidingSettings(BaseModel, title="Decisions", arbitrary_types_allowed=Tru
     @field_validator("thresholds", mode="before")
     @classmethod
     def _thresholds_from_json(cls, value: object) -> object:
-        try:
-            return from_json(value, dict[Category, Threshold])
-        except ValueError as error:
-            reason = wrong_threshold(_json_or_none(value)) or error
-            raise ValueError(f'{reason}: write {{"hate": {{"allow": 0.2, "block": 0.6}}}}') from None
-
-
-def _json_or_none(value: object) -> object:
-    try:
-        return from_json(value, object)
-    except ValueError:
-        return None
+        return thresholds_from_json(value)

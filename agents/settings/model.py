@@ -1,13 +1,26 @@
 """Settings of the model and of the machine that runs it."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
 from sluicegate.agents.settings.variables import from_json
 from sluicegate.models.inference.batch_cost import BatchCost
+
+ComputeType: TypeAlias = Literal[
+    "default",
+    "auto",
+    "int8",
+    "int8_float32",
+    "int8_bfloat16",
+    "int8_float16",
+    "int16",
+    "float16",
+    "bfloat16",
+    "float32",
+]
 
 EMBEDDED_MODEL: Final = Path(__file__).resolve().parents[2] / "models" / "embedded"
 
@@ -17,18 +30,9 @@ class ModelSettings(BaseModel, title="Model", arbitrary_types_allowed=True):
 
     model: Path = Field(EMBEDDED_MODEL, description="Folder of a compiled model, or of a registry of models.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Device that the model runs on.")
-    compute_type: Literal[
-        "default",
-        "auto",
-        "int8",
-        "int8_float32",
-        "int8_bfloat16",
-        "int8_float16",
-        "int16",
-        "float16",
-        "bfloat16",
-        "float32",
-    ] = Field("default", description="CTranslate2 compute type. `default` is the type that the model was compiled to.")
+    compute_type: ComputeType = Field(
+        "default", description="CTranslate2 compute type. `default` is the type that the model was compiled to."
+    )
     threads: int = Field(
         0,
         ge=0,

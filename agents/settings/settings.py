@@ -21,6 +21,7 @@ from sluicegate.agents.settings.model import ModelSettings
 from sluicegate.agents.settings.replay import ReplaySettings
 from sluicegate.agents.settings.review import ReviewSettings
 from sluicegate.agents.settings.review_queue import ReviewQueueSettings
+from sluicegate.agents.settings.second_model import SecondModelSettings
 from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.spool import SpoolSettings
 from sluicegate.agents.settings.telemetry import TelemetrySettings
@@ -45,6 +46,7 @@ class Settings(
     TopicSettings,
     ReplaySettings,
     ModelSettings,
+    SecondModelSettings,
     DecidingSettings,
     ReviewSettings,
     ReviewQueueSettings,
@@ -87,12 +89,38 @@ class Settings(
 
     @model_validator(mode="after")
     def _thresholds_have_one_source(self) -> Self:
-        if self.policy and self.thresholds:
-            raise ValueError(
-                "SLUICE_THRESHOLDS and SLUICE_POLICY exclude each other: write the thresholds into the policy file, "
-                "under [thresholds.CATEGORY], and unset SLUICE_THRESHOLDS"
-            )
+        for given, name, table in (
+            (self.thresholds, "SLUICE_THRESHOLDS", "thresholds"),
+            (self.second_thresholds, "SLUICE_SECOND_THRESHOLDS", "second.thresholds"),
+        ):
+            if self.policy and given:
+                raise ValueError(
+                    f"{name} and SLUICE_POLICY exclude each other: write the thresholds into the policy file, "
+                    f"under [{table}.CATEGORY], and unset {name}"
+                )
         return self
+
+    @property
+    def of_second_model(self) -> "Settings | None":
+        """These settings as the second model needs them: it is their model. None if there is none."""
+        if self.second_model is None:
+            return None
+        return self.model_copy(
+            update={
+                "model": self.second_model,
+                "second_model": None,
+                "thresholds": self.second_thresholds,
+                "device": self.second_device,
+                "compute_type": self.second_compute_type,
+                "threads": self.second_threads,
+                "replicas": self.second_replicas,
+                "batch_size": self.second_batch_size,
+                "batch_cost": self.second_batch_cost,
+                "queue_size": self.second_queue_size,
+                "max_answer_tokens": 0,
+                "policy": None,
+            }
+        )
 
     @property
     def time_budget(self) -> TimeBudget:

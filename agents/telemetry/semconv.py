@@ -84,12 +84,18 @@ UPSTREAM: Final = "sluicegate.upstream"
 TOPICS: Final = "sluicegate.topics"
 """Every topic that one publish span writes to; `messaging.destination.name` can hold only one."""
 
+ASKED_FOR: Final = "sluicegate.second.asked_for"
+"""review, block, readings or sample: see `models.inference.cascade`."""
+SCREENED: Final = "sluicegate.second.screened"
+"""The verdict of the screen alone."""
+
 # Spans
 SPAN_PROCESS: Final = "process"
 """Followed by the input topic: "process queries.raw"."""
 SPAN_PUBLISH: Final = "publish"
 SPAN_REVIEW: Final = "review"
 SPAN_BATCH: Final = "sluicegate.batch"
+SPAN_SECOND: Final = "second"
 
 # Metrics: from the conventions
 METRIC_PROCESS_DURATION: Final = "messaging.process.duration"
@@ -111,6 +117,9 @@ METRIC_ANSWERS: Final = "sluicegate.answers"
 METRIC_DEGRADED: Final = "sluicegate.degraded"
 METRIC_DUPLICATES: Final = "sluicegate.duplicates"
 METRIC_SECOND_OUTCOMES: Final = "sluicegate.second.outcomes"
+METRIC_SECOND_DURATION: Final = "sluicegate.second.duration"
+METRIC_SECOND_WAITING: Final = "sluicegate.second.waiting"
+METRIC_SECOND_CIRCUIT: Final = "sluicegate.second.circuit"
 METRIC_REVIEW_DURATION: Final = "sluicegate.review.duration"
 METRIC_REVIEW_DECISIONS: Final = "sluicegate.review.decisions"
 METRIC_REVIEW_FALLBACKS: Final = "sluicegate.review.fallbacks"

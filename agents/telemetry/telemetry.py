@@ -5,6 +5,7 @@
         ├── normalise
         ├── queue                      the wait for a batch
         ├── model                      with gen_ai.* attributes  ◄── linked from the batch's own trace
+        ├── second                     the second model, if it is asked
         ├── validate
         └── publish                    PRODUCER; its context goes into every output's headers
             └── a downstream consumer's span
@@ -36,16 +37,22 @@ from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
+<<<<<<< HEAD
 from sluicegate.agents.telemetry.span_export import new_id
+=======
+from sluicegate.agents.telemetry.second_model import SecondTelemetry
+>>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
 from sluicegate.agents.telemetry.trace_context import Headers
 from sluicegate.agents.telemetry.tracing import Tracing
 
-Stage = Literal["normalise", "queue", "model", "validate", "publish"]
+Stage = Literal["normalise", "queue", "model", "second.queue", "validate", "publish"]
 """An event's stages, in order. "model" and "publish" have methods of their own: `record_model`, `publish_span`."""
 
 _SCOPE = "sluicegate"
 
-_MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {name: {semconv.STAGE: name} for name in ("queue", "publish")}
+_MEASURED: Mapping[str, Mapping[str, AttributeValue]] = {
+    name: {semconv.STAGE: name} for name in ("queue", "publish", "second.queue")
+}
 """Attributes of the stages of one event that have a metric. The others take microseconds: see the ledger and spans."""
 
 
@@ -88,8 +95,14 @@ class Telemetry:
         """For metrics that others own."""
         self._instruments = Instruments(meter, histograms or meter)
         self._levels = LevelGauges(meter)
+<<<<<<< HEAD
         self.requests = RequestTelemetry(tracing, self._instruments)
         self.reviews = ReviewTelemetry(meter)
+=======
+        self.requests = RequestTelemetry(tracer, self._instruments)
+        self.reviews = ReviewTelemetry(tracer, meter)
+        self.second = SecondTelemetry(tracer, meter)
+>>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
 
     @classmethod
     def start(
@@ -238,15 +251,23 @@ class Telemetry:
         model: str,
         input_tokens: int,
         output_tokens: int,
+        second: bool = False,
     ) -> None:
         """Report one call of a model: its size, duration and tokens, and a trace with links to its members.
 
+<<<<<<< HEAD
         `model` is on every metric, because a candidate in a shadow trial decides batches too. The trace is exported if
         any member is, whatever the ratio, so that an exported event always has its batch.
+=======
+        `model` is on every metric, because a candidate in a shadow trial decides batches too. The stage of the
+        `second` model has a name of its own. The batch is sampled if
+        any member is, whatever the ratio, so that a sampled event always has its batch.
+>>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
         """
+        stage = "second.model" if second else "model"
         of_model = {semconv.GEN_AI_REQUEST_MODEL: model}
         self._instruments.batch_size.record(len(members), of_model)
-        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), {semconv.STAGE: "model", **of_model})
+        self._instruments.stage_duration.record(_seconds(start_ns, end_ns), {semconv.STAGE: stage, **of_model})
         for kind, tokens in (
             (semconv.GEN_AI_TOKEN_TYPE_INPUT, input_tokens),
             (semconv.GEN_AI_TOKEN_TYPE_OUTPUT, output_tokens),

@@ -2,7 +2,6 @@
 
 config      where the API is, and what a request may take and cost
 failures    every way in which a request fails, and what follows from it
-breaker     stops asking an API that fails
 budget      stops asking when the day's money is spent
 turns       limits on requests at once, and on their rate
 transport   one request and its answer, bounded in size and time

@@ -18,7 +18,7 @@ import orjson
 import stamina
 import stamina.instrumentation
 
-from sluicegate.agents.upstream.breaker import Circuit, CircuitBreaker, CircuitOpen
+from sluicegate.agents.breaker import Circuit, CircuitBreaker, CircuitOpen
 from sluicegate.agents.upstream.budget import BudgetSpent, DailyBudget, Prices, Reservation
 from sluicegate.agents.upstream.completion import Completion, Usage, read_completion, read_usage
 from sluicegate.agents.upstream.config import UpstreamConfig

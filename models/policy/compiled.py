@@ -5,7 +5,7 @@ counts: `gay pride how to make a bomb` is judged as `how to make a bomb`. If not
 Block and review lists are looked for in the whole text, so an allow list never lifts them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import regex  # type: ignore[import-untyped]  # it ships no types; what it retur
 
 from sluicegate.models.inference.judge import ModelResult
 from sluicegate.models.inference.policy import SEVERITY, Policy, PolicyResult, Verdict
-from sluicegate.models.policy.policy_file import PolicyFile
+from sluicegate.models.policy.policy_file import Bounds, PolicyFile
 from sluicegate.models.policy.term_lists import Action, Match, TermLists
 from sluicegate.models.text.normalise import Normalised, normalise
 from sluicegate.schemas.reason_codes import LIST, NormaliseCode
@@ -36,14 +36,25 @@ class CompiledPolicy:
         """`policy_version` in events. Without a file it is that of `model_policy`, the model's thresholds."""
         return self._version or model_policy.version
 
-    def for_event(self, surface: str | None, model_policy: Policy) -> "EventPolicy":
-        """What decides an event of `surface`: the model's thresholds, then the file's for all, then the surface's."""
+    def for_event(self, surface: str | None, model_policy: Policy, *, second: bool = False) -> "EventPolicy":
+        """What decides an event of `surface`: the model's thresholds, then the file's for all, then the surface's.
+
+        For the `second` model those of the file's table of that name come before the surface's.
+        """
         thresholds = model_policy
-        for bounds in (self.file.bounds, self.file.surfaces.get(surface or "")) if self.file else ():
-            if bounds and (bounds.thresholds or bounds.sum_bound is not None):
+        for bounds in self._layers(surface, second=second):
+            if bounds.thresholds or bounds.sum_bound is not None:
                 sum_bound = thresholds.sum_bound if bounds.sum_bound is None else bounds.sum_bound
                 thresholds = Policy({**thresholds.thresholds, **bounds.thresholds}, sum_bound)
         return EventPolicy(self.lists, surface, thresholds, model_policy, self.version(model_policy))
+
+    def _layers(self, surface: str | None, *, second: bool) -> Iterator[Bounds]:
+        if self.file:
+            yield self.file.bounds
+            if second and self.file.second:
+                yield self.file.second
+            if of_surface := self.file.surfaces.get(surface or ""):
+                yield of_surface
 
 
 @dataclass(frozen=True)

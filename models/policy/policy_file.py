@@ -6,6 +6,10 @@ name = "toy-shop"
 allow = 0.1
 block = 0.4
 
+[second.thresholds.sexual]         # for the second model, where it needs others (SLUICE_SECOND_MODEL)
+allow = 0.3
+block = 0.7
+
 [surface.kids]                     # for the events of one surface
 sum_bound = 0.2
 thresholds.violence = { allow = 0.05, block = 0.3 }
@@ -64,6 +68,8 @@ class PolicyFile(msgspec.Struct, frozen=True):
     bounds: Bounds
     surfaces: dict[str, Bounds]
     lists: tuple[TermList, ...]
+    second: Bounds | msgspec.UnsetType = msgspec.UNSET
+    """What the second model needs otherwise than `bounds`. Unset, it leaves the version as it is without it."""
 
     @property
     def version(self) -> str:
@@ -114,12 +120,14 @@ class _Reading:
         name = self._name(document)
         surfaces = self._tables(document, "surface")
         lists = self._tables(document, "list")
+        second = self._table(document, "second")
         bounds = self._bounds(document, "")
         policy = PolicyFile(
             name or "",
             bounds or Bounds(),
             {surface: self._bounds(table, f"surface.{surface}.") or Bounds() for surface, table in surfaces.items()},
             tuple(each for each in (self._list(name, table) for name, table in sorted(lists.items())) if each),
+            (self._bounds(second, "second.") or Bounds()) if second else msgspec.UNSET,
         )
         self._find_contradictions(policy.lists)
         if self._mistakes:
@@ -149,6 +157,13 @@ class _Reading:
             return {}
         names = _SurfaceName if key == "surface" else _ListName
         return {name: table for name, table in found.items() if self._convert(name, names, f"{key}.{name}") is not None}
+
+    def _table(self, document: dict[str, object], key: str) -> dict[str, object]:
+        found = document.pop(key, {})
+        if isinstance(found, dict):
+            return found
+        self._mistakes.append(f"{key}: write a table such as [{key}.thresholds.hate]")
+        return {}
 
     def _bounds(self, table: dict[str, object], where: str) -> Bounds | None:
         thresholds = table.get("thresholds", {})
@@ -227,7 +242,7 @@ def _in_toml(error: str, kind: type, where: str) -> str:
     reason, _, path = error.partition(" - at `$")
     reason = reason.replace(" | null", "")  # TOML has no null
     place = ".".join(filter(None, [where, path.strip("`.")]))
-    known = [*getattr(kind, "__struct_fields__", ()), *(() if where else ("name", "surface", "list"))]
+    known = [*getattr(kind, "__struct_fields__", ()), *(() if where else ("name", "second", "surface", "list"))]
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", reason, re.DOTALL):
         reason = f"unknown key `{unknown[1]}`: use {', '.join(known)}"
     elif missing := re.fullmatch(r"Object missing required field `(.*)`", reason):

@@ -34,6 +34,7 @@ from sluicegate.schemas.events.ledger import (
     OutcomeName,
     ReadingTrace,
     ReviewTrace,
+    SecondTrace,
     StageLatencies,
 )
 from sluicegate.schemas.events.outputs import Blocked, Expansion, Ranking, Recall, Score, Suggestion
@@ -71,6 +72,7 @@ __all__ = [
     "ReviewTrace",
     "Reviewed",
     "Score",
+    "SecondTrace",
     "Sha256",
     "StageLatencies",
     "Suggestion",

@@ -97,6 +97,15 @@ class Output(Struct, frozen=True, kw_only=True):
     ] = None
 
 
+SecondModelVersion = Annotated[
+    Label | None,
+    Meta(
+        description="Version of the second model, where it gave an opinion on this query. The ledger says which. Null "
+        "where the first model decided alone."
+    ),
+]
+
+
 class Understood(Output, frozen=True, kw_only=True):
     """What the gate understood of a query that it did not block."""
 
@@ -112,6 +121,7 @@ class Understood(Output, frozen=True, kw_only=True):
     reason_codes: Codes
     degraded: Degraded
     context: Context
+    second_model_version: SecondModelVersion = None
 
 
 class Threshold(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from sluicegate.schemas.events.fields import (
     Position,
     Probabilities,
     Reason,
+    ReasonCodeName,
     Sha256,
     Threshold,
     Tokens,
@@ -38,6 +39,57 @@ class ReadingTrace(Struct, frozen=True, kw_only=True):
     ]
     verdict: Annotated[Literal["allow", "block", "review"], Meta(description="What the model's answer means for it.")]
     reason: Reason
+
+
+class SecondTrace(Struct, frozen=True, kw_only=True):
+    """What the second model said about a query that the first one, the screen, was unsure of."""
+
+    model_version: Annotated[Label, Meta(description="Version of the second model.")]
+    prompt_version: Annotated[Label, Meta(description="Version of its prompt.")]
+    policy_version: Annotated[Label, Meta(description="Version of the policy that judged its probabilities.")]
+    asked_for: Annotated[
+        Label,
+        Meta(
+            description="Why it was asked. `review`: the screen would review the query. `block`: the screen would "
+            "block it for a category that needs both models. `readings`: the screen would block it, and judged the "
+            "query and its skeleton differently. `sample`: to compare the models; the decision does not depend on it. "
+            "Accept values that you do not know."
+        ),
+    ]
+    outcome: Annotated[
+        Label,
+        Meta(
+            description="`answered`, `overloaded` (no place, no time) or `failed`. Accept values that you do not know."
+        ),
+    ]
+    error: Annotated[Label | None, Meta(description="Why it did not answer, as in `DeadlineExceeded`.")] = None
+    decided: Annotated[bool, Meta(description="True: the verdict of the event is its verdict.")] = False
+    screened_verdict: Annotated[
+        Literal["allow", "block", "review"], Meta(description="What the screen alone would have decided.")
+    ]
+    screened_category: Annotated[CategoryName | None, Meta(description="The category of that verdict.")] = None
+    screened_reason: Reason
+    verdict: Annotated[
+        Literal["allow", "block", "review"] | None, Meta(description="Its verdict. Null if it did not answer.")
+    ] = None
+    category: Annotated[CategoryName | None, Meta(description="The category of its verdict.")] = None
+    reason: Annotated[ReasonCodeName | None, Meta(description="The reason code of its verdict.")] = None
+    probabilities: Probabilities = field(default_factory=dict)
+    thresholds: Annotated[dict[str, Threshold], Meta(description="Its thresholds of each category at that time.")] = (
+        field(default_factory=dict)
+    )
+    readings: Annotated[
+        list[ReadingTrace],
+        Meta(description="Its verdict about each reading that the screen did not allow; the strictest counts."),
+    ] = field(default_factory=list)
+    answered_by: Annotated[
+        Label | None, Meta(description="`model`, `cache` or `in_flight`, as for the screen. Null without an answer.")
+    ] = None
+    prompt_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what it read.")] = None
+    output_hash: Annotated[Sha256 | None, Meta(description="SHA-256 of what it wrote.")] = None
+    tokens: Annotated[Tokens, Meta(description="Its tokens. Zero for answers from the cache.")]
+    queue_ms: Annotated[Milliseconds | None, Meta(description="Waiting for it, where it was asked itself.")] = None
+    model_ms: Annotated[Milliseconds | None, Meta(description="Its call, where it was asked itself.")] = None
 
 
 class DecisionTrace(Struct, frozen=True, kw_only=True):
@@ -63,6 +115,13 @@ class DecisionTrace(Struct, frozen=True, kw_only=True):
         list[ReadingTrace],
         Meta(description="The verdict of each reading; the strictest counts."),
     ] = field(default_factory=list)
+    second: Annotated[
+        SecondTrace | None,
+        Meta(
+            description="What the second model said. Null if it was not asked. `probabilities`, `thresholds`, `intent` "
+            "and `readings` beside it are those of the screen."
+        ),
+    ] = None
 
 
 class StageLatencies(Struct, frozen=True, kw_only=True):
@@ -71,6 +130,9 @@ class StageLatencies(Struct, frozen=True, kw_only=True):
     normalise: Annotated[Milliseconds | None, Meta(description="Cleaning and tokenising the query.")] = None
     queue: Annotated[Milliseconds | None, Meta(description="Waiting for the model.")] = None
     model: Annotated[Milliseconds | None, Meta(description="The model's call.")] = None
+    second: Annotated[
+        Milliseconds | None, Meta(description="From the screen's verdict to the second model's, or to its time limit.")
+    ] = None
     validate: Annotated[Milliseconds | None, Meta(description="Making and checking the outputs.")] = None
     publish: Annotated[Milliseconds | None, Meta(description="Until the broker acknowledged every output.")] = None
     total: Annotated[Milliseconds, Meta(description="From receiving the record to writing the ledger.")]

@@ -15,6 +15,7 @@ from sluicegate.schemas.events.fields import (
     Position,
     Probability,
     Reason,
+    SecondModelVersion,
     Text,
     Understood,
 )
@@ -90,6 +91,7 @@ class Ranking(Output, frozen=True, kw_only=True):
     semantic: (
         Annotated[Text, Meta(description="The lexical query with synonyms and facets: for an embedding model.")] | None
     ) = None
+    second_model_version: SecondModelVersion = None
 
 
 class Blocked(Output, frozen=True, kw_only=True):
@@ -110,3 +112,4 @@ class Blocked(Output, frozen=True, kw_only=True):
     reason_codes: Codes
     context: Context
     source: Annotated[Position | None, Meta(description="Where the raw record is, which has the text.")] = None
+    second_model_version: SecondModelVersion = None

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sluicegate.agents import background
 from sluicegate.agents.deciding import live_models as live_models_module
 from sluicegate.agents.deciding import model_loading
-from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.live_models import LiveModels, load_models
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.deployment import DEPLOYMENT_FILE

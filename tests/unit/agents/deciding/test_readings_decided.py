@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sluicegate.agents.deciding.decider import Decider, Decision
+from sluicegate.agents.deciding.decider import Decider
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult

@@ -7,7 +7,7 @@ import msgspec
 import orjson
 import pytest
 
-from sluicegate.agents.deciding.decider import Decision
+from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.micro_batcher import Batched
 from sluicegate.agents.gate.outcomes import make_events

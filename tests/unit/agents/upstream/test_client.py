@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from sluicegate.agents.upstream.breaker import Circuit
+from sluicegate.agents.breaker import Circuit
 from sluicegate.agents.upstream.budget import DailyBudget
 from sluicegate.agents.upstream.client import ChatClient
 from sluicegate.agents.upstream.completion import Completion

@@ -1,4 +1,4 @@
-"""A circuit breaker: it stops asking an API that fails, and finds out with one question at a time if that is over.
+"""A circuit breaker: it stops asking what fails, and finds out with one question at a time if that is over.
 
     closed ──── enough questions, too many failed ────► open
       ▲                                                  │ open_s
@@ -6,8 +6,8 @@
                                     └── the probe fails ────► open
 
 Half-open there is exactly one probe at a time; everybody else is refused. A probe whose question is cancelled, or says
-nothing about the API, gives its place to the next question. A question that began before the state changed does not
-count: it tells about another time.
+nothing about who was asked, gives its place to the next question. A question that began before the state changed does
+not count: it tells about another time.
 
 Plain and synchronous, for one event loop.
 """
@@ -136,11 +136,11 @@ class Question:
         self._opens = False
 
     def succeeded(self) -> None:
-        """The API works."""
+        """It was answered."""
         self._failed = False
 
     def failed(self, *, opens: bool = False) -> None:
-        """The API does not. `opens`: no need to count, the next questions would fail too."""
+        """It was not. `opens`: no need to count, the next questions would fail too."""
         self._failed, self._opens = True, opens
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings, strategies
 
-from sluicegate.agents.upstream.breaker import Circuit, CircuitBreaker, CircuitOpen, Question
+from sluicegate.agents.breaker import Circuit, CircuitBreaker, CircuitOpen, Question
 
 WINDOW_S, MINIMUM, SHARE, OPEN_S = 10.0, 4, 0.5, 5.0
 OUTCOMES = ((True, False), (True, False), (False, False), (None, False), (True, True))
