@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from sluicegate.schemas.events import Threshold
+from sluicegate.decision import GateDecision
+from sluicegate.schemas.events import DecisionTrace, Threshold
 from sluicegate.schemas.reason_codes import BLOCK_THRESHOLD, LIST, REVIEW_THRESHOLD, PolicyCode, meaning_of
 
 VERDICTS: Final[Mapping[str, str]] = {"allow": "Allowed", "block": "Blocked", "review": "Sent to review"}
@@ -11,6 +12,15 @@ VERDICTS: Final[Mapping[str, str]] = {"allow": "Allowed", "block": "Blocked", "r
 
 NEVER_BLOCKS: Final = 1.0
 """A `block` threshold above this never blocks: no probability is larger."""
+
+
+def explain_decision(decision: GateDecision | DecisionTrace) -> str:
+    """Why a decision is as it is, with the numbers of the model that decided."""
+    second = decision.second
+    if second is None or not second.decided:
+        return explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
+    said = explain_verdict(decision.verdict, decision.reason, second.probabilities, second.thresholds)
+    return f"{said} The second model decided."
 
 
 def explain_verdict(

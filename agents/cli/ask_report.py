@@ -9,16 +9,23 @@ from rich.text import Text
 
 from sluicegate.agents.cli.probability_bars import bars
 from sluicegate.agents.cli.visible_text import mark_characters, mark_words, visible
-from sluicegate.agents.explanation import explain_verdict
+from sluicegate.agents.explanation import explain_decision
 from sluicegate.decision import GateDecision
-from sluicegate.schemas.events import DecisionTrace
+from sluicegate.schemas.events import DecisionTrace, SecondTrace
 from sluicegate.schemas.reason_codes import meaning_of
 
 STYLES: Final = {"allow": "green", "review": "yellow", "block": "red"}
 """The colour of each verdict."""
 
 _WIDEST: Final = 100
-_LABEL: Final = len("did you mean  ")
+_LABEL: Final = len("asked because  ")
+_ASKED: Final = {
+    "review": "the first model would send the query to review",
+    "block": "the first model would block it, for a category that needs both",
+    "readings": "the first model would block it, but not as it was typed",
+    "sample": "it is in the sample that compares the models",
+}
+"""By `asked_for` of the second model."""
 _LONGEST_SHOWN: Final = 600
 """Characters of the query and of each reading that are shown."""
 
@@ -48,7 +55,10 @@ def print_report(query: str, decision: GateDecision) -> None:
         console.print()
         console.print(bars(decision.probabilities, decision.thresholds, console.width, ascii_only=ascii_only))
     console.print()
-    print_facts(console, [*_readings(decision), *reason_facts(decision), *_measurements(decision)])
+    print_facts(
+        console,
+        [*_readings(decision), *second_facts(decision.second), *reason_facts(decision), *_measurements(decision)],
+    )
 
 
 def print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -> None:
@@ -61,7 +71,7 @@ def print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -
 
 def headline_of(decision: GateDecision | DecisionTrace) -> Text:
     """The verdict and the rule behind it, in one sentence."""
-    said = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
+    said = explain_decision(decision)
     headline = visible(said)
     end = min((at for at in (said.find(":"), said.find("."), said.find(" (")) if at > 0), default=len(said))
     headline.stylize(f"bold {STYLES[decision.verdict]}", 0, end)
@@ -110,6 +120,19 @@ def _readings(decision: GateDecision) -> Iterator[Fact]:
             yield "" if number else "readings", line.append_text(visible(_shortened(reading.text)))
 
 
+def second_facts(second: SecondTrace | None) -> Iterator[Fact]:
+    """What the second model said, and why it was asked. Nothing if it was not."""
+    if second is None:
+        return
+    said = second.verdict or second.outcome
+    line = Text.assemble((said, STYLES.get(said, "")), f", by {second.reason}" if second.reason else "")
+    yield "second model", line if second.verdict else line.append_text(visible(f" ({second.error})"))
+    yield "", visible(second.model_version)
+    for reading in second.readings[1:] and second.readings:
+        yield "", Text.assemble((reading.verdict, STYLES[reading.verdict]), f"  {reading.name}: {reading.reason}")
+    yield "asked because", visible(f"{_ASKED.get(second.asked_for, second.asked_for)} ({second.screened_reason})")
+
+
 def reason_facts(decision: GateDecision) -> Iterator[Fact]:
     """Each reason code with its meaning."""
     for number, code in enumerate(decision.reason_codes):
@@ -122,6 +145,9 @@ def _measurements(decision: GateDecision) -> Iterator[Fact]:
     detail = ", ".join(f"{name} {ms:.1f}" for name, ms in parts if ms is not None)
     yield "time", Text(f"{decision.latency_ms:.1f} ms: {detail}")
     yield "tokens", Text(f"{decision.tokens.input} read, {decision.tokens.output} written")
+    if decision.second:
+        used = decision.second.tokens
+        yield "second model", Text(f"{used.input} tokens read, {used.output} written")
     yield "model", visible(decision.model_version)
     yield "policy", visible(decision.policy_version)
 

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from sluicegate.agents.cli.ask_report import STYLES, Fact, headline_of, print_facts, report_console
+from sluicegate.agents.cli.ask_report import STYLES, Fact, headline_of, print_facts, report_console, second_facts
 from sluicegate.agents.cli.probability_bars import bars
 from sluicegate.agents.cli.record_lines import escape_invisible
 from sluicegate.agents.cli.visible_text import visible
@@ -65,6 +65,7 @@ def _decided(trace: DecisionTrace) -> Iterator[Fact]:
     for number, reading in enumerate(trace.readings):
         line = Text.assemble((reading.verdict, STYLES[reading.verdict]), f"  {reading.name}: ")
         yield "" if number else "readings", line.append_text(visible(reading.reason))
+    yield from second_facts(trace.second)
     for number, code in enumerate(trace.reason_codes):
         yield "" if number else "reasons", visible(code).append(f"  {meaning_of(code) or ''}", style="dim")
     if trace.intent:

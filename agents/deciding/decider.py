@@ -25,6 +25,7 @@ from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.live_policies import LivePolicies
 from sluicegate.agents.deciding.micro_batcher import MicroBatcher
 from sluicegate.agents.deciding.policy_answers import PolicyAnswers
+from sluicegate.agents.deciding.priority import standing_back
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.inference.encoded_readings import (
@@ -106,7 +107,8 @@ def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
         CompiledModelError: the model's folder cannot be served.
     """
     folder = folder or served_from(settings.model).model
-    engine = Engine(
+    load = partial(
+        Engine,
         folder,
         thresholds=settings.thresholds,
         device=settings.device,
@@ -117,6 +119,7 @@ def load_engine(settings: Settings, folder: Path | None = None) -> Engine:
         max_query_tokens=settings.max_query_tokens,
         max_answer_tokens=settings.max_answer_tokens,
     )
+    engine = standing_back(settings.nice, load) if settings.nice else load()
     try:
         engine.judge([reading.query for reading in encode_readings(engine, "réd shoes").readings])
     except EngineFailed as error:

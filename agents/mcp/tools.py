@@ -11,7 +11,7 @@ import msgspec
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from msgspec import Meta, Struct
 
-from sluicegate.agents.explanation import explain_verdict
+from sluicegate.agents.explanation import explain_decision
 from sluicegate.decision import GateDecision
 from sluicegate.schemas.errors import ConfigurationError, ContractError, SluicegateError
 from sluicegate.schemas.events import Label, LedgerRecord, Suggestion
@@ -134,7 +134,7 @@ class GateTools:
 
     async def _call_gate(self, asked: _Query) -> CallToolResult:
         decision = await self._gate.decide(asked.query, locale=asked.locale, surface=asked.surface)
-        sentence = explain_verdict(decision.verdict, decision.reason, decision.probabilities, decision.thresholds)
+        sentence = explain_decision(decision)
         return _result(sentence, decision)
 
     async def _call_rewrite(self, asked: _Query) -> CallToolResult:
@@ -165,7 +165,7 @@ def _explanation(record: LedgerRecord) -> str:
     trace = record.decision
     if trace is None:
         return f"The record was not decided and is a dead letter: {record.validation}"
-    sentence = explain_verdict(trace.verdict, trace.reason, trace.probabilities, trace.thresholds)
+    sentence = explain_decision(trace)
     others = (meaning_of(code) or code for code in trace.reason_codes if code != trace.reason)
     return " ".join([sentence, *others])
 

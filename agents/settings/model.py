@@ -47,6 +47,13 @@ class ModelSettings(BaseModel, title="Model", arbitrary_types_allowed=True):
         description="Copies of the model that work in parallel, each with its own threads; they share the weights. "
         "0 chooses: one of a small model or on a GPU, otherwise one per core, at most 4.",
     )
+    nice: int = Field(
+        0,
+        ge=0,
+        le=19,
+        description="How far the model's threads stand back for the other threads of the machine, as the command "
+        "`nice` has it: 0 not at all, 19 the most.",
+    )
     batch_size: int = Field(32, ge=1, le=1024, description="Maximum number of queries in one call of the model.")
     queue_size: int = Field(256, ge=1, le=65_536, description="Maximum number of queries that wait for the model.")
     max_query_chars: int = Field(512, ge=16, le=2048, description="Maximum characters of a query; the rest is cut off.")

@@ -76,6 +76,13 @@ class SecondModelSettings(BaseModel, title="Second model", arbitrary_types_allow
         description="Threads of each copy of the second model. 0 chooses as for SLUICE_THREADS.",
     )
     second_replicas: int = Field(1, ge=1, le=64, description="Copies of the second model that work in parallel.")
+    second_nice: int = Field(
+        10,
+        ge=0,
+        le=19,
+        description="How far the threads of the second model stand back, as SLUICE_NICE: what SLUICE_MODEL decides "
+        "alone goes first.",
+    )
     second_batch_size: int = Field(
         16, ge=1, le=1024, description="Maximum number of queries in one call of the second model."
     )

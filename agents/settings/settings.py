@@ -114,6 +114,7 @@ class Settings(
                 "compute_type": self.second_compute_type,
                 "threads": self.second_threads,
                 "replicas": self.second_replicas,
+                "nice": self.second_nice,
                 "batch_size": self.second_batch_size,
                 "batch_cost": self.second_batch_cost,
                 "queue_size": self.second_queue_size,
