@@ -1,7 +1,7 @@
 """Threads that stand back for others: a large second model must not take the cores from the screen.
 
-On Linux each thread has a nice value of its own, and the threads that it starts inherit it. So a model that is loaded in
-a thread of a high nice value computes in such threads, whoever calls it. The callers keep their own: a thread that
+On Linux each thread has a nice value of its own, and the threads that it starts inherit it. So a model that is loaded
+in a thread of a high nice value computes in such threads, whoever calls it. The callers keep their own: a thread that
 holds Python's lock must not stand back.
 """
 

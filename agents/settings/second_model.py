@@ -59,7 +59,7 @@ class SecondModelSettings(BaseModel, title="Second model", arbitrary_types_allow
         "SLUICE_MODEL stands (`second:overloaded`).",
     )
     second_window: int = Field(
-        4_096,
+        2_048,
         ge=0,
         le=1_000_000,
         description="Maximum number of events that a gate worker has decided and not yet acknowledged because one "
@@ -75,7 +75,12 @@ class SecondModelSettings(BaseModel, title="Second model", arbitrary_types_allow
         le=256,
         description="Threads of each copy of the second model. 0 chooses as for SLUICE_THREADS.",
     )
-    second_replicas: int = Field(1, ge=1, le=64, description="Copies of the second model that work in parallel.")
+    second_replicas: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Copies of the second model. 0 chooses as for SLUICE_REPLICAS.",
+    )
     second_nice: int = Field(
         10,
         ge=0,

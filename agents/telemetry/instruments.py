@@ -87,12 +87,6 @@ class Instruments:
         self.duplicates = Tally(
             meter, semconv.METRIC_DUPLICATES, "Events that were decided before: nothing was published for them."
         )
-        self.second = Tally(
-            meter,
-            semconv.METRIC_SECOND_OUTCOMES,
-            "Queries that the second model was asked about, by its verdict, or by why it gave none.",
-            semconv.SECOND_OUTCOME,
-        )
 
         self.chats = Tally(meter, semconv.METRIC_CHATS, "Chats behind the gate, by who answered.", semconv.SERVED_BY)
         self.upstream_duration = histograms.create_histogram(

@@ -9,14 +9,13 @@ from typing import Final
 
 import msgspec
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
-from sluicegate.agents.telemetry.event_span import EventSpan
+from sluicegate.agents.telemetry.event_span import EventSpan, StageSpan
 from sluicegate.agents.telemetry.instruments import Tally, watch_level
 
-ANSWERED: Final = "answered"
+_ANSWERED: Final = "answered"
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -55,17 +54,16 @@ class SecondAsked(msgspec.Struct, frozen=True, kw_only=True):
 class SecondTelemetry:
     """Spans and metrics of the second model. Use it on one event loop."""
 
-    def __init__(self, tracer: Tracer, meter: Meter) -> None:
-        self._tracer = tracer
+    def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._asked = Tally(
+        self._outcomes = Tally(
             meter,
-            semconv.METRIC_SECOND_ASKED,
-            "Events about which the second model was asked: why, with what result, and what each model said.",
+            semconv.METRIC_SECOND_OUTCOMES,
+            "Queries that the second model was asked about, by its verdict or by why it gave none, by why it was "
+            "asked, and by the verdict of the first model.",
+            semconv.SECOND_OUTCOME,
             semconv.ASKED_FOR,
-            semconv.RESULT,
             semconv.SCREENED,
-            semconv.VERDICT,
         )
         self._duration = meter.create_histogram(
             semconv.METRIC_SECOND_DURATION,
@@ -76,17 +74,19 @@ class SecondTelemetry:
 
     def record(self, event: EventSpan, asked: SecondAsked) -> None:
         """Report a question that has ended: its metrics, and a child span if the event is sampled."""
-        self._asked.add(asked.asked_for, asked.result, asked.screened, asked.verdict or "none")
+        self._outcomes.add(asked.verdict or asked.result, asked.asked_for, asked.screened)
         ended_ns = max(asked.started_ns, asked.ended_ns)
         self._duration.record((ended_ns - asked.started_ns) / 1e9, {semconv.RESULT: asked.result})
-        if not event.recording:
-            return
-        span = self._tracer.start_span(
-            semconv.SPAN_SECOND, event.context, SpanKind.INTERNAL, asked.attributes, start_time=asked.started_ns
-        )
-        if asked.result != ANSWERED:
-            span.set_status(StatusCode.ERROR)
-        span.end(ended_ns)
+        if event.recording:
+            event.stages.append(
+                StageSpan(
+                    name=semconv.SPAN_SECOND,
+                    start_ns=asked.started_ns,
+                    end_ns=ended_ns,
+                    attributes=asked.attributes,
+                    failed=asked.result != _ANSWERED,
+                )
+            )
 
     def observe(self, *, waiting: Callable[[], int], circuit: Callable[[], int]) -> None:
         """Report two levels from now on. Both callbacks run on the exporter's thread, so they must only read."""

@@ -37,11 +37,8 @@ from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
-<<<<<<< HEAD
-from sluicegate.agents.telemetry.span_export import new_id
-=======
 from sluicegate.agents.telemetry.second_model import SecondTelemetry
->>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
+from sluicegate.agents.telemetry.span_export import new_id
 from sluicegate.agents.telemetry.trace_context import Headers
 from sluicegate.agents.telemetry.tracing import Tracing
 
@@ -95,14 +92,9 @@ class Telemetry:
         """For metrics that others own."""
         self._instruments = Instruments(meter, histograms or meter)
         self._levels = LevelGauges(meter)
-<<<<<<< HEAD
         self.requests = RequestTelemetry(tracing, self._instruments)
         self.reviews = ReviewTelemetry(meter)
-=======
-        self.requests = RequestTelemetry(tracer, self._instruments)
-        self.reviews = ReviewTelemetry(tracer, meter)
-        self.second = SecondTelemetry(tracer, meter)
->>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
+        self.second = SecondTelemetry(meter)
 
     @classmethod
     def start(
@@ -255,14 +247,9 @@ class Telemetry:
     ) -> None:
         """Report one call of a model: its size, duration and tokens, and a trace with links to its members.
 
-<<<<<<< HEAD
-        `model` is on every metric, because a candidate in a shadow trial decides batches too. The trace is exported if
-        any member is, whatever the ratio, so that an exported event always has its batch.
-=======
         `model` is on every metric, because a candidate in a shadow trial decides batches too. The stage of the
-        `second` model has a name of its own. The batch is sampled if
-        any member is, whatever the ratio, so that a sampled event always has its batch.
->>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
+        `second` model has a name of its own. The trace is exported if any member is, whatever the ratio, so that an
+        exported event always has its batch.
         """
         stage = "second.model" if second else "model"
         of_model = {semconv.GEN_AI_REQUEST_MODEL: model}
@@ -297,10 +284,6 @@ class Telemetry:
             event.attributes |= _span_attributes(outcome)
             if outcome.error_type is not None:
                 event.fail(outcome.error_type)
-
-    def record_second(self, outcome: str) -> None:
-        """Count one query for the second model: its verdict, or `overloaded` or `failed` if it gave none."""
-        self._instruments.second.add(outcome)
 
     def record_duplicate(self, event: EventSpan, event_id: str) -> None:
         """Report, instead of `record`, that the event was decided before."""

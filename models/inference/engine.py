@@ -44,30 +44,18 @@ class Engine:
     ) -> None:
         """Load the model in `folder`.
 
-<<<<<<< HEAD
         `thresholds` override those of its manifest. Up to `replicas` calls of `judge` run at once, each with
         `intra_threads` threads; 0 chooses by the model's size and the number of cores. `cost` is what batches cost on
-        this machine.
-=======
-        `thresholds` override those of its manifest. `intra_threads` of 0 chooses the fastest number for the model's
-        size. Up to `replicas` calls of `judge` run at once, each with its own threads. `cost` is what batches cost on
         this machine. With `max_answer_tokens` of 0 the model only judges: it names no intent and writes no rewrite.
->>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
 
         Raises:
             CompiledModelError: the folder is incomplete, damaged, or made for other labels or prompts.
         """
         self.manifest: Manifest = check_servable(folder)
         self.policy = Policy.layered(self.manifest.thresholds, thresholds or {}, sum_bound=self.manifest.sum_bound)
-<<<<<<< HEAD
+        self._only_judges = not max_answer_tokens
         placement = Placement.chosen(device, compute_type, intra_threads, replicas, self.manifest.parameters)
         self.replicas = placement.replicas
-=======
-        if not intra_threads and self.manifest.parameters < _SINGLE_THREADED_BELOW:
-            intra_threads = 1
-        self._only_judges = not max_answer_tokens
-        placement = Placement(device, compute_type, intra_threads, replicas)
->>>>>>> fc9f741 (The worker, the server and the Python API ask a second model about what the first one is unsure of)
         self._reader = _reader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens)
         self.cost = cost or self._reader.cost
 

@@ -86,7 +86,7 @@ LIST = '[list.slurs]\naction = "block"\ncategory = "hate"\n'
         ('name = "x" y', "is not TOML: .*line 1"),
         ("sum_bound = 0.4", "the key `name` is missing"),
         ('name = "a/b"', "^[^ ]*policy.toml: name: "),
-        ('name = "x"\nthreshold = 1', "at the top: unknown key `threshold`: use thresholds, sum_bound, name, surface"),
+        ('name = "x"\nthreshold = 1', "at the top: unknown key `threshold`: use thresholds, sum_bound, name, second"),
         ('name = "x"\nsum_bound = "high"', r"sum_bound: Expected `float`, got `str`"),
         ('name = "x"\n[thresholds.rude]\nallow = 0\nblock = 1', "thresholds: there is no category 'rude', only hate"),
         (
