@@ -1,9 +1,24 @@
 """Every metric that a process can report, each with a value."""
 
+from typing import Final
+
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.agents.spool.store import Spool
 from sluicegate.agents.telemetry import Outcome, PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
+from sluicegate.agents.telemetry.second_model import SecondAsked
+
+SECOND_OVERLOADED: Final = SecondAsked(
+    model="m2",
+    asked_for="review",
+    result="overloaded",
+    screened="review",
+    verdict=None,
+    started_ns=0,
+    ended_ns=1,
+    input_tokens=0,
+    output_tokens=0,
+)
 
 
 def page_with_every_metric(spool: Spool) -> PrometheusPage:
@@ -25,9 +40,10 @@ def page_with_every_metric(spool: Spool) -> PrometheusPage:
         )
         telemetry.record(event, Outcome(event_id="2", duration_s=0.1, error_type="ContractError"))
         telemetry.record_duplicate(event, "1")
+        telemetry.second.record(event, SECOND_OVERLOADED)
         with telemetry.reviews.question(event, kind="api", name="api:m"):
             pass
-    telemetry.record_second("overloaded")
+    telemetry.second.observe(waiting=lambda: 1, circuit=lambda: 2)
     observe_spool(spool, telemetry.meter)
     requests, reviews = telemetry.requests, telemetry.reviews
     with requests.span(telemetry.extract([]), method="POST", route="/v1/gate") as request:

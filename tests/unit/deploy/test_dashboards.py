@@ -16,8 +16,8 @@ from sluicegate.agents.spool import Spool
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.agents.telemetry import Outcome, Telemetry
 from sluicegate.agents.telemetry.levels import PartitionLag, WorkerLevels
-from sluicegate.agents.telemetry.second_model import SecondAsked
 from sluicegate.agents.telemetry.tracing import Tracing
+from tests.support.every_metric import SECOND_OVERLOADED
 from tests.support.prometheus import promtool, require_prometheus
 
 ROOT = Path(__file__).parents[3]
@@ -175,20 +175,7 @@ def measured_metrics(folder: Path) -> list[Metric]:
             telemetry.record_batch([event], 0, 1, model="m1", input_tokens=1, output_tokens=1)
             telemetry.record(event, outcome)
             telemetry.record_duplicate(event, outcome.event_id)
-            telemetry.second.record(
-                event,
-                SecondAsked(
-                    model="m2",
-                    asked_for="review",
-                    result="overloaded",
-                    screened="review",
-                    verdict=None,
-                    started_ns=0,
-                    ended_ns=1,
-                    input_tokens=0,
-                    output_tokens=0,
-                ),
-            )
+            telemetry.second.record(event, SECOND_OVERLOADED)
             with telemetry.reviews.question(event, kind="api", name="api:m"):
                 pass
     telemetry.second.observe(waiting=lambda: 1, circuit=lambda: 2)
