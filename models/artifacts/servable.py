@@ -16,10 +16,18 @@ def check_servable(folder: Path) -> Manifest:
     """
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
-    supported = (LABELS_VERSION, PROMPT_VERSIONS[manifest.prompt_style])
+    prompt_version = PROMPT_VERSIONS[manifest.prompt_style]
+    if manifest.prompt_style == "adapted" and manifest.prompt_version != prompt_version:
+        raise CompiledModelError(f"{folder} {outdated(manifest.prompt_version, prompt_version)}")
+    supported = (LABELS_VERSION, prompt_version)
     if (manifest.labels_version, manifest.prompt_version) != supported:
         raise CompiledModelError(
             f"{folder} was compiled for labels {manifest.labels_version} and prompt {manifest.prompt_version}. "
             f"This version of Sluicegate supports {' and '.join(supported)}. Compile the model again."
         )
     return manifest
+
+
+def outdated(trained_for: str, needed: str) -> str:
+    """What is wrong with a model or an adapter that was trained for a prompt that is not asked any more."""
+    return f"was trained for {trained_for}; this version needs {needed}: fine-tune again with `sluice learn lora`."

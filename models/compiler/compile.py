@@ -8,7 +8,7 @@ import math
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from sluicegate.models.artifacts.manifest import (
     sha256_of,
     write_manifest,
 )
+from sluicegate.models.artifacts.servable import outdated
 from sluicegate.models.compiler import lora_merge
 from sluicegate.models.compiler.checkpoint import open_checkpoint
 from sluicegate.models.compiler.encoder import open_encoder, write_encoder
@@ -43,19 +44,14 @@ from sluicegate.models.inference.heads import Heads
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.models.inference.policy import DEFAULT_THRESHOLDS
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS, prompt_style_for
+from sluicegate.models.inference.spelling_hints import HINT_FILES, hint_folder
 from sluicegate.models.inference.tokenizer import TOKENIZER_FILE, QueryTokenizer
 from sluicegate.models.progress import Meter, Progress
-from sluicegate.models.text.speller import SPELLER_FILE
-from sluicegate.models.text.word_list import OWN_WORDS_FILE, SPELLER_WORDS_FILE
-from sluicegate.models.text.word_pairs import SPELLER_PAIRS_FILE
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError
 from sluicegate.schemas.version import VERSION
 
 _COPIED_WHEN_PRESENT = (
-    OWN_WORDS_FILE,
-    SPELLER_FILE,
-    SPELLER_PAIRS_FILE,
-    SPELLER_WORDS_FILE,
+    *HINT_FILES,
     EXPANSIONS_FILE,
     "tokenizer_config.json",
     "generation_config.json",
@@ -99,7 +95,10 @@ def compile_checkpoint(
     try:
         with _staged(destination) as folder:
             opened.write(folder, Meter(opened.parameters, progress))
-            _copy_tokenizer(source, folder)
+            shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+            _copy_present(source, folder, _COPIED_WHEN_PRESENT)
+            if prompt_style == "adapted":
+                _copy_present(hint_folder(source), folder, HINT_FILES)
             if prompt_style == "qwen3guard":
                 write_guard_prompt(folder, render_guard_prompt(source, QueryTokenizer(folder)))
             manifest = Manifest(
@@ -165,12 +164,13 @@ def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:
 def _check_adapter(adapter: Path, prompt_style: PromptStyleName) -> None:
     learnt = lora_merge.read_learnt_prompt(adapter)
     asked = PROMPT_VERSIONS[prompt_style]
-    if learnt and (learnt.prompt_style, learnt.prompt_version) != (prompt_style, asked):
+    if learnt and learnt.prompt_style != prompt_style:
         raise CheckpointError(
             f"{adapter} was trained with the prompt {learnt.prompt_version} ({learnt.prompt_style}), but the model "
-            f"would use {asked} ({prompt_style}): compile it for the adapter's own prompt style, or train the adapter "
-            "again with this version."
+            f"would use {asked} ({prompt_style}): compile it for the adapter's own prompt style."
         )
+    if learnt and learnt.prompt_version != asked:
+        raise CheckpointError(f"{adapter} {outdated(learnt.prompt_version, asked)}")
 
 
 def check_destination(destination: Path) -> Path:
@@ -264,8 +264,7 @@ def _staged(destination: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _copy_tokenizer(source: Path, folder: Path) -> None:
-    shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
-    for name in _COPIED_WHEN_PRESENT:
+def _copy_present(source: Path, folder: Path, names: Iterable[str]) -> None:
+    for name in names:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)

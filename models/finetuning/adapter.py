@@ -20,8 +20,17 @@ from tqdm import tqdm
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.compiler.lora_merge import LEARNT_PROMPT_FILE, TARGETS, LearntPrompt
 from sluicegate.models.finetuning.formatter_rows import FormatterRow, formatter_examples, read_formatter_rows
-from sluicegate.models.finetuning.rows import Example, Row, examples_of, is_held_out, read_folder, text_examples
+from sluicegate.models.finetuning.rows import (
+    Example,
+    HintOf,
+    Row,
+    examples_of,
+    is_held_out,
+    read_folder,
+    text_examples,
+)
 from sluicegate.models.inference.prompts import PROMPT_VERSIONS
+from sluicegate.models.inference.spelling_hints import SpellingHints, hint_folder
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import CheckpointError, ContractError
 
@@ -67,7 +76,7 @@ def train(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Seq
         CheckpointError: the checkpoint cannot be loaded.
     """
     tokenizer = QueryTokenizer(checkpoint)
-    examples, held_out = _examples(data, plan, tokenizer)
+    examples, held_out = _examples(data, plan, tokenizer, SpellingHints.load(hint_folder(checkpoint)).of)
     if not examples or not held_out:
         raise ContractError(f"{data}: {len(examples)} examples and {len(held_out)} held out are too few: add rows")
     examples += text_examples(texts, tokenizer, max_tokens=2 * plan.max_query_tokens)
@@ -109,7 +118,9 @@ def train(checkpoint: Path, data: Path, out: Path, plan: AdapterPlan, texts: Seq
     return AdapterResult(len(examples), len(held_out), before, best, best_step)
 
 
-def _examples(data: Path, plan: AdapterPlan, tokenizer: QueryTokenizer) -> tuple[list[Example], list[Example]]:
+def _examples(
+    data: Path, plan: AdapterPlan, tokenizer: QueryTokenizer, hint_of: HintOf
+) -> tuple[list[Example], list[Example]]:
     """The examples to train on, and those that are held out."""
     if plan.prompt_style == "formatter":
         formats: dict[bool, list[FormatterRow]] = {False: [], True: []}
@@ -123,7 +134,14 @@ def _examples(data: Path, plan: AdapterPlan, tokenizer: QueryTokenizer) -> tuple
     for row in read_folder(data):
         parts[is_held_out(row)].append(row)
     trained, held_out = (
-        examples_of(parts[held], plan.prompt_style, tokenizer, seed=plan.seed, max_query_tokens=plan.max_query_tokens)
+        examples_of(
+            parts[held],
+            plan.prompt_style,
+            tokenizer,
+            seed=plan.seed,
+            max_query_tokens=plan.max_query_tokens,
+            hint_of=hint_of,
+        )
         for held in (False, True)
     )
     return trained, held_out

@@ -10,7 +10,7 @@ The rows are JSON Lines files in a folder. A row may have any of these fields; o
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,13 +23,26 @@ from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.rows import NONE, Label, check_category, gate_label_of, read_rows
 from sluicegate.models.evaluation.intent import OUT_OF_SCOPE
 from sluicegate.models.inference.labels import LABELS, Intent
-from sluicegate.models.inference.prompts import ALLOW_LETTER, GATE_LETTERS, Frame, PromptStyle, prompt_style_for
+from sluicegate.models.inference.prompts import (
+    ALLOW_LETTER,
+    GATE_LETTERS,
+    HINT,
+    INTENT_LETTERS,
+    KEEP,
+    Frame,
+    PromptStyle,
+    prompt_style_for,
+)
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.models.text.normalise import normalise
+from sluicegate.models.text.readings import same_words
 from sluicegate.schemas.errors import ContractError
 
 _HELD_OUT: Final = 0.05
 _SHARE_CORRUPTED: Final = 0.3
+
+HintOf = Callable[[str], str | None]
+"""The hint for a query, as the engine puts it into the prompt."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -113,20 +126,28 @@ def is_held_out(row: Row) -> bool:
 
 
 def examples_of(
-    rows: Sequence[Row], name: PromptStyleName, tokenizer: QueryTokenizer, *, seed: int, max_query_tokens: int
+    rows: Sequence[Row],
+    name: PromptStyleName,
+    tokenizer: QueryTokenizer,
+    *,
+    seed: int,
+    max_query_tokens: int,
+    hint_of: HintOf = lambda _: None,
 ) -> list[Example]:
     """The training examples of `rows`: prompts of the style called `name`, and the right answers.
 
-    If a row with a domain has no `clean`, its text is correct, and is misspelt by seed in three of ten rows.
+    If a row with a domain has no `clean`, its text is correct, and is misspelt by seed in three of ten rows. `hint_of`
+    is asked where the style takes hints.
     """
     style = prompt_style_for(name, tokenizer)
-    ask = _ask_once if style.stops else _ask_twice
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     return [
         example
         for row in rows
         if row.typed
-        for question in ask(row, style, rng)
+        for question in (
+            _ask_once(row, style, tokenizer, rng, hint_of) if style.stops else _ask_twice(row, style, tokenizer, rng)
+        )
         if (example := _example(tokenizer, style, question, max_query_tokens))
     ]
 
@@ -141,32 +162,48 @@ def text_examples(texts: Sequence[str], tokenizer: QueryTokenizer, *, max_tokens
 class _Question:
     frame: Frame
     typed: str
-    answer: str
+    answer: Sequence[str]
+    """Tokens."""
+    hint: str | None = None
 
 
-def _ask_twice(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
+def _ask_twice(row: Row, style: PromptStyle, tokenizer: QueryTokenizer, rng: random.Random) -> Iterator[_Question]:
     """The verdict and the answer, each after its own instruction."""
     if row.label is not None:
-        yield _Question(style.gate, row.typed, _letter(row) + style.end_token)
+        yield _Question(style.gate, row.typed, [_letter(row), *style.ends])
     if row.domain is not None:
         typed, clean, topic, synonyms = _answer(row, row.domain, rng)
-        yield _Question(style.rewrite, typed, " | ".join(filter(None, (topic, clean, synonyms))) + style.end_token)
+        line = " | ".join(filter(None, (topic, clean, synonyms)))
+        yield _Question(style.rewrite, typed, [*tokenizer.encode(line).tokens, *style.ends])
 
 
-def _ask_once(row: Row, style: PromptStyle, rng: random.Random) -> Iterator[_Question]:
-    """The verdict and, after `allow`, the answer: in lower case, and without the query if that is correct."""
+def _ask_once(
+    row: Row, style: PromptStyle, tokenizer: QueryTokenizer, rng: random.Random, hint_of: HintOf
+) -> Iterator[_Question]:
+    """The verdict and, after `allow`, the action and the intent."""
     letter = None if row.label is None else _letter(row)
     if row.domain is None or letter not in (None, ALLOW_LETTER):
         if letter is not None:
-            yield _Question(style.gate, row.typed, letter)  # an end token here would teach that `allow` ends it
+            yield _Question(style.gate, row.typed, [letter], hint_of(row.typed))
         return
     typed, clean, topic, synonyms = _answer(row, row.domain, rng)
-    rewrite, synonyms = (normalise(text.lower()).text for text in (clean if clean != typed else "", synonyms))
-    answer = f" {topic} | {rewrite} | {synonyms}".rstrip("| ") + style.end_token
+    hint = hint_of(typed)
+    answer = [*_action(typed, clean, synonyms, hint, tokenizer), INTENT_LETTERS[Intent(topic)]]
     if letter is None:
-        yield _Question(style.rewrite, typed, answer)
+        yield _Question(style.rewrite, typed, answer, hint)
     else:
-        yield _Question(style.gate, typed, letter + answer)
+        yield _Question(style.gate, typed, [letter, *answer], hint)
+
+
+def _action(typed: str, clean: str, synonyms: str, hint: str | None, tokenizer: QueryTokenizer) -> Sequence[str]:
+    """One token where the query or its hint is right and there are no synonyms, else text in lower case."""
+    is_right = same_words(clean, typed)
+    if not synonyms and is_right:
+        return [KEEP]
+    if not synonyms and hint is not None and same_words(clean, hint):
+        return [HINT]
+    texts = (normalise(text.lower()).text for text in ("" if is_right else clean, synonyms))
+    return tokenizer.encode(" | ".join(texts).strip(" ").removesuffix(" |")).tokens
 
 
 def _letter(row: Row) -> str:
@@ -189,6 +226,6 @@ def _example(
     query = tokenizer.encode(question.typed).tokens
     if len(query) > max_query_tokens:
         return None
-    asked = [*question.frame.static, *style.filled(query), *question.frame.suffix]
-    answer = tokenizer.encode_template(question.answer)
-    return Example(tuple(tokenizer.id_of(token) for token in (*asked, *answer)), len(asked))
+    hint = tokenizer.encode(question.hint).tokens if question.hint else ()
+    asked = [*question.frame.static, *style.with_hint(query, hint), *question.frame.suffix]
+    return Example(tuple(map(tokenizer.id_of, (*asked, *question.answer))), len(asked))

@@ -34,7 +34,7 @@ class BatchCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 ENCODER_COST: Final = BatchCost(call=0.4, token=0.045, step=0.0, member=0.045, answer=0)
-LARGE_COST: Final = BatchCost(call=60, token=2.3, step=46, member=4.6, answer=10)
+LARGE_COST: Final = BatchCost(call=60, token=2.3, step=46, member=4.6, answer=2)
 INSTRUCTED_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
 GUARD_COST: Final = BatchCost(call=1, token=3.8, step=34, member=40, answer=0)
 """The defaults: measured with the embedded model, and with Qwen3-0.6B in int8 without and with an instruction, on two

@@ -24,7 +24,9 @@ from sluicegate.models.inference.labels import ALLOW, LABELS, Intent
 from sluicegate.models.inference.probabilities import label_probabilities
 from sluicegate.models.inference.prompts import Answer, prompt_style_for
 from sluicegate.models.inference.reader import IsBlocked, Reply
+from sluicegate.models.inference.spelling_hints import SpellingHints
 from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.schemas.reason_codes import AnswerCode
 
 
 class GeneratorReader:
@@ -38,6 +40,7 @@ class GeneratorReader:
         self._style = prompt_style_for(manifest.prompt_style, self._tokenizer)
         self._allow = self._style.label_ids[LABELS.index(ALLOW)]
         self._fused = bool(self._style.stops)
+        self._hints = SpellingHints.load(folder) if self._style.takes_hints else None
         self._temperature = manifest.temperature
         self._max_query_tokens = max_query_tokens
         self._max_answer_tokens = max_answer_tokens
@@ -45,14 +48,16 @@ class GeneratorReader:
         self._generator: Any = placement.load(ctranslate2.Generator, folder)
 
     def encode(self, text: str, locale: str | None, *, correct: bool) -> EncodedQuery:
-        """The normalised `text` as tokens; the model corrects it by itself, so the other arguments are not used."""
-        del locale, correct
+        """The normalised `text` as tokens, and a hint if `correct` and the prompt style takes hints."""
         encoding = self._tokenizer.encode(text)
         limit = self._max_query_tokens
         truncated = len(encoding.tokens) > limit
         if truncated:
             text = text[: encoding.offsets[limit - 1][1]].strip()
-        return EncodedQuery(text, self._style.filled(encoding.tokens[:limit]), truncated=truncated)
+        hint = self._hints.of(text, locale) if self._hints and correct and not truncated else None
+        hint_tokens = self._tokenizer.encode(hint).tokens if hint else ()
+        tokens = self._style.with_hint(encoding.tokens[:limit], hint_tokens)
+        return EncodedQuery(text, tokens, truncated=truncated, hint=hint)
 
     def is_name(self, word: str) -> bool:
         """True of every word: the model reads words that are run together by itself."""
@@ -94,7 +99,7 @@ class GeneratorReader:
             batch,
             self._style.gate,
             max_length=1 + self._max_answer_tokens,
-            end_token=[self._style.end_token, *self._style.stops],
+            end_token=[*self._style.stops, *self._style.ends],
             return_logits_vocab=True,
         )
 
@@ -104,22 +109,23 @@ class GeneratorReader:
             batch,
             self._style.rewrite,
             max_length=self._max_answer_tokens,
-            end_token=self._style.end_token,
+            end_token=list(self._style.ends),
         )
 
     def _reply(
         self, query: EncodedQuery, probabilities: dict[str, float], ids: list[int] | None, *, twice: bool
     ) -> Reply:
         answer = Answer(Intent.OTHER, None) if ids is None else self._style.parse(ids)
+        made_up = answer.takes_hint and query.hint is None
         frames = [self._style.gate, self._style.rewrite] if twice else [self._style.gate]
         read = [part for frame in frames for part in (*frame.static, *query.tokens, *frame.suffix)]
         return Reply(
             probabilities=probabilities,
             intent=answer.intent,
-            rewrite=answer.rewrite,
+            rewrite=query.hint if answer.takes_hint else answer.rewrite,
             synonyms=answer.synonyms,
             facets=answer.facets,
-            codes=answer.codes,
+            codes=(*answer.codes, AnswerCode.UNREADABLE) if made_up else answer.codes,
             read=(self._style.version, *read),
             written=tuple(map(str, ids or ())),
             output_tokens=1 + len(ids or ()),

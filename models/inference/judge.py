@@ -22,13 +22,15 @@ class EncodedQuery:
     """A normalised query as the model reads it.
 
     `truncated`: the query had more tokens than the model may read, and `text` is what is left of it. `correction` is
-    what the speller made of `text`; None where it was not asked, and where the model writes rewrites by itself.
+    what the speller made of `text`; None where it was not asked, and where the model writes rewrites by itself. `hint`
+    is the speller's correction that such a model may take; its tokens are among `tokens`.
     """
 
     text: str
     tokens: tuple[str, ...]
     truncated: bool = False
     correction: Correction | None = None
+    hint: str | None = None
 
     @property
     def codes(self) -> tuple[EncodingCode, ...]:

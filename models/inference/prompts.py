@@ -3,10 +3,14 @@
 The tokens of the query are between `static` and `suffix`.
 
     style       model                    asked                                     says
-    zero_shot   stock Qwen3              chat template, thinking off, twice        one letter; topic | query | synonyms
-    adapted     Qwen3 tuned by LoRA      query <|im_end|>                          one letter topic | query | synonyms
+    zero_shot   stock Qwen3              chat template, thinking off, twice        letter; topic | query | synonyms
+    adapted     Qwen3 tuned by LoRA      query <|im_end|>                          verdict action intent
+                                         query <|im_start|> hint <|im_end|>
 
-In a style that answers in one generation, the generation ends after the verdict if that is not `allow`.
+In the style `adapted` each word of the answer is one token, so most answers are three tokens. The action is "keep" (the
+query needs no rewrite), "take the hint" (the speller's correction, in the prompt), or the text ``query | synonyms`` for
+what is neither. The intent comes last, so that it ends the answer. If the verdict is not `allow`, it is the whole
+answer.
 
 `static` is the same for every query, so the engine keeps its key-value state. It is short because that state is copied
 at every decoding step; a model that was trained for the task needs none.
@@ -25,7 +29,7 @@ from sluicegate.schemas.reason_codes import AnswerCode
 
 PROMPT_VERSIONS: Final[dict[PromptStyleName, str]] = {
     "embedded": "encoder-1",
-    "adapted": "adapted-1",
+    "adapted": "adapted-2",
     "zero_shot": "zero-shot-2",
     "qwen3guard": "qwen3guard-1",
     "formatter": "formatter-1",
@@ -43,13 +47,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model wrote after the verdict, parsed but not yet checked. `rewrite` is None for "keep the query"."""
+    """What the model wrote after the verdict, parsed but not yet checked.
+
+    `rewrite` is None for "keep the query", and where the model `takes_hint`.
+    """
 
     intent: Intent
     rewrite: str | None
     synonyms: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()
     codes: tuple[AnswerCode, ...] = ()
+    takes_hint: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,13 @@ class PromptStyle:
     label_ids: tuple[int, ...]
     stops: tuple[str, ...]
     """The verdicts after which the generation ends. Empty where the answer has its own prompt."""
-    end_token: str
+    ends: tuple[str, ...]
+    """The tokens that end an answer."""
     parse: Callable[[Sequence[int]], Answer]
     filler: str | None
     """A token that changes nothing at the end of a query: queries are filled up to a few lengths with it."""
+    takes_hints: bool
+    """Whether the prompt has the speller's correction."""
 
     def filled(self, query: Sequence[str]) -> tuple[str, ...]:
         """The tokens of `query`, filled up to a multiple of `FILLER_WIDTH` where the style has a filler.
@@ -73,6 +84,10 @@ class PromptStyle:
         The filling depends on the query alone, so an answer does not depend on the rest of the batch.
         """
         return (*query, *(self.filler,) * (-len(query) % FILLER_WIDTH)) if self.filler else tuple(query)
+
+    def with_hint(self, query: Sequence[str], hint: Sequence[str]) -> tuple[str, ...]:
+        """The tokens of a query and of its hint, which may be empty, as they stand in the prompt."""
+        return (*self.filled(query), HINT, *hint) if hint else self.filled(query)
 
 
 def prompt_style_for(name: PromptStyleName, tokenizer: QueryTokenizer) -> PromptStyle:
@@ -106,6 +121,15 @@ GATE_LETTERS: Final = ascii_uppercase[: len(LABELS)]
 
 ALLOW_LETTER: Final = GATE_LETTERS[LABELS.index(ALLOW)]
 
+INTENT_LETTERS: Final[dict[Intent, str]] = dict(
+    zip(Intent, ascii_uppercase[len(LABELS) : len(LABELS) + len(Intent)], strict=True)
+)
+"""The names of the intents in the style `adapted`. Text in its answers is in lower case, so it has none of them."""
+
+KEEP: Final = ascii_uppercase[-1]
+HINT: Final = "<|im_start|>"
+"""In a prompt, the hint follows. In an answer, the model takes it. It is a control token, so no query contains it."""
+
 _GATE_INSTRUCTION: Final = (
     "Judge the search query. "
     + ", ".join(f"{letter} {label.replace('_', ' ')}" for letter, label in zip(GATE_LETTERS, LABELS, strict=True))
@@ -130,11 +154,35 @@ def _line_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int]], Answer]
         intent = Intent(topic) if topic in _TOPICS else Intent.OTHER
         if topic not in _TOPICS or len(rest) > 2 or "\n" in text:
             return _unreadable(intent)
-        rewrite = rest[0] if rest and rest[0] else None
-        synonyms = tuple(synonym.strip() for synonym in rest[1].split(",")) if len(rest) == 2 else ()
-        if whole:
-            return Answer(intent, rewrite, synonyms)
-        return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(AnswerCode.CUT,))
+        return _written(intent, rest, whole=whole)
+
+    return parse
+
+
+def _written(intent: Intent, parts: Sequence[str], *, whole: bool) -> Answer:
+    """The answer with the texts ``query`` and ``synonym, synonym``. The last one is left out if it may be cut."""
+    rewrite = (parts[0] if parts else None) or None
+    synonyms = tuple(synonym.strip() for synonym in parts[1].split(",")) if len(parts) == 2 else ()
+    if whole:
+        return Answer(intent, rewrite, synonyms)
+    return Answer(intent, rewrite if synonyms else None, synonyms[:-1], codes=(AnswerCode.CUT,))
+
+
+def _adapted_parser(tokenizer: QueryTokenizer) -> Callable[[Sequence[int]], Answer]:
+    """Reads an action and the intent. An action that is no token of its own is ``query | synonym, synonym``."""
+    intents = {tokenizer.id_of(letter): intent for intent, letter in INTENT_LETTERS.items()}
+    keep, hint = tokenizer.id_of(KEEP), tokenizer.id_of(HINT)
+
+    def parse(ids: Sequence[int]) -> Answer:
+        whole = bool(ids) and ids[-1] in intents
+        intent, action = (intents[ids[-1]], list(ids[:-1])) if whole else (Intent.OTHER, list(ids))
+        if action in ([keep], [hint]):
+            return Answer(intent, None, takes_hint=action == [hint], codes=() if whole else (AnswerCode.CUT,))
+        text = tokenizer.decode(action)
+        parts = [part.strip() for part in text.split("|")]
+        if not action or {keep, hint} & set(action) or len(parts) > 2 or "\n" in text:
+            return _unreadable(intent)
+        return _written(intent, parts, whole=whole)
 
     return parse
 
@@ -145,11 +193,11 @@ def _adapted(tokenizer: QueryTokenizer) -> PromptStyle:
         gate=Frame((), (_IM_END,)),
         rewrite=Frame((), (_IM_END, ALLOW_LETTER)),
         label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
-        # The answer that it learns to write is in lower case, so it never contains these.
         stops=tuple(letter for letter in GATE_LETTERS if letter != ALLOW_LETTER),
-        end_token=_IM_END,
-        parse=_line_parser(tokenizer),
+        ends=tuple(INTENT_LETTERS.values()),
+        parse=_adapted_parser(tokenizer),
         filler=None,
+        takes_hints=True,
     )
 
 
@@ -166,7 +214,8 @@ def _zero_shot(tokenizer: QueryTokenizer) -> PromptStyle:
         rewrite=frame(_REWRITE_INSTRUCTION),
         label_ids=tuple(map(tokenizer.id_of, GATE_LETTERS)),
         stops=(),
-        end_token=_IM_END,
+        ends=(_IM_END,),
         parse=_line_parser(tokenizer),
         filler=tokenizer.encode_template("\n")[0],
+        takes_hints=False,
     )

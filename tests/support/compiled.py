@@ -14,6 +14,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from sluicegate.models.artifacts.manifest import PromptStyleName, read_manifest, write_manifest
 from sluicegate.models.compiler.compile import compile_checkpoint
+from sluicegate.models.inference.prompts import HINT
 from tests.support.checkpoints import TINY, write_checkpoint
 from tests.support.encoder_checkpoints import write_encoder_checkpoint
 
@@ -74,7 +75,7 @@ def _script_tokenizer(tokens: Iterable[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE({IM_END: 0, **{byte: 1 + i for i, byte in enumerate(alphabet)}}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    longer = [token for token in dict.fromkeys((IM_END, *tokens)) if len(token) > 1]
+    longer = [token for token in dict.fromkeys((IM_END, HINT, *tokens)) if len(token) > 1]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in longer])
     return tokenizer
 

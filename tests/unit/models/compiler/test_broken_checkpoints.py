@@ -186,7 +186,10 @@ def test_an_adapter_for_a_wider_model_is_refused(tmp_path: Path) -> None:
     ("learnt", "named"),
     [
         ({"profile": "adapted", "prompt_version": "adapted-0"}, r"adapted-0 \(adapted\).*zero-shot-2 \(zero_shot\)"),
-        ({"profile": "zero_shot", "prompt_version": "zero-shot-1"}, r"again with this version"),
+        (
+            {"profile": "zero_shot", "prompt_version": "zero-shot-1"},
+            r"was trained for zero-shot-1; this version needs zero-shot-2: fine-tune again with `sluice learn lora`",
+        ),
         ({"profile": "chatty", "prompt_version": "1"}, r"sluicegate.json cannot be read: .*\$\.profile"),
     ],
 )

@@ -83,6 +83,40 @@ def test_an_adapter_is_learnt_merged_and_served(tmp_path: Path, data: Path, prof
     assert spam.probabilities["spam"] > 0.5
 
 
+def test_a_small_model_learns_to_answer_in_three_tokens_and_when_to_take_the_hint(tmp_path: Path) -> None:
+    from sluicegate.models.finetuning.adapter import AdapterPlan, train
+
+    kinds = (
+        ("the sea {}", "the sea {}", "travel"),
+        ("wireless headphons {}", "wireless headphones {}", "product_search"),
+        ("lenovoo bag {}", "lenovoo bag {}", "product_search"),  # the speller would write lenovo
+    )
+    rows = [
+        {
+            "text": typed.format(number),
+            "label": "allow",
+            "clean": clean.format(number),
+            "domain": domain,
+            "split": "train" if number % 8 else "dev",
+        }
+        for number in range(60)
+        for typed, clean, domain in kinds
+    ]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    checkpoint = write_checkpoint(tmp_path / "checkpoint")
+    train(checkpoint, data, tmp_path / "adapter", AdapterPlan(**PLAN))
+    compiled(checkpoint, tmp_path / "model", tmp_path / "adapter", "adapted")
+    engine = Engine(tmp_path / "model")
+    for typed, clean, domain in kinds:
+        query = engine.encode(typed.format(88))
+        (result,) = engine.judge([query])
+        assert (result.lexical, result.intent) == (clean.format(88), domain)
+        assert result.output_tokens == 3
+        assert (query.hint is None) == (domain == "travel")
+
+
 def test_it_ends_early_where_nothing_is_gained_and_says_so(tmp_path: Path, data: Path) -> None:
     from sluicegate.models.finetuning.adapter import AdapterPlan, train
 

@@ -8,7 +8,14 @@ import pytest
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.finetuning.rows import Row, examples_of, is_held_out, read_folder, text_examples
 from sluicegate.models.inference.labels import ALLOW, LABELS, Category, Intent
-from sluicegate.models.inference.prompts import Answer, prompt_style_for
+from sluicegate.models.inference.prompts import (
+    ALLOW_LETTER,
+    HINT,
+    INTENT_LETTERS,
+    KEEP,
+    Answer,
+    prompt_style_for,
+)
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import ContractError
 
@@ -34,7 +41,7 @@ def test_an_example_asks_as_the_engine_does_and_its_answer_is_parsed(tokenizer: 
     assert not answer.codes
 
 
-def test_an_adapted_model_writes_verdict_and_answer_in_one_generation(tokenizer: QueryTokenizer) -> None:
+def test_an_adapted_model_writes_verdict_action_and_intent_in_one_generation(tokenizer: QueryTokenizer) -> None:
     style = prompt_style_for("adapted", tokenizer)
     row = Row(text="Red Shos", label="allow", domain="travel", clean="Red Shoes", synonyms=["Pumps"])
     ((asked, (verdict, *told)),) = examples(tokenizer, row, style="adapted")
@@ -42,26 +49,44 @@ def test_an_adapted_model_writes_verdict_and_answer_in_one_generation(tokenizer:
     assert asked == [tokenizer.id_of(token) for token in (*query, *style.gate.suffix)]
     assert verdict == style.label_ids[LABELS.index(ALLOW)]
     assert style.parse(told) == Answer(Intent.TRAVEL, "red shoes", ("pumps",))
-    assert not set(map(tokenizer.id_of, style.stops)) & set(told)
+    assert not set(map(tokenizer.id_of, (*style.stops, *style.ends))) & set(told[:-1])
 
 
 @pytest.mark.parametrize(
     ("row", "rewrite", "synonyms"),
     [
-        (Row(text="Red Shoes", domain="travel", clean="Red Shoes"), None, ()),
         (Row(text="Red Shoes", domain="travel", clean="Red Shoes", synonyms=["pumps"]), None, ("pumps",)),
         (Row(text="red shos", domain="travel", clean="red shoes"), "red shoes", ()),
         (Row(text="a", domain="travel", clean="a <|IM_END|> b"), "a b", ()),
     ],
 )
-def test_an_adapted_model_repeats_no_query_that_is_right(
+def test_an_adapted_model_writes_as_text_what_is_neither_right_nor_the_hint(
     tokenizer: QueryTokenizer, row: Row, rewrite: str | None, synonyms: tuple[str, ...]
 ) -> None:
     style = prompt_style_for("adapted", tokenizer)
     ((asked, told),) = examples(tokenizer, row, style="adapted")
     assert asked[-2:] == [tokenizer.id_of(token) for token in style.rewrite.suffix]
     assert style.parse(told) == Answer(Intent.TRAVEL, rewrite, synonyms)
-    assert told.count(tokenizer.id_of(style.end_token)) == 1
+    assert told[-1] == tokenizer.id_of(INTENT_LETTERS[Intent.TRAVEL])
+
+
+def test_an_adapted_model_writes_one_token_to_keep_a_query_or_to_take_its_hint(tokenizer: QueryTokenizer) -> None:
+    style = prompt_style_for("adapted", tokenizer)
+    intent = INTENT_LETTERS[Intent.TRAVEL]
+    for typed, clean, action in (
+        ("red shoes", "Red Shoes", KEEP),
+        ("red shos", "red shoes", HINT),
+        ("red shos", "red shos", KEEP),
+    ):
+        row = Row(text=typed, label="allow", domain="travel", clean=clean)
+        (example,) = examples_of(
+            [row], "adapted", tokenizer, seed=1, max_query_tokens=96, hint_of=lambda _: "red shoes"
+        )
+        query, hint = tokenizer.encode(typed).tokens, tokenizer.encode("red shoes").tokens
+        expected = [*query, HINT, *hint, *style.gate.suffix, ALLOW_LETTER, action, intent]
+        assert list(example.ids) == list(map(tokenizer.id_of, expected))
+        assert len(example.ids) - example.answer_from == 3
+        assert style.parse(example.ids[-2:]) == Answer(Intent.TRAVEL, None, takes_hint=action == HINT)
 
 
 def test_an_adapted_model_is_taught_to_end_only_where_the_answer_is_known(tokenizer: QueryTokenizer) -> None:

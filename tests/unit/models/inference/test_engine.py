@@ -14,6 +14,7 @@ from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category, Intent
 from sluicegate.models.inference.policy import Verdict
+from sluicegate.models.inference.prompts import HINT, INTENT_LETTERS, KEEP
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from sluicegate.schemas.events import Threshold
@@ -22,6 +23,8 @@ from tests.support.compiled import IM_END, compiled_script, compiled_tiny, edit_
 
 NEVER_BLOCK = dict.fromkeys(Category, Threshold(allow=1, block=2))
 ALWAYS_BLOCK = dict.fromkeys(Category, Threshold(allow=0, block=0))
+
+TRAVEL = INTENT_LETTERS[Intent.TRAVEL]
 
 Folders = Mapping[PromptStyleName, Path]
 
@@ -165,7 +168,7 @@ def test_only_the_queries_that_pass_are_answered_and_each_keeps_its_own_answer(f
 
 
 def test_a_good_answer_becomes_the_rewrite_with_its_expansions(scripted: Callable[..., Engine]) -> None:
-    answer = ("travel", "|", "paris", " | ", "lutetia", IM_END)
+    answer = ("paris", " | ", "lutetia", TRAVEL)
     model_result = judged(scripted(*answer), "pariss")
     assert model_result.intent is Intent.TRAVEL
     assert (model_result.lexical, model_result.semantic) == ("paris", "paris (lutetia)")
@@ -174,20 +177,46 @@ def test_a_good_answer_becomes_the_rewrite_with_its_expansions(scripted: Callabl
     assert model_result.output_tokens == 1 + len(answer)
 
 
-def test_a_topic_alone_leaves_the_query_as_it_is(scripted: Callable[..., Engine]) -> None:
-    model_result = judged(scripted("travel", IM_END), "paris hotel")
+def test_a_query_that_is_kept_costs_three_tokens(scripted: Callable[..., Engine]) -> None:
+    model_result = judged(scripted(KEEP, TRAVEL), "paris hotel")
+    assert model_result.intent is Intent.TRAVEL
     assert (model_result.lexical, model_result.semantic, model_result.codes) == ("paris hotel", "paris hotel", ())
     assert model_result.output_tokens == 3
+
+
+def test_a_hint_that_is_taken_costs_three_tokens_and_becomes_the_rewrite(scripted: Callable[..., Engine]) -> None:
+    engine = scripted(HINT, TRAVEL)
+    query = engine.encode("wireless headphons")
+    assert query.hint == "wireless headphones"
+    place = query.tokens.index(HINT)
+    assert query.tokens[:place] == engine.encode("wireless headphons", correct=False).tokens
+    assert query.tokens[place + 1 :] == engine.encode("wireless headphones").tokens
+    (model_result,) = engine.judge([query])
+    assert (model_result.intent, model_result.lexical) == (Intent.TRAVEL, "wireless headphones")
+    assert model_result.codes == (RewriteCode.REWRITTEN,)
+    assert model_result.output_tokens == 3
+
+
+def test_a_hint_that_was_never_given_cannot_be_taken(scripted: Callable[..., Engine]) -> None:
+    engine = scripted(HINT, TRAVEL)
+    assert engine.encode("wireless headphons", correct=False).hint is None
+    model_result = judged(engine, "red shoes")
+    assert (model_result.intent, model_result.lexical) == (Intent.TRAVEL, "red shoes")
+    assert model_result.codes == (AnswerCode.UNREADABLE,)
+
+
+def test_a_hint_in_another_language_than_english_is_not_given(scripted: Callable[..., Engine]) -> None:
+    assert scripted(KEEP, TRAVEL).encode("wireless headphons", "de-DE").hint is None
 
 
 @pytest.mark.parametrize(
     ("answer", "codes"),
     [
-        pytest.param(["x", "y", IM_END], (AnswerCode.UNREADABLE,), id="no topic"),
-        pytest.param(["travel", "|", "q", " | ", "z", "| ", "w", IM_END], (AnswerCode.UNREADABLE,), id="four parts"),
-        pytest.param(["travel", " | ", "two\nlines", IM_END], (AnswerCode.UNREADABLE,), id="two lines"),
-        pytest.param(["travel", " | ", "bomb", IM_END], (RewriteCode.INVENTED,), id="another query"),
-        pytest.param(["travel", " | ", "paris", "p", "p"], (AnswerCode.CUT,), id="text that never ends"),
+        pytest.param([TRAVEL], (AnswerCode.UNREADABLE,), id="no action"),
+        pytest.param(["q", " | ", "z", "| ", "w", TRAVEL], (AnswerCode.UNREADABLE,), id="three parts"),
+        pytest.param(["two\nlines", TRAVEL], (AnswerCode.UNREADABLE,), id="two lines"),
+        pytest.param(["bomb", TRAVEL], (RewriteCode.INVENTED,), id="another query"),
+        pytest.param(["paris", "p", "p"], (AnswerCode.CUT,), id="text that never ends"),
     ],
 )
 def test_a_bad_answer_keeps_the_query_and_says_why(
@@ -202,16 +231,16 @@ def test_garbage_of_a_random_model_keeps_the_query(generator: Path) -> None:
     engine = Engine(generator, thresholds=NEVER_BLOCK)
     for query, model_result in zip(queries := encoded(engine, "a", "e"), engine.judge(queries), strict=True):
         assert (model_result.lexical, model_result.semantic) == (query.text, query.text)
-        assert model_result.codes == (AnswerCode.UNREADABLE,)
+        assert set(model_result.codes) & {AnswerCode.UNREADABLE, AnswerCode.CUT, RewriteCode.INVENTED}
 
 
 def test_an_answer_is_never_longer_than_allowed(scripted: Callable[..., Engine]) -> None:
-    model_result = judged(scripted("travel", " | ", "p", "p", max_answer_tokens=10), "paris")
+    model_result = judged(scripted("p", "p", max_answer_tokens=10), "paris")
     assert model_result.output_tokens == 11
 
 
 def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Callable[..., Engine]) -> None:
-    engine = scripted("travel", IM_END, max_query_tokens=8)
+    engine = scripted(KEEP, TRAVEL, max_query_tokens=8)
     assert not engine.encode("pariss").truncated
     query = engine.encode("pariss hotels")
     assert query.truncated
@@ -224,7 +253,7 @@ def test_a_truncated_query_is_flagged_and_nothing_goes_on_unjudged(scripted: Cal
 
 
 def test_the_expansions_of_a_refused_rewrite_are_not_used(scripted: Callable[..., Engine]) -> None:
-    model_result = judged(scripted("travel", "|", "q", " | ", "lutetia", IM_END), "paris")
+    model_result = judged(scripted("q", " | ", "lutetia", TRAVEL), "paris")
     assert model_result.codes == ("rewrite_invented",)
     assert (model_result.lexical, model_result.synonyms) == ("paris", ())
 
@@ -281,6 +310,10 @@ def test_thresholds_given_override_the_manifest_which_overrides_the_defaults(tmp
         ({"prompt_version": "tuned-0"}, "prompt tuned-0"),
         ({"thresholds": {"rudeness": Threshold(allow=0.1, block=0.2)}}, "'rudeness'"),
         ({"prompt_style": "zero_shot", "prompt_version": "zero-shot-2"}, "the vocabulary has no"),
+        (
+            {"prompt_style": "adapted", "prompt_version": "adapted-1"},
+            "was trained for adapted-1; this version needs adapted-2: fine-tune again with `sluice learn lora`",
+        ),
     ],
 )
 def test_a_manifest_for_something_else_is_refused_in_one_line(
