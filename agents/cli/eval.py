@@ -21,6 +21,29 @@ Train = Annotated[Path | None, typer.Option("--train", help="Rows to fit a TF-ID
 Split = Annotated[str | None, typer.Option("--split", help="Measure only the rows with this `split`.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all numbers here, as JSON.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write tables, plots and wrong rows here, as one page.")]
+Files = Annotated[list[Path], typer.Argument(help="JSON Lines files with the fields above, or folders of them.")]
+Plain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plain",
+        metavar="SOURCE",
+        help="A `source` whose safe rows are plain queries, such as ordinary searches. `*` stands for anything; "
+        "repeat for several. Default: all sources that have only safe rows.",
+    ),
+]
+MaxReview = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="The chosen thresholds send at most this share of any plain source to review."),
+]
+MaxBlocked = Annotated[float, typer.Option(min=0, max=1, help="They block at most this share of any plain source.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Make a new version of the model with what the rows chose.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="With --apply: folder of the new version. Default: in the model's registry, else here."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="With --apply: apply even if the rows are few or the result is worse.")
+]
 
 
 @evaluate.callback()
@@ -31,27 +54,14 @@ def eval_needs_its_extra() -> None:
 
 @evaluate.command("moderation")
 def eval_moderation(
-    files: Annotated[list[Path], typer.Argument(help="JSON Lines files with the fields above, or folders of them.")],
+    files: Files,
     model: Models = None,
     train: Train = None,
     json: Json = None,
     html: Html = None,
-    plain: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--plain",
-            metavar="SOURCE",
-            help="A `source` whose safe rows are plain queries, such as ordinary searches. `*` stands for anything; "
-            "repeat for several. Default: all sources that have only safe rows.",
-        ),
-    ] = None,
-    max_review: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="The chosen thresholds send at most this share of any plain source to review."),
-    ] = 0.03,
-    max_blocked: Annotated[
-        float, typer.Option(min=0, max=1, help="They block at most this share of any plain source.")
-    ] = 0.003,
+    plain: Plain = None,
+    max_review: MaxReview = 0.03,
+    max_blocked: MaxBlocked = 0.003,
     robustness: Annotated[
         int,
         typer.Option(
@@ -62,17 +72,9 @@ def eval_moderation(
         ),
     ] = 0,
     texts: Annotated[bool, typer.Option("--texts", help="Write the texts of wrong rows into JSON and HTML.")] = False,
-    apply: Annotated[
-        bool,
-        typer.Option("--apply", help="Make a new version of the model with what the rows chose."),
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="With --apply: folder of the new version. Default: in the model's registry, else here."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="With --apply: apply even if the rows are few or the result is worse.")
-    ] = False,
+    apply: Apply = False,
+    out: Out = None,
+    force: Force = False,
 ) -> None:
     """Precision, recall, F1, AUPRC, calibration, and the thresholds that the rows would choose.
 
@@ -108,6 +110,68 @@ def eval_moderation(
     if apply:
         labels = [row.label for row in measured.rows]
         made = apply_choice(report, labels, model[0] if model else None, out, force=force)
+        with reader_may_leave():
+            typer.echo(made)
+
+
+@evaluate.command("cascade")
+def eval_cascade(
+    files: Files,
+    model: Annotated[Path | None, typer.Option(help="The screen. Default: SLUICE_MODEL.")] = None,
+    second: Annotated[Path | None, typer.Option(help="The second model. Default: SLUICE_SECOND_MODEL.")] = None,
+    screen_profile: Annotated[
+        Path | None, typer.Option(help="Profile of the screen from `sluice calibrate`, to expect a throughput.")
+    ] = None,
+    second_profile: Annotated[Path | None, typer.Option(help="Profile of the second model.")] = None,
+    json: Json = None,
+    html: Html = None,
+    plain: Plain = None,
+    max_review: MaxReview = 0.03,
+    max_blocked: MaxBlocked = 0.003,
+    apply: Apply = False,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """A screen with a second model: what goes on, the errors of each and of both, and the thresholds to choose.
+
+    Fields: as for `moderation`. Both models judge every row. The rule is the worker's: SLUICE_SECOND_CONFIRMS and
+    SLUICE_SECOND_MAY_BLOCK apply.
+
+    The thresholds of the second model are chosen on the rows that the screen sends to review. --apply makes a new
+    version of the second model with them.
+
+    Example: `sluice eval cascade dev.jsonl --second qwen3guard-0.6b --plain web --html report.html`
+    """
+    from sluicegate.agents.cli.eval_cascade import (
+        Profiles,
+        apply_to_second,
+        evaluate_cascade,
+        second_settings,
+    )
+    from sluicegate.agents.cli.eval_moderation import ModerationFiles
+    from sluicegate.agents.cli.eval_runs import publish
+    from sluicegate.agents.cli.streams import reader_may_leave, require_writable
+    from sluicegate.agents.settings import load_settings
+    from sluicegate.models.evaluation.policy_outcome import PlainLimits
+
+    if not apply and (out or force):
+        raise typer.BadParameter("--out and --force need --apply")
+    require_writable(json, html)
+    settings = load_settings(model=model, second_model=second)
+    of_second = second_settings(settings)
+    measured = ModerationFiles.read(files)
+    report, scores = evaluate_cascade(
+        measured,
+        settings,
+        of_second,
+        plain_sources=plain or (),
+        limits=PlainLimits(max_review, max_blocked),
+        profiles=Profiles(screen_profile, second_profile),
+    )
+    with reader_may_leave():
+        publish(report, json, html)
+    if apply:
+        made = apply_to_second(scores, [row.label for row in measured.rows], of_second.model, out, force=force)
         with reader_may_leave():
             typer.echo(made)
 

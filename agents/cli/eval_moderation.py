@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import msgspec
 import numpy as np
 
+from sluicegate.agents.cli.eval_apply import apply_policy
 from sluicegate.agents.cli.eval_runs import engines_in, judge_texts
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.artifacts.deployment import is_registry
-from sluicegate.models.artifacts.files import copy_folder
 from sluicegate.models.artifacts.manifest import read_manifest
-from sluicegate.models.artifacts.registry import Registry, served_from
-from sluicegate.models.artifacts.revision import copy_with_policy
+from sluicegate.models.artifacts.registry import served_from
 from sluicegate.models.data.rows import ModerationRow, read_rows
 from sluicegate.models.evaluation.baselines import TfidfClassifier
 from sluicegate.models.evaluation.moderation import ModerationScores, RowPlace, score_moderation
@@ -26,7 +23,7 @@ from sluicegate.models.evaluation.robustness import measure_robustness
 from sluicegate.models.evaluation.thresholds import reason_to_refuse
 from sluicegate.models.inference.labels import LABELS
 from sluicegate.models.inference.policy import Policy
-from sluicegate.schemas.errors import ConfigurationError, ContractError, StreamFailed
+from sluicegate.schemas.errors import ContractError, StreamFailed
 
 
 @dataclass(frozen=True)
@@ -114,36 +111,16 @@ def evaluate_moderation(
 
 
 def apply_choice(report: Report, labels: Sequence[str], model: Path | None, out: Path | None, *, force: bool) -> str:
-    """Make a new version of the model with the temperature and policy that the rows chose. Returns what was made.
-
-    The new version is a folder: `out`, else in the registry that the model is in, else one named by the version here.
+    """Make a new version of the model with the temperature and policy that the rows chose: see `apply_policy`.
 
     Raises:
         ContractError: the rows are too few, or the choice is worse than the policy in force, and not `force`.
         ConfigurationError: the new folder cannot be written.
     """
-    folder = served_from(model or load_settings().model).model
-    before = read_manifest(folder)
-    scores = cast(ModerationScores, report.systems[before.model_version])
+    served = model or load_settings().model
+    scores = cast(ModerationScores, report.systems[read_manifest(served_from(served).model).model_version])
     chosen = scores.thresholds
     reason = reason_to_refuse(scores.served, chosen, np.array(labels))
     if reason and not force:
         raise ContractError(f"nothing was applied: {reason}. Apply it all the same with --force.")
-    with TemporaryDirectory(prefix="sluicegate-") as temporary:
-        staged = Path(temporary) / "model"
-        temperature = scores.calibration.temperature
-        version = copy_with_policy(folder, staged, temperature, chosen.thresholds, chosen.sum_bound).model_version
-        if version == before.model_version:
-            return f"{version} has this temperature and these thresholds already"
-        if out is None and is_registry(folder.parent):
-            Registry(folder.parent).add(str(staged))
-            return f"{version} is in {folder.parent}, not in use: try it with `sluice models canary {version}`"
-        destination = out or Path(version)
-        if destination.exists():
-            raise ConfigurationError(f"{destination} exists: choose another folder with --out")
-        try:
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            copy_folder(staged, destination)
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {destination}: {error.strerror or error}") from None
-        return f"{version} is in {destination}: put it in use with `sluice models use {destination}`"
+    return apply_policy(served, chosen, scores.calibration.temperature, out)

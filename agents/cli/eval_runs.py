@@ -18,7 +18,8 @@ from sluicegate.models.evaluation.harm import harmless_queries
 from sluicegate.models.evaluation.html_report import write_html
 from sluicegate.models.evaluation.intent import expected_intents, score_intents
 from sluicegate.models.evaluation.judging import judge_all
-from sluicegate.models.evaluation.report import Report, ReportTable, tables, write_json
+from sluicegate.models.evaluation.report import Report, tables, write_json
+from sluicegate.models.evaluation.report_table import ReportTable
 from sluicegate.models.evaluation.rewrite import pairs_of, score_rewrites
 from sluicegate.models.evaluation.shadow import LedgerLine, score_shadow
 from sluicegate.models.inference.judge import Judge, ModelResult

@@ -11,7 +11,8 @@ from typing import Final
 
 from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.plots import Point, plot
-from sluicegate.models.evaluation.report import Report, ReportTable, tables
+from sluicegate.models.evaluation.report import Report, tables
+from sluicegate.models.evaluation.report_table import ReportTable
 
 _COLOURS: Final = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e")
 _STYLE: Final = """

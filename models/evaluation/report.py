@@ -1,21 +1,28 @@
 """The scores of several systems side by side, as tables and as JSON. `html_report` makes a page of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from sluicegate.models.evaluation.detection import GroupDetection, Ranking
+from sluicegate.models.evaluation.cascade import CascadeScores
+from sluicegate.models.evaluation.cascade_tables import cascade_tables
+from sluicegate.models.evaluation.detection import Ranking
 from sluicegate.models.evaluation.expansions import ExpansionScores
 from sluicegate.models.evaluation.intent import IntentScores
-from sluicegate.models.evaluation.intervals import Share
 from sluicegate.models.evaluation.moderation import ModerationScores, WrongRow, worst_mistakes
 from sluicegate.models.evaluation.policy_outcome import PolicyOutcome
+from sluicegate.models.evaluation.report_table import (
+    ReportTable,
+    detection_rows,
+    interval,
+    percent,
+    shares,
+    threshold_text,
+)
 from sluicegate.models.evaluation.rewrite import RewriteScores
 from sluicegate.models.evaluation.shadow import ShadowScores
-from sluicegate.schemas.events import Threshold
 
 WORST_MISTAKES: Final = 20
 
@@ -32,16 +39,8 @@ class Report(msgspec.Struct, frozen=True):
         | dict[str, RewriteScores]
         | dict[str, ExpansionScores]
         | dict[str, ShadowScores]
+        | dict[str, CascadeScores]
     )
-
-
-@dataclass(frozen=True)
-class ReportTable:
-    """A table: a heading and one cell per column in each row. Cells may contain text from the measured file."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -56,6 +55,8 @@ def tables(report: Report) -> list[ReportTable]:
         return _moderation_tables(systems)
     if report.part == "shadow":
         return [_shadow_table(systems)]
+    if report.part == "cascade":
+        return [table for scores in systems.values() for table in cascade_tables(scores)]
     if report.part == "expansions":
         return [_expansion_table(systems)]
     return [_intent_table(systems)] if report.part == "intent" else [_rewrite_table(systems), _harm_table(systems)]
@@ -72,11 +73,11 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
             ("AUPRC", [_if_any(each.unsafe.rows, f"{each.unsafe.auprc:.3f}") for each in scores]),
             ("F1, best threshold", [_if_any(each.unsafe.rows, f"{each.unsafe.best_f1:.3f}") for each in scores]),
             ("F1, as served", [_if_any(each.unsafe.rows, f"{each.unsafe.f1:.3f}") for each in scores]),
-            ("precision, as served", [_if_any(each.unsafe.rows, _percent(each.unsafe.precision)) for each in scores]),
-            ("recall, as served", [_if_any(each.unsafe.rows, _percent(each.unsafe.recall)) for each in scores]),
-            ("caught of what should be blocked", [_if_any(each.unsafe.rows, _percent(each.caught)) for each in scores]),
-            ("escalated to review", [_percent(each.escalated) for each in scores]),
-            ("safe rows blocked", [_percent(each.over_blocked) for each in scores]),
+            ("precision, as served", [_if_any(each.unsafe.rows, percent(each.unsafe.precision)) for each in scores]),
+            ("recall, as served", [_if_any(each.unsafe.rows, percent(each.unsafe.recall)) for each in scores]),
+            ("caught of what should be blocked", [_if_any(each.unsafe.rows, percent(each.caught)) for each in scores]),
+            ("escalated to review", [percent(each.escalated) for each in scores]),
+            ("safe rows blocked", [percent(each.over_blocked) for each in scores]),
             ("calibration error (ECE)", [f"{each.ece:.3f}" for each in calibrations]),
             ("fitted temperature", [f"{each.temperature:.2f}" for each in calibrations]),
             ("ECE with it", [f"{each.ece_fitted:.3f}" for each in calibrations]),
@@ -96,7 +97,7 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
     detection = ReportTable(
         "Detection and over-refusal, with 95 % intervals",
         list(systems),
-        [row for groups in zip(*(each.detection for each in scores), strict=True) for row in _detection_rows(groups)],
+        [row for groups in zip(*(each.detection for each in scores), strict=True) for row in detection_rows(groups)],
     )
     rankings = ReportTable(
         "A category against the other rows of its source: AUC / average precision",
@@ -111,7 +112,7 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
         list(systems),
         [
             *(
-                (category, [_threshold(each.thresholds[category]) for each in choices])
+                (category, [threshold_text(each.thresholds[category]) for each in choices])
                 for category in choices[0].thresholds
             ),
             ("bound on the sum", [f"{each.sum_bound:.2f}" for each in choices]),
@@ -127,16 +128,6 @@ def _moderation_tables(systems: Mapping[str, ModerationScores]) -> list[ReportTa
 def _if_any(rows: int, measured: str) -> str:
     """What was measured on `rows` unsafe rows; of none there is nothing to measure."""
     return measured if rows else "none"
-
-
-def _detection_rows(groups: Sequence[GroupDetection]) -> Iterator[tuple[str, list[str]]]:
-    """The rows of one group of rows; `groups` has it once for each system."""
-    name, first = groups[0].group, groups[0]
-    for category, found in first.caught.items():
-        yield f"{name}: {category} caught ({found.rows} rows)", [str(each.caught[category]) for each in groups]
-    if first.reviewed.rows:
-        yield f"{name}: safe to review ({first.reviewed.rows} rows)", [str(each.reviewed) for each in groups]
-        yield f"{name}: safe blocked", [str(each.blocked) for each in groups]
 
 
 def _ranking_name(ranking: Ranking) -> str:
@@ -175,26 +166,22 @@ def _worst_table(name: str, wrong: Sequence[WrongRow]) -> ReportTable:
 
 def _policy_rows(policies: Sequence[PolicyOutcome]) -> list[tuple[str, list[str]]]:
     return [
-        ("caught of what should be blocked", [_percent(each.caught) for each in policies]),
+        ("caught of what should be blocked", [percent(each.caught) for each in policies]),
         *(
-            (f"caught, {category}", [_percent(each.caught_by_category[category]) for each in policies])
+            (f"caught, {category}", [percent(each.caught_by_category[category]) for each in policies])
             for category in policies[0].caught_by_category
             if all(category in each.caught_by_category for each in policies)
         ),
-        ("safe rows to review / blocked", [_shares(each.escalated_safe, each.over_blocked) for each in policies]),
+        ("safe rows to review / blocked", [shares(each.escalated_safe, each.over_blocked) for each in policies]),
         *(
             (
                 f"plain: {name} ({plain.rows} rows)",
-                [_shares(each.plain[name].review, each.plain[name].blocked) for each in policies],
+                [shares(each.plain[name].review, each.plain[name].blocked) for each in policies],
             )
             for name, plain in policies[0].plain.items()
         ),
         ("plain sets within their limits", ["yes" if each.within_limits else "no" for each in policies]),
     ]
-
-
-def _shares(*shares: float) -> str:
-    return " / ".join(map(_percent, shares))
 
 
 def _intent_table(systems: Mapping[str, IntentScores]) -> ReportTable:
@@ -204,11 +191,11 @@ def _intent_table(systems: Mapping[str, IntentScores]) -> ReportTable:
         list(systems),
         [
             *(
-                (f"{domain} ({rows} rows)", [_percent(each.domains[domain]) for each in scores])
+                (f"{domain} ({rows} rows)", [percent(each.domains[domain]) for each in scores])
                 for domain, rows in scores[0].domain_rows.items()
             ),
-            ("mean over domains", [_percent(each.mean_over_domains) for each in scores]),
-            ("all rows", [_percent(each.accuracy) for each in scores]),
+            ("mean over domains", [percent(each.mean_over_domains) for each in scores]),
+            ("all rows", [percent(each.accuracy) for each in scores]),
         ],
     )
 
@@ -219,21 +206,21 @@ def _rewrite_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
         f"Rewrite: {scores[0].pairs} pairs, with 95 % intervals",
         list(systems),
         [
-            ("misspelt, restored exactly", [_interval(each.interval_of(each.restored)) for each in scores]),
-            ("misspelt, made worse", [_interval(each.interval_of(each.worsened)) for each in scores]),
-            ("clean, changed", [_interval(each.interval_of(each.spoilt)) for each in scores]),
+            ("misspelt, restored exactly", [interval(each.interval_of(each.restored)) for each in scores]),
+            ("misspelt, made worse", [interval(each.interval_of(each.worsened)) for each in scores]),
+            ("clean, changed", [interval(each.interval_of(each.spoilt)) for each in scores]),
             ("restored for each one damaged", [_times(each.restored_for_each_damaged) for each in scores]),
-            ("character error rate before", [_percent(each.character_error_rate_before) for each in scores]),
-            ("character error rate after", [_percent(each.character_error_rate) for each in scores]),
-            ("recall@10, misspelt", [_percent(each.corrupted.recall_at_10) for each in scores]),
-            ("recall@10, rewritten", [_percent(each.rewritten.recall_at_10) for each in scores]),
-            ("recall@10, clean", [_percent(each.clean.recall_at_10) for each in scores]),
+            ("character error rate before", [percent(each.character_error_rate_before) for each in scores]),
+            ("character error rate after", [percent(each.character_error_rate) for each in scores]),
+            ("recall@10, misspelt", [percent(each.corrupted.recall_at_10) for each in scores]),
+            ("recall@10, rewritten", [percent(each.rewritten.recall_at_10) for each in scores]),
+            ("recall@10, clean", [percent(each.clean.recall_at_10) for each in scores]),
             ("nDCG@10, misspelt", [f"{each.corrupted.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, rewritten", [f"{each.rewritten.ndcg_at_10:.3f}" for each in scores]),
             ("nDCG@10, clean", [f"{each.clean.ndcg_at_10:.3f}" for each in scores]),
             (
                 "lost recall recovered",
-                ["none was lost" if each.recovered is None else _percent(each.recovered) for each in scores],
+                ["none was lost" if each.recovered is None else percent(each.recovered) for each in scores],
             ),
         ],
     )
@@ -247,7 +234,7 @@ def _harm_table(systems: Mapping[str, RewriteScores]) -> ReportTable:
         [
             (
                 f"{name} ({share.rows} rows)",
-                [_interval(system.harm[name]) for system in scores],
+                [interval(system.harm[name]) for system in scores],
             )
             for name, share in scores[0].harm.items()
         ],
@@ -277,10 +264,6 @@ def _expansion_table(systems: Mapping[str, ExpansionScores]) -> ReportTable:
     )
 
 
-def _interval(share: Share) -> str:
-    return f"{share.share:.2%} ({share.low:.2%} to {share.high:.2%})"
-
-
 def _times(times: float | None) -> str:
     return "none was damaged" if times is None else f"{times:.1f}"
 
@@ -295,15 +278,15 @@ def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:
         list(systems),
         [
             ("events that both decided", [str(each.events) for each in scores]),
-            ("allowed", [_percent(each.allowed) for each in scores]),
-            ("sent to review", [_percent(each.review) for each in scores]),
-            ("blocked", [_percent(each.blocked) for each in scores]),
+            ("allowed", [percent(each.allowed) for each in scores]),
+            ("sent to review", [percent(each.review) for each in scores]),
+            ("blocked", [percent(each.blocked) for each in scores]),
             ("engine, p50 ms", [f"{each.model_ms_p50:.1f}" for each in scores]),
             ("engine, p95 ms", [f"{each.model_ms_p95:.1f}" for each in scores]),
             ("tokens written per event", [f"{each.output_tokens:.1f}" for each in scores]),
-            ("same verdict", [_percent(each.verdicts) if each else "" for each in agreements]),
-            ("same intent", [_percent(each.intents) if each else "" for each in agreements]),
-            ("same answer", [_percent(each.answers) if each else "" for each in agreements]),
+            ("same verdict", [percent(each.verdicts) if each else "" for each in agreements]),
+            ("same intent", [percent(each.intents) if each else "" for each in agreements]),
+            ("same answer", [percent(each.answers) if each else "" for each in agreements]),
             *(
                 (change, [str(each.changes.get(change, 0)) if each else "" for each in agreements])
                 for change in changes
@@ -314,11 +297,3 @@ def _shadow_table(systems: Mapping[str, ShadowScores]) -> ReportTable:
             ),
         ],
     )
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
-
-
-def _threshold(threshold: Threshold) -> str:
-    return f"{threshold.allow:.2f} / " + (f"{threshold.block:.2f}" if threshold.block <= 1 else "never")

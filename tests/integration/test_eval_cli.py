@@ -14,6 +14,7 @@ from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.artifacts.manifest import read_manifest
 from sluicegate.models.artifacts.registry import Registry
 from tests.support.command import sluice
+from tests.support.guard_models import compiled_verdict
 
 MODERATION: Sequence[dict[str, str]] = (
     {"text": "red running shoes", "label": "allow", "category": "none", "source": "ours"},
@@ -83,6 +84,36 @@ def test_what_moderation_chose_becomes_a_new_version_and_the_model_stays_as_it_i
     _, again = measured(tmp_path, "moderation", rows, "--model", new)
     [served] = again["systems"].values()
     assert served["calibration"]["served_temperature"] == manifest.temperature
+
+
+def test_a_second_model_decides_what_the_screen_would_review(tmp_path: Path) -> None:
+    second = compiled_verdict(tmp_path / "guard", {"Safe": 20.0, "Controversial": 0.0, "Unsafe": 0.0})
+    rows = write(tmp_path / "rows.jsonl", MODERATION)
+    profile = tmp_path / "profile.json"
+    cost = {"call": 10.0, "token": 0.0, "step": 0.0, "member": 0.0, "answer": 0.0}
+    profile.write_bytes(orjson.dumps({"replicas": 1, "batch_size": 10, "batch_cost": cost}))
+    options = ("--second", second, "--screen-profile", profile, "--second-profile", profile)
+    shown, report = measured(tmp_path, "cascade", rows, *options, "--html", tmp_path / "out.html")
+    scores = report["systems"]["cascade"]
+    screen, other, both, _ = scores["outcomes"].values()
+    assert (screen["reviewed"]["count"], other["reviewed"]["count"], both["reviewed"]["count"]) == (1, 0, 0)
+    assert (both["asked"]["count"], both["asked_for"]) == (1, {"review": 1})
+    assert (both["caught"]["count"], other["caught"]["count"]) == (1, 0)
+    assert scores["agreement"] == {"review → allow": 1}
+    assert both["rate"] == pytest.approx(screen["rate"])
+    assert "review → allow" in shown
+    assert "goes on to the second model" in (tmp_path / "out.html").read_text()
+    refused = sluice("eval", "cascade", rows, *options, "--apply")
+    assert (refused.returncode, b"too few to choose thresholds" in refused.stderr) == (65, True)
+    forced = sluice("eval", "cascade", rows, *options, "--apply", "--force")
+    version = read_manifest(second).model_version
+    assert f"{version} has this temperature and these thresholds already" in forced.stdout.decode()
+
+
+def test_a_cascade_without_a_second_model_is_refused_in_one_line(tmp_path: Path) -> None:
+    finished = sluice("eval", "cascade", write(tmp_path / "rows.jsonl", MODERATION))
+    assert finished.returncode == 78
+    assert finished.stderr == b"sluice: there is no second model: name one with --second, or set SLUICE_SECOND_MODEL\n"
 
 
 def test_files_and_folders_are_measured_as_one_and_each_wrong_row_names_its_file(tmp_path: Path) -> None:
