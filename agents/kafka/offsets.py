@@ -91,7 +91,11 @@ class OffsetTracker(Generic[EventT]):
         self._newest[partition] = offset
         epoch = self._epochs[partition]
         await self._places.acquire()
-        await self._slots.acquire()
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._places.release()
+            raise
         registered = InFlightEvent(event, partition, time.monotonic(), released=partition in self._broken)
         if epoch == self._epochs[partition] and not registered.released:
             self._queues.setdefault(partition, deque()).append(registered)

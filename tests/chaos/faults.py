@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
 )
 
 from sluicegate.agents.process.signals import DRAIN, IGNORED, REPORT
+from sluicegate.agents.settings import EMBEDDED_MODEL
 from tests.chaos.registries import break_registry
 from tests.chaos.scenario import PARTITIONS, SESSION_MS, Chaos, Fault
 from tests.support.ports import free_port
@@ -148,6 +149,19 @@ def broken_model(how: str) -> Callable[[Chaos], None]:
     return lambda chaos: chaos.break_model(how, _A_WHILE_S)
 
 
+def broken_second(how: str) -> Fault:
+    """The second model fails. Every event must have the outcome that it has anyway: the verdict of the first stands."""
+    return Fault(
+        lambda chaos: chaos.break_model(how, _A_WHILE_S, second=True),
+        settings={
+            "SLUICE_SECOND_MODEL": str(EMBEDDED_MODEL),
+            "SLUICE_SECOND_CONFIRMS": "spam",
+            "SLUICE_SECOND_DEADLINE_MS": "500",
+        },
+        must_fall_back=True,
+    )
+
+
 def send_raw_bytes(chaos: Chaos) -> None:
     """Send records whose header names are not UTF-8, which no client library does."""
     names = (b"\xff\xfe", b"\xc3", b"a\xed\xa0\x80")
@@ -190,6 +204,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "model hangs": Fault(broken_model("hang"), also_allowed=_DEGRADED, must_fall_back=True),
     "model answers garbage": Fault(broken_model("garbage"), also_allowed=_DEGRADED, must_fall_back=True),
     "model out of memory": Fault(broken_model("memory"), also_allowed=_DEGRADED, must_fall_back=True),
+    "second model raises": broken_second("raise"),
+    "second model hangs": broken_second("hang"),
+    "second model answers garbage": broken_second("garbage"),
+    "second model out of memory": broken_second("memory"),
     "registry broken": Fault(break_registry, no_duplicates=True),
     "collector down": Fault(wait_a_while, settings={"SLUICE_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}),
     "raw-byte records": Fault(send_raw_bytes, also_allowed=_REFUSED, must_fall_back=True),

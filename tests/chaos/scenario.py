@@ -46,7 +46,7 @@ class Fault:
     no_duplicates: bool = False
     """Whether the scenario fails if an event has two outcomes."""
     must_fall_back: bool = False
-    """Whether the scenario fails if no event has an outcome of `also_allowed`: then the fault had no effect."""
+    """Whether the scenario fails if no event fell back, see `Findings`: then the fault had no effect."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,12 @@ class Chaos:
         answer = get_probe(self._ports[number], "healthz")
         return str(answer.json()["models"])
 
-    def break_model(self, how: str, seconds: float) -> None:
-        """Make the model of every worker fail for `seconds`."""
-        self._model_fault.write_text(how)
+    def break_model(self, how: str, seconds: float, *, second: bool = False) -> None:
+        """Make the model of every worker, or its `second` one, fail for `seconds`."""
+        fault = self._second_fault if second else self._model_fault
+        fault.write_text(how)
         time.sleep(seconds)
-        self._model_fault.unlink()
+        fault.unlink()
 
     def stop_workers(self) -> None:
         """Stop all workers with SIGTERM, and kill those that do not end."""
@@ -131,6 +132,10 @@ class Chaos:
     @property
     def _model_fault(self) -> Path:
         return self._folder / "model-fault"
+
+    @property
+    def _second_fault(self) -> Path:
+        return self._folder / "second-fault"
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         self._ports[number] = free_port()
@@ -148,6 +153,7 @@ class Chaos:
             "SLUICE_DEADLINE_MS": "3000",
             "SLUICE_TRACE_SAMPLE_RATIO": "0.1",
             "CHAOS_MODEL_FAULT": str(self._model_fault),
+            "CHAOS_SECOND_FAULT": str(self._second_fault),
             "SLUICE_MODEL": str(self.registry.folder),
             **(through_proxy if self._fault.through_proxy else {}),
             **self._fault.settings,

@@ -1,4 +1,4 @@
-"""Two short scenarios of ``python -m tests.chaos``. docs/chaos.md has the results of all."""
+"""Three short scenarios of ``python -m tests.chaos``. docs/chaos.md has the results of all."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def cluster() -> Iterator[ApacheKafka]:
         yield brokers
 
 
-@pytest.mark.parametrize("name", ["workers join and leave", "broker killed"])
+@pytest.mark.parametrize("name", ["workers join and leave", "broker killed", "second model hangs"])
 def test_nothing_is_lost_when(cluster: ApacheKafka, tmp_path: Path, name: str) -> None:
     routes = dict(zip(cluster.proxy_ports, cluster.behind_proxy, strict=True))
     with Proxies(routes) as proxies:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from confluent_kafka import Message
@@ -19,7 +20,8 @@ class Findings:
     """Counts of events, outcomes and outputs, and the latency.
 
     `lost`: events without an outcome. `wrong`: outcomes that the event may not have, or that lack an output.
-    `fell_back`: outcomes that are allowed only because of the fault. `duplicates`: outcomes after an event's first.
+    `fell_back`: outcomes that are allowed only because of the fault, or that the second model should have had a part
+    in. `duplicates`: outcomes after an event's first.
     `unrecognisable`: outputs whose `event_id` belongs to no event. Latency: from the timestamp of the record to that of
     its first ledger record.
     """
@@ -55,7 +57,7 @@ def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: f
         complete = sorted(output.name for output in own if output) == DEMANDED[outcome]
         same_id = {ledger.event_id, *(output.event_id for output in own if output)} == {ids[at]}
         wrong += not ((expected or allowed) and complete and same_id)
-        fell_back += allowed
+        fell_back += allowed or _without_the_second(ledger.event)
         outcomes[at].append(ledger.timestamp_ms)
     known = set(ids.values())
     sent = {at: message.timestamp()[1] for at, message in records.items()}
@@ -70,3 +72,8 @@ def verify(inputs: Sequence[Message], outputs: Sequence[Output], also_allowed: f
         p50_ms=float(np.percentile(latencies, 50)),
         p99_ms=float(np.percentile(latencies, 99)),
     )
+
+
+def _without_the_second(record: Mapping[str, Any]) -> bool:
+    second = (record["decision"] or {}).get("second")
+    return second is not None and second["outcome"] != "answered"

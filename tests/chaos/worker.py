@@ -1,7 +1,8 @@
 """A worker with a scripted model: ``python -m tests.chaos.worker``.
 
 The first word of a query (allow, block, review) is its verdict. While the file that CHAOS_MODEL_FAULT names contains
-"raise", "hang", "garbage" or "memory", the model fails in that way.
+"raise", "hang", "garbage" or "memory", the model fails in that way. With SLUICE_SECOND_MODEL there is a second model of
+the same kind, which fails as CHAOS_SECOND_FAULT says.
 """
 
 import os
@@ -80,6 +81,14 @@ def _model_result(query: EncodedQuery) -> ModelResult:
 def _load(settings: Settings) -> LoadedModels:
     served = served_from(settings.model)
     engine = ScriptedEngine(settings, Path(os.environ["CHAOS_MODEL_FAULT"]))
+    return LoadedModels(served, {served.model: engine}, second=_second(settings.of_second_model))
+
+
+def _second(settings: Settings | None) -> LoadedModels | None:
+    if settings is None:
+        return None
+    served = served_from(settings.model)
+    engine = ScriptedEngine(settings, Path(os.environ["CHAOS_SECOND_FAULT"]))
     return LoadedModels(served, {served.model: engine})
 
 

@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
+from sluicegate.agents.deciding import live_models as live_models_module
 from sluicegate.agents.deciding import second_model as second_model_module
 from sluicegate.agents.deciding.decision import Decision
-from sluicegate.agents.deciding.live_models import LiveModels
+from sluicegate.agents.deciding.live_models import LiveModels, load_models
+from sluicegate.agents.settings import load_settings
+from sluicegate.models.artifacts.manifest import PromptStyleName
+from sluicegate.models.artifacts.registry import Registry
 from sluicegate.models.inference.cascade import AskedFor
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.models.policy.policy_file import read_policy
 from sluicegate.schemas.errors import EngineFailed
+from tests.support.compiled import compiled_tiny, compiled_twins
 from tests.support.two_models import SURE, UNSURE, SecondJudge, both_serving
 from tests.support.word_judge import WordJudge
 
@@ -305,6 +310,44 @@ async def test_a_screen_that_fails_is_not_rescued_by_the_second_model(screen: Wo
         decision = await ask(live_models, "fail to decide")
     assert (decision.degraded, decision.second) == ("EngineFailed", None)
     assert second.judged == []
+
+
+async def test_the_second_model_is_exchanged_under_load_and_every_answer_comes_from_one_of_its_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_models_module, "_LOOK_EVERY_S", 0.1)
+    first, other = compiled_twins(tmp_path)
+    registry = Registry(tmp_path / "registry")
+    before = registry.use(str(first))
+    review_all = {category: {"allow": 0.0, "block": 1.1} for category in Category}
+    settings = load_settings(model=first, second_model=registry.folder, thresholds=review_all, second_queue_size=1000)
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        after = await asyncio.to_thread(registry.use, str(other))
+        versions: list[str] = []
+        while after not in versions:
+            decisions = await asyncio.gather(*(ask(live_models, f"query {len(versions)} {n}") for n in range(8)))
+            opinions = [decision.second for decision in decisions if decision.second]
+            assert [opinion.outcome for opinion in opinions] == ["answered"] * 8
+            versions += [opinion.model_version for opinion in opinions]
+        assert set(versions) == {before, after}
+
+
+@pytest.mark.parametrize("style", ["adapted", "zero_shot"])
+async def test_a_generator_that_is_asked_second_writes_no_answer(tmp_path: Path, style: PromptStyleName) -> None:
+    review_all = {category: {"allow": 0.0, "block": 1.1} for category in Category}
+    allow_all = {category: {"allow": 1.0, "block": 1.1} for category in Category}
+    settings = load_settings(
+        model=compiled_tiny(tmp_path / "screen", "embedded"),
+        second_model=compiled_tiny(tmp_path / "second", style),
+        thresholds=review_all,
+        second_thresholds=allow_all,
+        second_deadline_ms=10_000,
+    )
+    async with LiveModels[None].running(load_models(settings), settings) as live_models:
+        decision = await ask(live_models, "red shoes")
+    assert decision.second
+    assert decision.second.outcome == "answered"
+    assert decision.second.tokens.output <= len(decision.second.readings)
 
 
 async def until(happened: Callable[[], bool]) -> None:

@@ -21,7 +21,9 @@ from sluicegate.agents.settings import load_settings
 from sluicegate.agents.telemetry import EventSpan, Telemetry
 from sluicegate.agents.time_budget import PUBLISHES
 from sluicegate.models.artifacts.registry import Registry
+from sluicegate.models.inference.labels import Category
 from sluicegate.schemas.errors import PublishFailed
+from sluicegate.schemas.events import Threshold
 from tests.support.compiled import compiled_tiny, edit_manifest
 
 RECORD = Record("queries.raw", 0, 7, datetime(2026, 1, 31, tzinfo=UTC), b"key", b'{"query": "red shoes"}', [])
@@ -144,6 +146,70 @@ async def test_a_shadow_decides_for_the_ledger_only(model: Path, tmp_path: Path)
     assert (served["shadow"], shadow["shadow"], shadow["model_version"]) == (False, True, version)
     assert (shadow["event_id"], shadow["outputs"]) == (served["event_id"], [])
     assert len(served["outputs"]) == len(outputs)
+
+
+REVIEW_ALL = {category.value: {"allow": 0.0, "block": 1.1} for category in Category}
+ALLOW_ALL = {category.value: {"allow": 1.0, "block": 1.1} for category in Category}
+
+
+def of_ledger(broker: Broker) -> list[dict[str, Any]]:
+    records = [event for topic, event in broker.taken if topic == "queries.ledger"]
+    return sorted(records, key=lambda record: record["shadow"])
+
+
+async def test_the_events_and_the_ledger_say_which_model_said_what(model: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    shutil.copytree(model, second)
+    edit_manifest(
+        second, name="second", thresholds={Category(name): Threshold(**limit) for name, limit in ALLOW_ALL.items()}
+    )
+    broker = Broker({})
+    async with pipeline(model, broker, second_model=second, thresholds=REVIEW_ALL) as under_test:
+        await under_test.process(RECORD)
+    published = dict(broker.taken)
+    [record] = of_ledger(broker)
+    opinion = record["decision"]["second"]
+    assert {"queries.recall", "queries.ranking", "queries.ledger"} == set(published)
+    assert published["queries.recall"]["second_model_version"] == opinion["model_version"] != record["model_version"]
+    assert published["queries.ranking"]["second_model_version"] == opinion["model_version"]
+    assert (opinion["asked_for"], opinion["outcome"], opinion["decided"]) == ("review", "answered", True)
+    assert (opinion["screened_verdict"], opinion["verdict"], record["outcome"]) == ("review", "allow", "allowed")
+    assert opinion["thresholds"]["hate"] == {"allow": 1.0, "block": 1.1}
+    assert record["decision"]["thresholds"]["hate"] == {"allow": 0.0, "block": 1.1}
+    assert opinion["prompt_hash"]
+    assert opinion["output_hash"]
+    assert record["latency_ms"]["second"] > 0
+    assert record["shadow"] is False
+
+
+async def test_a_sample_for_the_second_model_leaves_a_record_of_its_own(model: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    shutil.copytree(model, second)
+    edit_manifest(second, name="second")
+    broker = Broker({})
+    async with pipeline(model, broker, second_model=second, thresholds=ALLOW_ALL, second_sample=1) as under_test:
+        await under_test.process(RECORD)
+        await asyncio.gather(*under_test._shadows)
+    own, sample = of_ledger(broker)
+    assert (own["decision"]["second"], sample["shadow"]) == (None, True)
+    assert sample["decision"]["second"]["asked_for"] == "sample"
+    assert sample["decision"]["verdict"] == own["decision"]["verdict"] == "allow"
+
+
+async def test_a_second_model_in_shadow_is_asked_what_the_one_in_use_is_asked(model: Path, tmp_path: Path) -> None:
+    candidate = tmp_path / "candidate"
+    shutil.copytree(model, candidate)
+    edit_manifest(candidate, name="candidate")
+    registry = Registry(tmp_path / "registry")
+    in_use = registry.use(str(model))
+    version = registry.try_out(str(candidate), "shadow", 1)
+    broker = Broker({})
+    async with pipeline(model, broker, second_model=registry.folder, thresholds=REVIEW_ALL) as under_test:
+        await under_test.process(RECORD)
+        await asyncio.gather(*under_test._shadows)
+    own, shadow = of_ledger(broker)
+    assert own["decision"]["second"]["model_version"] == in_use
+    assert (shadow["shadow"], shadow["decision"]["second"]["model_version"]) == (True, version)
 
 
 async def test_a_redelivered_event_publishes_nothing_unless_it_is_a_replay(model: Path) -> None:

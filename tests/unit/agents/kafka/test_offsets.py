@@ -66,6 +66,35 @@ async def test_a_slot_is_held_until_the_ack_so_a_stuck_head_stops_the_stream() -
     assert waiting.done()
 
 
+async def test_events_that_are_done_behind_a_head_that_waits_take_no_slot_up_to_a_bound() -> None:
+    acked: list[str] = []
+    tracker = OffsetTracker(acked.append, window=2, behind=3)
+    head = await register(tracker, "head", P0)
+    for number in range(4):  # one more slot, and three places
+        tracker.complete(await asyncio.wait_for(register(tracker, f"behind {number}", P0), 1))
+    waiting = registering(tracker, "next", P1)
+    await settle()
+    assert not waiting.done()
+    waiting.cancel()
+    await settle()
+    tracker.complete(head)
+    assert len(acked) == tracker.in_flight + 5
+    working = [await asyncio.wait_for(register(tracker, f"working {number}", P0), 1) for number in range(2)]
+    third = registering(tracker, "third", P0)
+    await settle()
+    assert not third.done()  # the window bounds what is not done
+    third.cancel()
+    await settle()
+    tracker.revoke([P0])
+    tracker.complete(working[0])
+    again = [await asyncio.wait_for(register(tracker, f"again {number}", P0), 1) for number in range(2)]
+    fourth = registering(tracker, "fourth", P0)
+    await settle()
+    assert not fourth.done()  # what was revoked gave its slot back once
+    tracker.complete(again[0])
+    await asyncio.wait_for(fourth, 1)
+
+
 async def test_nothing_is_acked_after_a_revoke_even_if_the_partition_is_assigned_again() -> None:
     acked: list[str] = []
     tracker = OffsetTracker(acked.append, window=4)
