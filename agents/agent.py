@@ -31,6 +31,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """Why the policy file is not in use as it is, one sentence each. Events are decided all the same."""
     can_publish: bool
     """False after a fatal error of the producer: only a new process can publish."""
+    model_busy_s: float = 0.0
+    """For how long the model's present call has run; 0 without one."""
     failing_tasks: tuple[str, ...] = ()
     """A sentence for each background task that does not run although it should."""
 

@@ -26,7 +26,7 @@ from sluicegate.agents.settings import Settings, load_settings
 from tests.support.kafka_cluster import ApacheKafka, available
 
 PARTITIONS: Final = 4
-_HTTP_PORT: Final = 16_066
+HTTP_PORT: Final = 16_066
 _TIMEOUT_S: Final = 300.0
 
 
@@ -153,7 +153,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
         create_topics(Connection.of(settings), topic_configs(settings.topics), PARTITIONS, 1)
         given = {
             "SLUICE_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
-            "SLUICE_HTTP_PORT": str(_HTTP_PORT),
+            "SLUICE_HTTP_PORT": str(HTTP_PORT),
             **environment,
         }
         with RecordLog(Connection.plaintext(broker.bootstrap_servers)) as log:

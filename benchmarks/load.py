@@ -21,8 +21,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kafka_bench import NULL_WORKER, PARTITIONS, WORKER, running
+from benchmarks.kafka_bench import HTTP_PORT, NULL_WORKER, PARTITIONS, WORKER, running
 from benchmarks.latency_plot import draw_latency
+from benchmarks.observer import observer
 from benchmarks.process_memory import memory_bytes
 from benchmarks.queries import mixed_queries, zipf_queries
 from sluicegate.agents.deciding.decider import load_engine
@@ -109,6 +110,32 @@ def overhead(
         table.add_row(name, f"{rate:.0f}", f"{rate / rates['the pipeline, no model']:.2f} x")
     Console().print(table)
     _write(json, rates)
+
+
+@app.command()
+def observed(
+    count: Annotated[int, typer.Option(min=1000, help="Events of each run.")] = 20_000,
+    pairs: Annotated[int, typer.Option(min=1, help="Runs of each kind, in turn.")] = 3,
+    json: Out = None,
+) -> None:
+    """What a tenth of the traces, /metrics every 5 s and an open status page cost together, without a model."""
+    queries = mixed_queries(count)
+    plain, watched = list[float](), list[float]()
+    with OtlpReceiver() as receiver:
+        traced = {"SLUICE_OTLP_ENDPOINT": receiver.endpoint, "SLUICE_TRACE_SAMPLE_RATIO": "0.1"}
+        for _ in range(pairs):
+            plain.append(_saturate(NULL_WORKER, {**_NO_CACHE, "SLUICE_STATUS_PAGE": "false"}, queries))
+            with observer(f"http://127.0.0.1:{HTTP_PORT}") as seen:
+                watched.append(_saturate(NULL_WORKER, _NO_CACHE | traced, queries))
+            if not seen.scrapes or not seen.snapshots:
+                sys.exit(f"only {seen.scrapes} scrapes and {seen.snapshots} snapshots: use more events")
+    cost = [1 - with_all / without for without, with_all in zip(plain, watched, strict=True)]
+    table = Table("not observed", "observed", "cost", title=f"{count} events a second, {PARTITIONS} partitions")
+    for without, with_all, share in zip(plain, watched, cost, strict=True):
+        table.add_row(f"{without:.0f}", f"{with_all:.0f}", f"{share:.1%}")
+    Console().print(table)
+    Console().print(f"median cost: {statistics.median(cost):.1%}", highlight=False)
+    _write(json, {"not observed": plain, "observed": watched, "cost": cost})
 
 
 @app.command()

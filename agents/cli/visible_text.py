@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
-import regex  # type: ignore[import-untyped]  # it ships no types; what it returns is annotated where it is used
 from rapidfuzz.distance import Levenshtein
 from rich.text import Text
 
-_IGNORABLE: Final = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+from sluicegate.agents.visible_text import named_characters
+
 _REMOVED: Final = "red strike"
 _ADDED: Final = "green"
 _NAMED: Final = "reverse"
@@ -17,11 +17,8 @@ _NAMED: Final = "reverse"
 def visible(text: str, style: str = "") -> Text:
     """`text` with each character that is invisible, or that a terminal may obey, as in ``<U+200B>``."""
     shown = Text(style=style)
-    for character in text:
-        if character.isprintable() and not _IGNORABLE.match(character):
-            shown.append(character)
-        else:
-            shown.append(f"<U+{ord(character):04X}>", style=_NAMED)
+    for character, named in named_characters(text):
+        shown.append(character, style=_NAMED if named else None)
     return shown
 
 

@@ -51,6 +51,11 @@ class Admission:
         self._started_at[replica], self._predicted_s[replica] = now, predicted_s
         self._free_at[replica] = now + predicted_s * self._slowness
 
+    def busy_s(self, now: float) -> float:
+        """For how long the longest of the present batches has run; 0 without one."""
+        busy = (now - at for at, free_at in zip(self._started_at, self._free_at, strict=True) if free_at)
+        return max(busy, default=0.0)
+
     def batch_ended(self, replica: int, now: float) -> None:
         """`replica` is free again; the time of its batch corrects the estimates."""
         self._free_at[replica] = 0.0

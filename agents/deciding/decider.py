@@ -195,6 +195,11 @@ class Decider(Generic[OwnerT]):
         """The version of the policy that decides now."""
         return self._policies.in_use.version(self.engine.policy)
 
+    @property
+    def busy_s(self) -> float:
+        """For how long the engine's present call has run; 0 without one."""
+        return self._batcher.busy_s
+
     def warnings(self) -> list[str]:
         """What has failed and will be restarted, one sentence each: until then the policy decides."""
         return self._batcher.warnings()

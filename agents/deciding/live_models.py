@@ -168,6 +168,11 @@ class LiveModels(Generic[OwnerT]):
         """Queries that wait for an engine of the first model."""
         return sum(running.decider.queue_depth for running in self._running.values())
 
+    @property
+    def busy_s(self) -> float:
+        """For how long the longest of the engines' present calls has run; 0 without one."""
+        return max((running.decider.busy_s for running in self._running.values()), default=0.0)
+
     def warnings(self) -> list[str]:
         """What has failed in the models in service and will be restarted, one sentence each; not the second model."""
         return [warning for running in self._running.values() for warning in running.decider.warnings()]

@@ -89,6 +89,11 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         """Queries that wait for the engine."""
         return len(self._lanes)
 
+    @property
+    def busy_s(self) -> float:
+        """For how long the engine's present call has run; 0 without one."""
+        return self._admission.busy_s(asyncio.get_running_loop().time())
+
     def warnings(self) -> list[str]:
         """The feeders that have failed and wait for their restart, one sentence each."""
         return self._feeders.warnings()

@@ -80,6 +80,7 @@ class FormatPipeline:
             models=self._formatting.description,
             policy_warnings=tuple(self._formatting.schemas.warnings()),
             can_publish=self._publisher.can_publish,
+            model_busy_s=self._formatting.busy_s,
             failing_tasks=tuple(self._formatting.warnings()),
         )
 

@@ -124,6 +124,11 @@ class Formatting(Generic[OwnerT]):
         """The formatter in service, in a few words."""
         return f"{self.formatter.model_version}; {self.schemas.description}"
 
+    @property
+    def busy_s(self) -> float:
+        """For how long the formatter's present call has run; 0 without one."""
+        return self._batcher.busy_s
+
     def warnings(self) -> list[str]:
         """What has failed and will be restarted, one sentence each."""
         return self._batcher.warnings()

@@ -112,6 +112,7 @@ class Pipeline:
             policy=policies.description,
             policy_warnings=tuple(policies.warnings()),
             can_publish=self._publisher.can_publish,
+            model_busy_s=models.busy_s,
             failing_tasks=tuple(models.warnings()),
         )
 

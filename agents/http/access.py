@@ -59,11 +59,15 @@ def _local_client_of(scope: Scope) -> str:
 
     (A browser that has resolved a page's name to 127.0.0.1 sends that name.)
     """
-    host = (header_of(scope, b"host") or b"").decode("latin-1").lower()
-    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    if name not in LOOPBACK:
+    if host_of(scope) not in LOOPBACK:
         raise RequestRefused(
             "misdirected_request", "without API keys only http://127.0.0.1 and http://localhost are served"
         )
     client = scope.get("client")
     return client[0] if client else "local"
+
+
+def host_of(scope: Scope) -> str:
+    """The host that was asked for, in lower case, without its port."""
+    host = (header_of(scope, b"host") or b"").decode("latin-1").lower()
+    return host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]

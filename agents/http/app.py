@@ -39,17 +39,19 @@ def build_app(
     pages: Mapping[str, Page],
     metrics: PrometheusPage | None = None,
     more: Sequence[JsonRoute[Any]] = (),
+    status: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The ASGI application of `service`, with `pages` by their paths, and `metrics` at /metrics.
 
-    `more` are routes that a setting asks for. They are not in the OpenAPI document.
+    `more` are routes that a setting asks for, and `status` those of the status page. They are not in the OpenAPI
+    document.
     """
     routes: list[BaseRoute] = [
         Route(route.path, Endpoint(route, service, access), methods=[route.method], name=route.name)
         for door in (*DOORS, more)
         for route in door
     ]
-    routes += observing_routes(pages, metrics)
+    routes += [*observing_routes(pages, metrics), *status]
     routes.append(Route("/openapi.json", _document_endpoint(msgspec.json.encode(document())), name="openapi"))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False

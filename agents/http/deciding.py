@@ -10,8 +10,10 @@ from sluicegate.agents.deciding.second_report import report_second
 from sluicegate.agents.http.route import Call
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.telemetry import EventSpan
+from sluicegate.agents.telemetry.recent import Recent
 from sluicegate.async_gate import gate_decision
 from sluicegate.decision import GateDecision
+from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.text.normalise import WORK_FACTOR
 from sluicegate.schemas.errors import Overloaded, RequestRefused
 from sluicegate.schemas.events import Context
@@ -120,6 +122,10 @@ async def keep(
         LedgerFailed: the audit record could not be kept.
     """
     decision, decider = judged.decision, judged.decider
+    verdict = decision.model_result.policy_result
+    if verdict.verdict is Verdict.REVIEW:
+        recent = Recent(event_id, category=verdict.category, reason=verdict.reason, query=decision.text)
+        service.telemetry.recent.add("review", recent)
     if service.recorder is not None:
         await service.recorder.record(
             text,

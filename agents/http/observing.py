@@ -1,7 +1,7 @@
 """What every process serves on its port: the probes, and the metrics. None of it asks for a key."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -20,7 +20,7 @@ Page = Callable[[], tuple[int, bytes]]
 
 _WITHOUT_API: Final = {
     HTTPStatus.NOT_FOUND: RequestRefused(
-        "not_found", "this port serves /livez, /readyz and /metrics; with SLUICE_HTTP_API=true the HTTP API too"
+        "not_found", "this port serves /, /livez, /readyz and /metrics; with SLUICE_HTTP_API=true the HTTP API too"
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: RequestRefused("method_not_allowed", "this path takes GET and HEAD only"),
 }
@@ -34,9 +34,11 @@ def observing_routes(pages: Mapping[str, Page], metrics: PrometheusPage | None) 
     return routes
 
 
-def build_observing_app(pages: Mapping[str, Page], metrics: PrometheusPage) -> Starlette:
-    """The ASGI application of a worker without the HTTP API."""
-    app = Starlette(routes=observing_routes(pages, metrics), exception_handlers={HTTPException: _no_route})
+def build_observing_app(
+    pages: Mapping[str, Page], metrics: PrometheusPage, status: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The ASGI application of a worker without the HTTP API. `status` are the routes of its status page."""
+    app = Starlette(routes=[*observing_routes(pages, metrics), *status], exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
     return app
 

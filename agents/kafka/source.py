@@ -10,6 +10,7 @@ Faust consumes, commits, rebalances and owns the event loop. An agent sees none 
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +69,8 @@ class RecordSource:
             self._complete, subscription.window, self._forget, behind=subscription.behind
         )
         self.app.on_partitions_revoked.connect(self._revoke)
+        self.event_age_s: float | None = None
+        """How old the last record was when it was taken; None before the first."""
 
     def feed(self, consume: Consume) -> None:
         """Call `consume` with the deliveries once the group is joined. It should return only when the app stops."""
@@ -138,6 +141,8 @@ class RecordSource:
     async def _deliveries(self, stream: Any) -> AsyncIterator[Delivery]:
         async for event in stream.noack().events():
             message = event.message
+            if message.timestamp:
+                self.event_age_s = max(0.0, time.time() - message.timestamp)
             registered = await self._tracker.register(message, (message.topic, message.partition), message.offset)
             yield self._delivery(registered)
 

@@ -71,6 +71,8 @@ class OutcomePublisher:
             ]
             delivered = await asyncio.gather(*sent)
         event.publish_ms = milliseconds(started_ns, time.time_ns())
+        for name, value in outputs:
+            self._telemetry.recent.published(name, value)
         return delivered
 
     async def publish_dead_letter(self, event: Event, error: Exception) -> list[Delivered]:

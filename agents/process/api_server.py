@@ -14,6 +14,7 @@ from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.route import JsonRoute
 from sluicegate.agents.http.server import HttpServer, listen
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.http.status.page import StatusPage
 from sluicegate.agents.review_queue import ReviewQueue
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
@@ -31,6 +32,7 @@ class ApiServer:
         formatting: LoadedFormatting | None,
         metrics: PrometheusPage,
         *,
+        status: StatusPage | None = None,
         has_review_queue: bool = False,
     ) -> None:
         """`models` are those in service; None while there are none. Without `formatting` nothing is formatted.
@@ -41,6 +43,7 @@ class ApiServer:
         self._settings = settings
         self._access = access
         self._metrics = metrics
+        self._status = status
         self._has_review_queue = has_review_queue
         self.service = HttpService(settings, telemetry, models)
         self._background = BackgroundTasks()
@@ -63,11 +66,18 @@ class ApiServer:
         if self._formatting:
             await self._resources.enter_async_context(self.service.formatting_with(self._formatting))
         app = build_app(
-            self.service, self._access, pages, self._metrics, self._start_mcp() if settings.http_mcp else ()
+            self.service,
+            self._access,
+            pages,
+            self._metrics,
+            self._start_mcp() if settings.http_mcp else (),
+            self._status.routes if self._status else (),
         )
         bound = listen(settings.http_host, settings.http_port)
         self._server = HttpServer(app, bound, settings.http_read_timeout_ms / 1000)
         self._serving = asyncio.create_task(self._server.run_until_stopped(), name="HTTP server")
+        if self._status:
+            self._status.start()
         if self._access.key_file:
             self._background.start("reader of the API keys", self._access.key_file.follow)
 
@@ -91,6 +101,8 @@ class ApiServer:
         """Refuse new requests, answer the open ones, close the port and every connection, then the rest."""
         settings = self._settings
         await self.service.drain((settings.deadline_ms + settings.http_read_timeout_ms) / 1000)
+        if self._status:
+            await self._status.stop()
         if self._server and self._serving:
             self._server.stop()
             await self._serving

@@ -22,13 +22,19 @@ from sluicegate.agents.deciding.second_report import observe_second
 from sluicegate.agents.formatting.formatting import LoadedFormatting
 from sluicegate.agents.http.access import Access
 from sluicegate.agents.http.checks import check_settings
+from sluicegate.agents.http.keys import KeyFile
 from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.http.service import HttpService
 from sluicegate.agents.process.api_server import ApiServer
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
+from sluicegate.agents.process.health import POLICY_REMEDY, STOPPING, TASK_REMEDY, sentence_of
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
+from sluicegate.agents.process.status import status_keys, status_page
 from sluicegate.agents.settings import Settings, warn_of_unknown
+from sluicegate.agents.status.reporter import READY
+from sluicegate.agents.status.snapshot import Notice
+from sluicegate.agents.status.standing import Standing
 from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging
 from sluicegate.agents.time_budget import TELEMETRY_S
@@ -50,6 +56,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     access = Access(settings)
     listen(settings.http_host, settings.http_port).close()
     check_settings(settings)
+    keys = status_keys(settings)
     formatting = LoadedFormatting.load(settings)
     loaded = load(settings)
     if warning := warn_of_unknown():
@@ -65,7 +72,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, access, loaded, formatting, telemetry, metrics))
+            runner.run(_serve(settings, access, keys, loaded, formatting, telemetry, metrics))
     finally:
         logger.info("stopped")
         telemetry.shutdown(TELEMETRY_S)
@@ -75,13 +82,16 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
 async def _serve(
     settings: Settings,
     access: Access,
+    keys: KeyFile | None,
     loaded: LoadedModels,
     formatting: LoadedFormatting,
     telemetry: Telemetry,
     metrics: PrometheusPage,
 ) -> None:
     async with LiveModels.running(loaded, settings, batch_observers(telemetry)) as models:
-        server = ApiServer(settings, access, telemetry, lambda: models, formatting, metrics)
+        title = f"HTTP API on {socket.gethostname()}"
+        status = status_page(settings, keys, title, metrics, telemetry, lambda: _standing(service))
+        server = ApiServer(settings, access, telemetry, lambda: models, formatting, metrics, status=status)
         service = server.service
         telemetry.observe(queue_depth=lambda: models.queue_depth, events_in_flight=lambda: service.open_requests)
         observe_second(telemetry, models.second)
@@ -135,6 +145,22 @@ def _pages(service: HttpService) -> Mapping[str, Page]:
         return (503 if reasons else 200), _document(service, reasons)
 
     return {"/livez": alive, "/healthz": alive, "/readyz": ready}
+
+
+def _standing(service: HttpService) -> Standing:
+    models = service.models
+    failing = [*models.warnings(), *models.problems()]
+    return Standing(
+        state=STOPPING.capitalize() if service.stopping else READY,
+        notices=(
+            *(Notice(sentence_of(problem), TASK_REMEDY, serious=True) for problem in failing),
+            *(Notice(sentence_of(warning), POLICY_REMEDY) for warning in models.policies.warnings()),
+        ),
+        models=models.description,
+        policy=models.policies.description or "the model's thresholds",
+        in_flight=service.open_requests,
+        model_busy_s=models.busy_s,
+    )
 
 
 def _document(service: HttpService, problems: list[str]) -> bytes:

@@ -28,6 +28,7 @@ from sluicegate.agents.process.garbage_collector import freeze_long_lived_object
 from sluicegate.agents.process.health import Health
 from sluicegate.agents.process.probe_server import ProbeServer
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
+from sluicegate.agents.process.status import status_keys, status_page
 from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.process.worker import Worker
 from sluicegate.agents.settings import Settings, warn_of_unknown
@@ -69,6 +70,7 @@ def run_agent(
     access = Access(settings) if settings.http_api and (live_models or has_review_queue) else None
     if access:
         check_settings(settings)
+    keys = status_keys(settings)
     _check_cluster(settings, agent)
     formatting = LoadedFormatting.load(settings) if access and live_models else None
     loaded = agent.load()  # last, because it takes longest
@@ -92,11 +94,20 @@ def run_agent(
 
     try:
         health = Health(worker.state, agent.budget)
-        server: _Server = ProbeServer(settings, metrics)
+        title = f"worker of {agent.subscription.topic} on {socket.gethostname()}"
+        status = status_page(settings, keys, title, metrics, telemetry, health.standing)
+        server: _Server = ProbeServer(settings, metrics, status)
         if access:
             in_service = partial(_live_models, worker, live_models)
             server = ApiServer(
-                settings, access, telemetry, in_service, formatting, metrics, has_review_queue=has_review_queue
+                settings,
+                access,
+                telemetry,
+                in_service,
+                formatting,
+                metrics,
+                status=status,
+                has_review_queue=has_review_queue,
             )
         process = _FaustProcess(worker.app, health, telemetry, server)
         StopWatchdog(

@@ -20,6 +20,10 @@ class WorkerState(msgspec.Struct, frozen=True, kw_only=True):
     """For how long the group's coordinator has confirmed no heartbeat."""
     lags: tuple[PartitionLag, ...] = ()
     """The lag of each of its partitions."""
+    event_age_s: float | None = None
+    """How old the last event was when it was taken from Kafka; None before the first."""
+    model_busy_s: float = 0.0
+    """For how long the model's present call has run; 0 without one."""
     models: str | None
     """The versions in service; None until they are loaded."""
     policy: str | None = None

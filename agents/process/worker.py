@@ -57,6 +57,8 @@ class Worker(Generic[RunningT]):
             commit_late_s=source.commit_late_s,
             silent_s=source.silent_s,
             lags=source.lags,
+            event_age_s=source.event_age_s,
+            model_busy_s=condition.model_busy_s if condition else 0.0,
             models=condition.models if condition else None,
             policy=condition.policy if condition else None,
             policy_warnings=condition.policy_warnings if condition else (),

@@ -19,6 +19,16 @@ class HttpSettings(BaseModel, title="HTTP"):
     )
     http_port: Port = Field(6066, description="Port that the probes and the API listen on.")
     http_api: bool = Field(False, description="Serve the HTTP API of `sluice serve` on the worker's port too.")
+    status_page: bool = Field(
+        True,
+        description="Serve the status page at /, on the port of the probes. With SLUICE_HTTP_KEYS it asks for one of "
+        "these keys, as a password; without, only clients of the same machine see it.",
+    )
+    status_text: bool = Field(
+        False,
+        description="Show on the status page the text of the last reviews, and what the last dead letters say is wrong "
+        "with their records, which may quote them.",
+    )
     http_keys: Path | None = Field(
         None,
         description="File of the API keys that are accepted, see `sluice keys add`. Changes apply within seconds. "

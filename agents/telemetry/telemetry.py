@@ -35,6 +35,7 @@ from sluicegate.agents.telemetry.instruments import Instruments, report_uptime
 from sluicegate.agents.telemetry.levels import LevelGauges, WorkerLevels
 from sluicegate.agents.telemetry.otlp_export import OtlpExport, resource_of
 from sluicegate.agents.telemetry.prometheus import PrometheusPage
+from sluicegate.agents.telemetry.recent import RecentOutcomes
 from sluicegate.agents.telemetry.requests import RequestTelemetry
 from sluicegate.agents.telemetry.reviews import ReviewTelemetry
 from sluicegate.agents.telemetry.second_model import SecondTelemetry
@@ -92,6 +93,7 @@ class Telemetry:
         """For metrics that others own."""
         self._instruments = Instruments(meter, histograms or meter)
         self._levels = LevelGauges(meter)
+        self.recent: Final = RecentOutcomes()
         self.requests = RequestTelemetry(tracing, self._instruments)
         self.reviews = ReviewTelemetry(meter)
         self.second = SecondTelemetry(meter)

@@ -128,3 +128,21 @@ def test_a_policy_file_that_is_refused_is_a_warning_and_the_worker_stays_ready()
         status, body = page(refused, path)
         assert (status, body["status"], body["policy"]) == (200, "ok", "shop@1")
         assert body["warnings"] == ["refused the policy: broken"]
+
+
+def test_the_status_page_says_the_same_as_the_probes_with_what_to_do_and_earlier() -> None:
+    good = health_of(READY).standing()
+    assert (good.state, good.notices) == ("Ready", ())
+    for fields in ({"joined": False}, {"silent_s": 11.0}, {"oldest_event_s": LIMIT_S + 1.0}, {"models": None}):
+        changed_now = changed(**fields)
+        standing = changed_now.standing()
+        assert standing.state == "Not ready"
+        said = [notice.what.rstrip(".").lower() for notice in standing.notices]
+        assert said == [reason.lower() for reason in changed_now.reasons_not_ready()]
+        assert all(notice.remedy and notice.serious for notice in standing.notices)
+    for fields in ({"silent_s": 4.0}, {"commit_late_s": 4.0}):
+        [notice] = changed(**fields).standing().notices
+        assert "for 4 s" in notice.what
+    assert changed(stopping=True).standing().state == "Stopping"
+    [warning] = changed(policy_warnings=("refused the policy: broken",)).standing().notices
+    assert (warning.what, warning.serious) == ("Refused the policy: broken.", False)
