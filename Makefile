@@ -14,7 +14,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs bench train speller clean
-.PHONY: chart kubernetes-tools
+.PHONY: chart kubernetes-tools telemetry-tools
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ chart: kubernetes-tools ## lint, render and validate the Helm chart with every s
 
 kubernetes-tools: $(READY) ## build Helm and kubeconform with Go, and fetch Kubernetes' schemas (minutes, once)
 	$(BIN)/python -m tests.support.kubernetes_tools
+
+telemetry-tools: $(READY) ## build the OpenTelemetry collector and Jaeger with Go (ten minutes, once)
+	$(BIN)/python -m tests.support.telemetry_tools
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation

@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from sluicegate.agents.local.otlp_receiver import ReceivedSpan, Value
 from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.otlp_export import SERVICE
 
 _SHOWN = {
     semconv.MESSAGING_DESTINATION_PARTITION_ID: "partition",
@@ -59,6 +60,8 @@ def _grow(branch: Tree, span: ReceivedSpan, root: ReceivedSpan, children: Mappin
 def _line(span: ReceivedSpan, root: ReceivedSpan) -> Text:
     """One span's line, as plain text: names and attributes are not interpreted as markup."""
     line = Text(span.name, style="bold red" if span.failed else "bold")
+    if span.service and span.service != SERVICE:
+        line.append(f"  {span.service}", style="italic")
     line.append(f"  {_ms(span.end_ns - span.start_ns)}", style="cyan")
     if span is not root:
         line.append(f"  +{_ms(span.start_ns - root.start_ns)}", style="dim")

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,6 +21,9 @@ from sluicegate.agents.telemetry.span_export import ChosenIds, Scope, SpanExport
 
 log = logging.getLogger(__name__)
 
+SERVICE: Final = "sluicegate"
+"""The name of this service in traces and metrics."""
+
 _SPAN_QUEUE = 8192  # about ten seconds of a worker that samples everything; beyond that, spans are dropped
 _SPAN_DELAY_MS = 1000
 _METRIC_INTERVAL_MS = 10_000
@@ -30,7 +34,7 @@ def resource_of(service_version: str, instance_id: str) -> Resource:
     """What the exported spans and metrics are about: this process."""
     return Resource.create(
         {
-            semconv.SERVICE_NAME: "sluicegate",
+            semconv.SERVICE_NAME: SERVICE,
             semconv.SERVICE_VERSION: service_version,
             semconv.SERVICE_INSTANCE_ID: instance_id,
         }
