@@ -82,7 +82,10 @@ def _build_jaeger(folder: Path) -> Path:
 
 
 def _run(folder: Path, *command: str) -> None:
-    subprocess.run(command, cwd=folder, check=True)
+    """Run a command, which says hundreds of lines; they are shown if it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":
