@@ -1,6 +1,7 @@
 """The parts of the page that are tables. Each is there only if the process has what it is about."""
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Final
 
 from sluicegate.agents.status.history import History, levels
@@ -135,7 +136,13 @@ def _batches(history: History) -> Section | None:
             largest = last.quantile("sluicegate_batch_size", 0.95, **labels) or 0
             took = last.quantile("sluicegate_stage_duration_seconds", 0.95, sluicegate_stage="model", **labels) or 0
             rows.append(
-                (visible_text(model), decimal(batches / last.seconds), decimal(mean), decimal(largest), duration(took))
+                (
+                    visible_text(model),
+                    decimal(batches / last.seconds),
+                    decimal(mean),
+                    count(ceil(largest)),
+                    duration(took),
+                )
             )
     columns = ("model", "batches a second", "queries, mean", "queries, p95", "time, p95")
     return Section("batches", "Batches, last minute", Table(columns, tuple(rows))) if rows else None

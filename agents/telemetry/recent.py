@@ -4,6 +4,7 @@ Their text is kept only if a setting allows it (SLUICE_STATUS_TEXT).
 """
 
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -35,7 +36,7 @@ class Recent(msgspec.Struct, frozen=True):
     error: str | None = None
     query: str | None = None
     source: Source | None = None
-    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC), name="shown_at")
 
 
 _decode: Final = msgspec.json.Decoder(Recent).decode
@@ -51,7 +52,8 @@ class RecentOutcomes:
     def published(self, kind: str, value: bytes) -> None:
         """Keep what `value`, an output that Kafka has, says about its event, if it is of a `Kind`."""
         if kind in ("deadletter", "review", "reviewed"):
-            self.add(kind, _decode(value))
+            with suppress(msgspec.DecodeError):  # the page must not stop an event
+                self.add(kind, _decode(value))
 
     def add(self, kind: str, recent: Recent) -> None:
         """Keep `recent` as the last of its kind."""

@@ -15,7 +15,7 @@ from sluicegate.agents.local.child_process import start_worker, stop_child
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.support.ports import free_port
 from tests.support.status_stream import watching
-from tests.support.worker_process import Stream, fresh_stream, get_probe, wait_for
+from tests.support.worker_process import Stream, fresh_stream, get_probe, run_worker, wait_for
 
 WITHIN_S = 5
 
@@ -96,6 +96,23 @@ def test_a_worker_listens_on_one_port_and_serves_no_page_of_faust(stream: Stream
             assert httpx.get(f"http://127.0.0.1:{port}{path}", verify=False).status_code == 404
         [pid] = [int(each.parent.name) for each in Path("/proc").glob("[0-9]*/environ") if listens_with(each, port)]
         assert listening_ports(pid) == {port}
+
+
+@pytest.mark.parametrize("agent", ["format", "review"])
+def test_the_other_agents_have_the_page_with_what_applies_to_them(stream: Stream, tmp_path: Path, agent: str) -> None:
+    of_agent = {"format": stream.of_format_agent, "review": stream.of_review_agent}[agent]()
+    reviewers = {"reviewers": "people", "review_queue": tmp_path / "queue"}
+    with run_worker(of_agent, tmp_path, **(reviewers if agent == "review" else {})) as worker:
+        wait_for(lambda: worker.readiness()[0] == 200, 90, "the worker is not ready")
+        of_agent.produce([(None, b"{", [])])
+        of_agent.await_commits()
+
+        def page() -> str:
+            return httpx.get(f"http://127.0.0.1:{worker.http_port}/", verify=False).text
+
+        wait_for(lambda: "ContractError" in page(), 20, "the dead letter is not on the page")
+        assert f"worker of {of_agent.topics[of_agent.input]} on" in page()
+        assert ("With people" in page()) == (agent == "review")
 
 
 def listens_with(environ: Path, port: int) -> bool:

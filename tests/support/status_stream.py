@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -35,7 +35,11 @@ class StatusStream:
 
     def _read(self) -> None:
         url = f"http://127.0.0.1:{self._port}/status/events"
-        with httpx.Client(verify=False, timeout=30) as client, client.stream("GET", url) as answer:
+        with (
+            suppress(httpx.TransportError),  # the worker has ended
+            httpx.Client(verify=False, timeout=30) as client,
+            client.stream("GET", url) as answer,
+        ):
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     with self._arrived:

@@ -18,7 +18,7 @@ from sluicegate.agents.http.status import viewers
 from sluicegate.agents.http.status.access import may_read
 from sluicegate.agents.http.status.viewers import MOST_VIEWERS
 from sluicegate.agents.status.snapshot import Notice
-from sluicegate.agents.telemetry.recent import Recent, RecentOutcomes
+from sluicegate.agents.telemetry.recent import Recent, RecentOutcomes, Source
 from tests.support.status_pages import GOOD, MadeUp, made_up
 
 HOSTILE = "<script>alert(1)</script>\u202egnp.exe\x1b[2J\u200b\"'&"
@@ -127,9 +127,14 @@ def test_an_output_that_is_published_is_kept_without_its_text() -> None:
     recent.published("recall", value)
     [kept] = recent.last("review")
     assert (len(kept.event_id), kept.query, kept.category) == (200, None, "hate")
-    for _ in range(50):
-        recent.published("deadletter", value)
-    assert len(recent.last("deadletter")) == 10
+    for number in range(50):
+        source = {"topic": "queries.raw", "partition": 1, "offset": number}
+        recent.published("deadletter", orjson.dumps({"event_id": "1", "source": source, "at": 5, "headers": []}))
+    letters = recent.last("deadletter")
+    assert len(letters) == 10
+    assert letters[0].source == Source("queries.raw", 1, 49)
+    recent.published("review", b'{"event_id": 5}')
+    assert recent.last("review") == [kept]
 
 
 async def read_events(process: MadeUp, count: int, got: list[Any]) -> int:
