@@ -220,7 +220,7 @@ def main(
         f"{count} queries of {min(lengths)} to {max(lengths)} tokens, median {statistics.median(lengths):.0f}; "
         f"{window} at once, int8, {len(os.sched_getaffinity(0))} cores, medians of {repeat} runs"
     )
-    Console().print(_table(runs, works, prompt))
+    Console().print(_table(runs, prompt))
     if out:
         out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
 
@@ -232,19 +232,17 @@ def _in_a_process(name: str, folder: Path, options: Sequence[str]) -> Measured:
     return msgspec.convert(orjson.loads(done.stdout.splitlines()[-1]), Measured)
 
 
-def _table(runs: dict[str, dict[str, list[Measured]]], works: Sequence[str], prompt: str) -> Table:
-    columns = [column for work in works for column in (f"{work}: a second", "ours is", "CPU ms each", "cores busy")]
-    table = Table("", *columns, "peak", title=f"the query {prompt}")
+def _table(runs: dict[str, dict[str, list[Measured]]], prompt: str) -> Table:
+    columns = ("work", "a second", "ours is", "CPU ms each", "cores busy", "peak")
+    table = Table("", *columns, title=f"the query {prompt}")
     first = next(iter(runs))
     for name, of_works in runs.items():
-        cells = []
-        for work in works:
-            done = of_works[work]
+        for work, done in of_works.items():
             rate, ours = (statistics.median(run.rate for run in each) for each in (done, runs[first][work]))
             cpu, cores = (statistics.median(getattr(run, each) for run in done) for each in ("cpu_ms", "cores"))
-            cells += [f"{rate:.1f}", f"{ours / rate:.2f} x", f"{cpu:.1f}", f"{cores:.2f}"]
-        peak = max(run.peak for done in of_works.values() for run in done)
-        table.add_row(name, *cells, f"{peak / 1e9:.1f} GB")
+            peak = max(run.peak for run in done)
+            speed = (f"{rate:.1f}", f"{ours / rate:.2f} x", f"{cpu:.1f}", f"{cores:.2f}")
+            table.add_row(name, work, *speed, f"{peak / 1e9:.1f} GB")
     return table
 
 
