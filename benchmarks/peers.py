@@ -182,7 +182,9 @@ class LlamaCpp:
 
         self._lib: Any = llama_cpp
         llama_cpp.llama_backend_init()
-        self._model = llama_cpp.llama_model_load_from_file(str(gguf).encode(), llama_cpp.llama_model_default_params())
+        loading = llama_cpp.llama_model_default_params()
+        loading.use_extra_bufts = False  # 0.3.36 died of an illegal instruction in its kernels for AMX
+        self._model = llama_cpp.llama_model_load_from_file(str(gguf).encode(), loading)
         settings = llama_cpp.llama_context_default_params()
         settings.n_ctx = 16 * 1024
         settings.n_batch = settings.n_ubatch = _LARGEST_BATCH
