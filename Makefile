@@ -4,7 +4,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 UV      := uv==0.13.9
-EXTRAS  := --extra local --extra eval --extra mcp --extra teacher --extra dev
+EXTRAS  := --extra local --extra eval --extra mcp --extra teacher --extra docs --extra dev
 SYNC    := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet --compile-bytecode $(EXTRAS)
 WORKERS ?= 4
 # The tests start hundreds of processes: without bytecode on disk, each would compile every module again.
@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs bench train speller clean
+.PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs site bench train speller clean
 .PHONY: chart kubernetes-tools telemetry-tools
 
 help: ## list these commands
@@ -79,6 +79,9 @@ kubernetes-tools: $(READY) ## build Helm and kubeconform with Go, and fetch Kube
 
 telemetry-tools: $(READY) ## build the OpenTelemetry collector and Jaeger with Go (ten minutes, once)
 	$(BIN)/python -m tests.support.telemetry_tools
+
+site: $(READY) ## build the documentation as a site into site/, and check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation
