@@ -16,6 +16,7 @@ from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
 from sluicegate.agents.kafka.record import Record
 from sluicegate.agents.kafka.record_log import RecordLog
+from sluicegate.agents.kafka.schema_registry import wire_format_of
 from sluicegate.agents.replay.originals import CannotReplay, original_of
 from sluicegate.agents.replay.selection import Recorded
 from sluicegate.agents.settings import Settings
@@ -25,6 +26,7 @@ from sluicegate.schemas.codec import decode_raw_query, encode
 from sluicegate.schemas.errors import ContractError, RequestRefused
 from sluicegate.schemas.events import Appeal, Blocked, Review
 from sluicegate.schemas.headers import replay_of
+from sluicegate.schemas.payloads import without_schema_id
 from sluicegate.schemas.vocabulary import Intent
 
 _decode_blocked: Final = msgspec.json.Decoder(Blocked).decode
@@ -55,7 +57,11 @@ async def publish_appeal(
     )
     timeout_s = settings.publish_timeout_ms / 1000
     async with Publisher(
-        connection, delivery_timeout_s=timeout_s, flush_timeout_s=CLOSE_PUBLISHER_S, extra={"log_level": 0}
+        connection,
+        delivery_timeout_s=timeout_s,
+        flush_timeout_s=CLOSE_PUBLISHER_S,
+        extra={"log_level": 0},
+        wire_format=await asyncio.to_thread(wire_format_of, settings),
     ) as publisher:
         return await publisher.publish(
             settings.topic_review, encode(review), key=record.key or event_id.encode(), headers=record.headers
@@ -99,7 +105,7 @@ def _find(log: RecordLog, topic: str, event_id: str, since: datetime | None) -> 
     for record in log.read(log.spans(topic, since)):
         if record.value and needle in record.value:
             try:
-                blocked = _decode_blocked(record.value)
+                blocked = _decode_blocked(without_schema_id(record.value))
             except msgspec.DecodeError:
                 continue
             if blocked.event_id == event_id:

@@ -7,6 +7,7 @@
     │   │   └── CannotChat      a compiled model that judges queries and cannot write answers
     │   └── PolicyFileError     a policy file or one of its lists is broken; names the key or the line
     ├── BrokerUnavailable       the Kafka cluster cannot be reached
+    ├── SchemaRegistryUnavailable   the schema registry cannot be reached, or fails
     ├── ContractError           bytes that are not the event they claim to be; names the field
     │   ├── UnreadableRecord    bytes of the log that are not a valid Kafka record
     │   ├── SchemaRefused       a JSON Schema that a formatter cannot follow; names the path and the keyword
@@ -89,6 +90,12 @@ class PolicyFileError(ConfigurationError):
 
 class BrokerUnavailable(SluicegateError):
     """The Kafka cluster cannot be reached."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class SchemaRegistryUnavailable(SluicegateError):
+    """The schema registry cannot be reached, or fails."""
 
     exit_code = ExitCode.UNAVAILABLE
 

@@ -78,6 +78,12 @@ def unwrap(value: bytes) -> Unwrapped:
     return Unwrapped(value, tuple(layers))
 
 
+def without_schema_id(value: bytes) -> bytes:
+    """One of our own events, without the schema id that it has with SLUICE_OUTPUT_FORMAT=confluent."""
+    is_framed = value[:1] == b"\0" and value[WIRE_FORMAT_BYTES : WIRE_FORMAT_BYTES + 1] == b"{"
+    return value[WIRE_FORMAT_BYTES:] if is_framed else value
+
+
 def confluent_schema(value: bytes) -> str | None:
     """ "Confluent wire format, schema id 7" if `value` begins like that; else None."""
     if value[:1] != b"\0" or len(value) <= WIRE_FORMAT_BYTES:

@@ -22,6 +22,27 @@ def schemas_export(folder: Annotated[Path, typer.Argument(help="Folder to write 
         Console().print(str(path), highlight=False)
 
 
+@schemas.command("publish")
+def schemas_publish() -> None:
+    """Publish the schema of each event to the schema registry, and print the topics with the ids of their schemas.
+
+    Workers do that themselves, unless SLUICE_SCHEMA_REGISTRY_REGISTER is false.
+
+    Example: `sluice schemas publish`
+    """
+    from rich.console import Console
+
+    from sluicegate.agents.kafka.schema_registry import publish_schemas
+    from sluicegate.agents.settings import load_settings
+    from sluicegate.schemas.errors import ConfigurationError
+
+    settings = load_settings(schema_registry_register=True)
+    if not settings.schema_registry_url:
+        raise ConfigurationError("there is no schema registry: set SLUICE_SCHEMA_REGISTRY_URL")
+    for topic, schema_id in publish_schemas(settings).items():
+        Console().print(f"{topic}-value  {schema_id}", highlight=False)
+
+
 @schemas.command("openapi")
 def schemas_openapi() -> None:
     """Print the OpenAPI document of the HTTP API.

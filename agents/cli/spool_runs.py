@@ -20,6 +20,7 @@ from sluicegate.agents.cli.record_lines import embedded, escape_invisible
 from sluicegate.agents.cli.streams import exit_on_sigterm
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
+from sluicegate.agents.kafka.schema_registry import wire_format_of
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.spool import Spool, SpoolStatistics, StoredRecord
 from sluicegate.agents.spool.reading import read_all
@@ -81,9 +82,13 @@ def sync(settings: Settings) -> None:
         connection = Connection.of(settings)
         timeout_s = settings.publish_timeout_ms / 1000
         require_topics(connection, {topic.topic for topic in waiting.topics}, _TOPICS_TIMEOUT_S)
+        wire_format = wire_format_of(settings)
         try:
             with show_progress("publishing") as show:
-                asyncio.run(_until_sigterm(publish_all(spool, connection, progress, timeout_s=timeout_s, show=show)))
+                publishing = publish_all(
+                    spool, connection, progress, timeout_s=timeout_s, show=show, wire_format=wire_format
+                )
+                asyncio.run(_until_sigterm(publishing))
         except asyncio.CancelledError:
             sys.exit(128 + signal.SIGTERM)
         finally:

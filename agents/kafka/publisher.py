@@ -84,11 +84,13 @@ class Publisher:
         flush_timeout_s: float,
         client_id: str = "sluicegate",
         extra: Mapping[str, str | float] | None = None,
+        wire_format: Mapping[str, bytes] | None = None,
     ) -> None:
         """Make a publisher; the `async with` block starts it.
 
         `delivery_timeout_s`: from `publish` to its failure, retries included. `flush_timeout_s`: how long the end of
-        the block waits for acknowledgements. `extra`: more librdkafka settings.
+        the block waits for acknowledgements. `extra`: more librdkafka settings. `wire_format`: what
+        comes before every value, by topic.
         """
         self.fatal: Exception | None = None
         """Set once the producer has lost its idempotence and can never publish again: the worker is then not ready."""
@@ -111,6 +113,7 @@ class Publisher:
             "topic.metadata.propagation.max.ms": 2000,  # name a missing topic; with 30 s it is just "timed out"
             **(extra or {}),
         }
+        self._wire_format = wire_format or {}
         self._pending: set[asyncio.Future[Delivered]] = set()
         self._reports: list[_Report] = []
         self._turn = asyncio.Lock()
@@ -153,6 +156,8 @@ class Publisher:
         The record is handed to librdkafka before this returns, unless the queue is full: then it waits for space.
         Cancelling the future ends the wait. A record that was handed over may still be delivered.
         """
+        if value is not None and (before := self._wire_format.get(topic)):
+            value = before + value
         record = _Outgoing(topic, value, key, [*headers])
         if not self._waiting and (handed_over := self._hand_over(record)):
             return handed_over

@@ -8,6 +8,7 @@ from typing import Final
 
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
+from sluicegate.agents.kafka.schema_registry import wire_format_of
 from sluicegate.agents.ledger.ledger import LedgerEntry
 from sluicegate.agents.settings import Settings
 from sluicegate.schemas.errors import LedgerFailed
@@ -37,7 +38,8 @@ class KafkaLedger:
         """Start the producer. It does not wait for the broker.
 
         Raises:
-            ConfigurationError: TLS or the login is wrong.
+            ConfigurationError: TLS or the login is wrong, or the schema registry refuses us.
+            SchemaRegistryUnavailable: SLUICE_OUTPUT_FORMAT asks for one that cannot be reached.
         """
         timeout_s = settings.publish_timeout_ms / 1000
         publisher = Publisher(
@@ -46,6 +48,7 @@ class KafkaLedger:
             flush_timeout_s=timeout_s,
             client_id="sluicegate-gate",
             extra={"log_level": 0},  # the warning below says it once a minute
+            wire_format=await asyncio.to_thread(wire_format_of, settings),
         )
         self._topic = settings.topic_ledger
         self._publisher = await self._stack.enter_async_context(publisher)

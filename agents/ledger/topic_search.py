@@ -20,6 +20,7 @@ from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import event_id_of
 from sluicegate.schemas.errors import BrokerUnavailable
 from sluicegate.schemas.events import LedgerRecord, Position
+from sluicegate.schemas.payloads import without_schema_id
 
 FIRST_WINDOW: Final = 20_000
 """Offsets of each partition that are read first. Each further window is four times as long."""
@@ -135,4 +136,4 @@ class _Search:
             if self._read % _SHOW_EVERY == 0:
                 self._show(self._read, self._total)
             since.setdefault(record.partition, record.timestamp)
-            yield record.value or b""
+            yield without_schema_id(record.value or b"")

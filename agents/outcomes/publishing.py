@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.publisher import Delivered, Publisher
+from sluicegate.agents.kafka.schema_registry import wire_format_of
 from sluicegate.agents.outcomes.dead_letter import make_dead_letter, shorten_dead_letter
 from sluicegate.agents.outcomes.event import Event, milliseconds
 from sluicegate.agents.outcomes.passed_headers import PassedHeaders
@@ -46,6 +47,7 @@ class OutcomePublisher:
             Connection.of(settings),
             delivery_timeout_s=settings.publish_timeout_ms / 1000,
             flush_timeout_s=CLOSE_PUBLISHER_S,
+            wire_format=await asyncio.to_thread(wire_format_of, settings),
         ) as publisher:
             yield cls(settings, publisher, telemetry)
 

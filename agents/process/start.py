@@ -23,6 +23,7 @@ from sluicegate.agents.http.observing import Page
 from sluicegate.agents.http.server import listen
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_rights, require_topics
+from sluicegate.agents.kafka.schema_registry import publish_schemas
 from sluicegate.agents.process.api_server import ApiServer
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
 from sluicegate.agents.process.health import Health
@@ -131,6 +132,9 @@ def _check_cluster(settings: Settings, agent: Agent[RunningT]) -> None:
     written = [settings.topics[name] for name in agent.outputs]
     require_topics(connection, [subscription.topic, *written], PREFLIGHT_S)
     require_rights(connection, read=subscription.topic, write=written, group_id=subscription.group_id)
+    if settings.schema_registry_url:
+        ids = publish_schemas(settings)
+        logger.info("the schema registry has the schemas of %d topics", len(ids))
 
 
 def _live_models(

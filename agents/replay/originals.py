@@ -9,6 +9,7 @@ from sluicegate.agents.replay.selection import Recorded
 from sluicegate.schemas.codec import event_id_of, value_hash
 from sluicegate.schemas.events import DeadLetter
 from sluicegate.schemas.headers import REPLAY_HEADERS, Header, original_time, replay_headers
+from sluicegate.schemas.payloads import without_schema_id
 
 GONE = "no longer in Kafka"
 UNREADABLE = "with a header name that is not UTF-8"
@@ -35,7 +36,7 @@ def original_of(event: Recorded, record: Record | None, secret: bytes | None) ->
     if record is None:
         raise CannotReplay(GONE)
     if event.in_letter:
-        letter = msgspec.json.decode(record.value or b"", type=DeadLetter)
+        letter = msgspec.json.decode(without_schema_id(record.value or b""), type=DeadLetter)
         if any(header.name_bytes for header in letter.headers):
             raise CannotReplay(UNREADABLE)
         key, value, time = letter.key, letter.value, letter.event_time

@@ -20,6 +20,7 @@ from sluicegate.agents.settings import Settings
 from sluicegate.schemas.codec import event_id_of, value_hash
 from sluicegate.schemas.events import DeadLetter, LedgerRecord, OutcomeName, Position
 from sluicegate.schemas.headers import is_signed, replay_of
+from sluicegate.schemas.payloads import without_schema_id
 
 logger: Final = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ def make_plan(recorded: Iterable[Recorded], wanted: Filter) -> list[Recorded]:
 def _decode(records: Iterable[Record], kind: type[EventT]) -> Iterator[tuple[Record, EventT]]:
     for record in records:
         try:
-            event = msgspec.json.decode(record.value or b"", type=kind)
+            event = msgspec.json.decode(without_schema_id(record.value or b""), type=kind)
         except msgspec.DecodeError:
             logger.warning("%s is not a %s: skipped", record.position, kind.__name__)
         else:

@@ -11,6 +11,7 @@ from sluicegate.schemas.codec import encode, value_hash
 from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import Review
 from sluicegate.schemas.headers import Header
+from sluicegate.schemas.payloads import without_schema_id
 
 _decode: Final = msgspec.json.Decoder(Review).decode
 
@@ -24,7 +25,7 @@ def task_of(record: Record, headers: Sequence[Header]) -> ReviewTask:
     if record.value is None:
         raise ContractError("the record has no value (a tombstone): a review event was expected")
     try:
-        review = _decode(record.value)
+        review = _decode(without_schema_id(record.value))
     except msgspec.ValidationError as error:
         raise ContractError(f"not a review event: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):

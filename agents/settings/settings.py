@@ -21,6 +21,7 @@ from sluicegate.agents.settings.model import ModelSettings
 from sluicegate.agents.settings.replay import ReplaySettings
 from sluicegate.agents.settings.review import ReviewSettings
 from sluicegate.agents.settings.review_queue import ReviewQueueSettings
+from sluicegate.agents.settings.schema_registry import SchemaRegistrySettings
 from sluicegate.agents.settings.second_model import SecondModelSettings
 from sluicegate.agents.settings.security import SecuritySettings
 from sluicegate.agents.settings.spool import SpoolSettings
@@ -44,6 +45,7 @@ class Settings(
     KafkaSettings,
     SecuritySettings,
     TopicSettings,
+    SchemaRegistrySettings,
     ReplaySettings,
     ModelSettings,
     SecondModelSettings,

@@ -13,7 +13,7 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,11 +50,12 @@ async def publish_all(
     *,
     timeout_s: float,
     show: Callable[[int, int], None],
+    wire_format: Mapping[str, bytes] | None = None,
 ) -> None:
     """Publish every record of `spool`, in their order, until none is left. `progress` is right at any time.
 
     `timeout_s`: how long the broker may take to acknowledge a record. `show` is called with the number of records that
-    are published, and of all.
+    are published, and of all. `wire_format`: what comes before every value, by topic.
 
     Raises:
         BrokerUnavailable: the broker did not take a record; it stays, and all after it.
@@ -68,6 +69,7 @@ async def publish_all(
         flush_timeout_s=timeout_s,
         client_id="sluicegate-spool",
         extra={"log_level": 0},  # the exceptions have the errors
+        wire_format=wire_format,
     )
     last = 0
     try:

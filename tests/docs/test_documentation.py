@@ -15,7 +15,8 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "models" / "embedded" / "MODEL_CARD.md"])
+ELSEWHERE = [ROOT / "examples" / "README.md", ROOT / "models" / "embedded" / "MODEL_CARD.md"]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ELSEWHERE])
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 NOT_RUN = "not run here: "
 RUN_FIRST = "run first: "

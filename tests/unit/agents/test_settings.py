@@ -68,6 +68,8 @@ def test_every_secret_can_be_read_from_a_file_but_not_from_both(
     upstream = {"upstream": "http://host/v1", "upstream_model": "m"}
     for name in names:
         given = {**upstream, **(logins if name.startswith(("ssl_", "sasl_")) else {})}
+        if name.startswith("schema_registry_"):
+            given["schema_registry_username"] = "us"
         given.pop(name, None)
         assert str(getattr(load_settings(**given, **{f"{name}_file": secret}), f"{name}_file")) == str(secret)
         with pytest.raises(ConfigurationError, match=f"{variable(name)} and {variable(name)}_FILE exclude each other"):
