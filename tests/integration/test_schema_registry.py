@@ -65,7 +65,7 @@ def test_confluents_serializers_and_the_agents_understand_each_other(
     explained = sluice("explain", "passport", environment=environment)
     assert b"block" in explained.stdout, explained.stderr
     replay(stream, "ledger", "--event-id", "passport")
-    replay(stream, "dlq")
+    replay(stream, "deadletters")
     wait_for(lambda: len(replays(stream)) == 2, 30, "not both are replayed")
     assert {message.value() for message in replays(stream)} == {values[1], b"broken"}
     produced = sluice("produce", "blue shoes", environment=environment)

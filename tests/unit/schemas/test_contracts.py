@@ -150,7 +150,7 @@ def test_every_exported_schema_is_a_json_schema_of_2020_12(name: str) -> None:
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_output_names_its_schema_and_what_every_output_carries(name: str) -> None:
     schema = json_schema(name)
-    assert schema["properties"]["schema"]["enum"] == [f"sluicegate.{name}"]
+    assert schema["properties"]["schema"]["const"] == f"sluicegate.{name}"
     assert {"schema", "schema_version", "event_id", "event_time", "processing_time"} <= set(schema["required"])
     assert {"model_version", "prompt_version"} <= set(schema["required"])
 
