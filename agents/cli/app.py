@@ -10,6 +10,7 @@ import typer
 
 from sluicegate.agents.cli.ask import ask
 from sluicegate.agents.cli.calibrate import calibrate
+from sluicegate.agents.cli.capacity import capacity
 from sluicegate.agents.cli.config import config
 from sluicegate.agents.cli.eval import evaluate
 from sluicegate.agents.cli.explain import explain
@@ -55,6 +56,7 @@ app.command("explain")(explain)
 app.command("trace")(trace)
 app.command("calibrate")(calibrate)
 app.command("tune", hidden=True)(calibrate)
+app.command("capacity")(capacity)
 app.add_typer(topics, name="topics")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")

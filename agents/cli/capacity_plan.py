@@ -1,0 +1,68 @@
+"""What ``sluice capacity`` reads and prints."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from sluicegate.models.capacity_plan import HOURS_A_MONTH, Plan, Profile, TooSlow, Worker, plan
+from sluicegate.schemas.errors import ConfigurationError
+
+_REMEDY = "`sluice calibrate --out FILE` writes one"
+
+
+def read_profile(path: Path) -> Profile:
+    """The profile in a file. Raises ConfigurationError if there is none."""
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the profile {path}: {error.strerror or error}; {_REMEDY}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not a profile: {error}; {_REMEDY}") from None
+    for name in ("threads", "replicas", "batch_size"):
+        if getattr(profile, name) < 1:
+            raise ConfigurationError(f"{path} is not a profile: `{name}` must be at least 1; {_REMEDY}")
+    cost = profile.batch_cost
+    if min(cost.call, cost.token, cost.step, cost.member, cost.answer) < 0 or profile.batch_ms(1) <= 0:
+        raise ConfigurationError(f"{path} is not a profile: `batch_cost` must be positive; {_REMEDY}")
+    return profile
+
+
+def print_plan(
+    worker: Worker, *, rate: float, p99_ms: float, spare: int, price: float, model_gb: float, as_json: bool
+) -> None:
+    """Print what `rate` events a second need. Raises ConfigurationError if nothing is fast enough."""
+    try:
+        found = plan(worker, rate=rate, p99_ms=p99_ms, spare=spare, price=price, model_gb=model_gb)
+    except TooSlow as reason:
+        raise ConfigurationError(str(reason)) from None
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return
+    console = Console()
+    console.print(_table(found, rate, p99_ms, spare, price))
+    if found.limited_by == "latency":
+        console.print(f"A worker could decide {found.most_each:.0f} a second, but not with a p99 of {p99_ms:g} ms.")
+
+
+def _table(found: Plan, rate: float, p99_ms: float, spare: int, price: float) -> Table:
+    table = Table("", "", title=f"{rate:g} events a second, p99 within {p99_ms:g} ms", show_header=False)
+    rows = [
+        ("workers", f"{found.workers}, of which {spare} may be missing"),
+        ("partitions of the input topic", f"at least {found.workers}; {found.partitions} leave room to grow"),
+        ("cores, all workers", str(found.cores)),
+        ("memory, all workers", f"{found.memory_gb:.1f} GB"),
+        (f"a month, at {price:g} per core-hour and {HOURS_A_MONTH} hours", f"{found.cost_month:.0f}"),
+        ("a worker decides at most", f"{found.most_each:.0f} events a second"),
+        ("it is planned for at most", f"{found.planned_each:.0f} events a second ({found.limited_by})"),
+        ("p99, with all workers", f"{found.p99_ms:.0f} ms"),
+    ]
+    if found.second_p99_ms is not None:
+        rows.append(("p99 of what the second model decides", f"{found.second_p99_ms:.0f} ms"))
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,188 @@
+"""How many workers a stream needs, from what ``sluice calibrate`` measured of its model.
+
+One event costs a worker, in milliseconds of one core,
+
+    core_ms = pipeline_ms + readings · threads · batch_ms / batch_size      (and share · that of a second model)
+
+where `batch_ms` is what the profile's cost model says of a full batch. So a worker on `cores` cores decides at most
+
+    most = min(1000 · cores / core_ms,  1000 / pipeline_ms,  rate of the engine / readings)     events a second
+
+The pipeline (decoding, correcting, publishing, the ledger) is Python and uses one core at most, an engine `replicas · threads`.
+A worker is planned for as much as keeps its 99th percentile within the limit, by a simulation of random arrivals, and
+never for more than `MOST_USE` of the most. What else uses the cores makes a batch take longer by its share of them.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from sluicegate.models.capacity import simulated_ms
+from sluicegate.models.inference.batch_cost import BatchCost
+
+PIPELINE_MS: Final = 1.6
+"""Milliseconds of one core that an event takes besides the model. Measured: see docs/capacity.md."""
+OVERHEAD_MS: Final = 20.0
+"""What Kafka and the pipeline add to the 99th percentile. Measured: see docs/capacity.md."""
+MOST_USE: Final = 0.8
+"""The share of its most that a worker is planned for: the rest is for bursts, and for catching up."""
+HOURS_A_MONTH: Final = 730
+WORKER_GB: Final = 1.0
+"""Memory of a worker with the embedded model: see docs/operations.md."""
+
+_STEPS: Final = 12
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What ``sluice calibrate`` wrote of a model on a machine."""
+
+    threads: int
+    replicas: int
+    batch_size: int
+    batch_cost: BatchCost
+
+    def batch_ms(self, tokens: int) -> float:
+        """The time of a full batch of queries of so many tokens."""
+        return self.batch_cost.milliseconds(self.batch_size, tokens, tokens)
+
+    def core_ms(self, tokens: int) -> float:
+        """Milliseconds of one core for each query of a full batch."""
+        return self.threads * self.batch_ms(tokens) / self.batch_size
+
+    def rate(self, tokens: int) -> float:
+        """Queries a second when there is always a full batch and nothing else uses the cores."""
+        return 1000 * self.replicas * self.batch_size / self.batch_ms(tokens)
+
+    def p99_ms(self, rate: float, tokens: int, slowed: float) -> float:
+        """The 99th percentile at `rate` queries a second, when a batch takes `slowed` times as long."""
+        return slowed * simulated_ms(self.batch_cost, rate * slowed, tokens, self.batch_size, self.replicas)[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """One worker: its models, what an event asks of them, and the cores that it may use."""
+
+    profile: Profile
+    cores: int
+    tokens: int
+    """Of a query, on average."""
+    readings: float
+    """Texts that the first model judges for each event, on average."""
+    second: Profile | None = None
+    share: float = 0.0
+    """Of the events, that the second model is asked about."""
+    pipeline_ms: float = PIPELINE_MS
+
+    @property
+    def core_ms(self) -> float:
+        """Milliseconds of one core that an event takes."""
+        second = self.share * self.second.core_ms(self.tokens) if self.second else 0.0
+        return self.pipeline_ms + self.readings * self.profile.core_ms(self.tokens) + second
+
+    @property
+    def most(self) -> float:
+        """Events a second, when there is always work."""
+        rates = [
+            1000 * self.cores / self.core_ms,
+            1000 / self.pipeline_ms,
+            self.profile.rate(self.tokens) / self.readings,
+        ]
+        if self.second and self.share:
+            rates.append(self.second.rate(self.tokens) / self.share)
+        return min(rates)
+
+    def p99_ms(self, rate: float) -> float:
+        """The 99th percentile of what the first model decides alone, from Kafka to Kafka."""
+        engine_ms = self.readings * self.profile.core_ms(self.tokens)
+        return OVERHEAD_MS + self.profile.p99_ms(
+            rate * self.readings, self.tokens, self._slowed(self.profile, rate, engine_ms)
+        )
+
+    def second_p99_ms(self, rate: float) -> float | None:
+        """The 99th percentile of what goes on to the second model; None without one."""
+        if self.second is None or not self.share:
+            return None
+        engine_ms = self.share * self.second.core_ms(self.tokens)
+        slowed = self._slowed(self.second, rate, engine_ms)
+        return self.p99_ms(rate) + self.second.p99_ms(rate * self.share, self.tokens, slowed)
+
+    def _slowed(self, profile: Profile, rate: float, engine_ms: float) -> float:
+        """How many times longer a batch takes because of all else that an event costs."""
+        left = self.cores - rate * (self.core_ms - engine_ms) / 1000
+        return max(1.0, profile.threads * profile.replicas / left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stream needs. Rates are in events a second, of one worker."""
+
+    workers: int
+    """With those to spare."""
+    partitions: int
+    """Twice as many as workers, so that their number can be doubled."""
+    cores: int
+    """Of all workers."""
+    memory_gb: float
+    """Of all workers."""
+    cost_month: float
+    most_each: float
+    planned_each: float
+    """The rate at which one more event a second would need another worker."""
+    limited_by: Literal["latency", "processor"]
+    """What keeps that rate from being higher."""
+    rate_each: float
+    """The rate when none is missing."""
+    p99_ms: float
+    """At that rate, of what the first model decides alone, from Kafka to Kafka."""
+    second_p99_ms: float | None
+    """At that rate, of what goes on to the second model."""
+
+
+class TooSlow(Exception):
+    """No number of workers is fast enough; the message says why."""
+
+
+def plan(worker: Worker, *, rate: float, p99_ms: float, spare: int, price: float, model_gb: float = 0.0) -> Plan:
+    """Workers for `rate` events a second, with `spare` more, at `price` for a core and an hour.
+
+    `model_gb` is what the models take beyond the embedded one.
+
+    Raises:
+        TooSlow: the model's answer to a single query takes longer than `p99_ms`.
+    """
+    use = MOST_USE * worker.most
+    fastest = worker.p99_ms(use / 1000)
+    if fastest > p99_ms:
+        raise TooSlow(
+            f"a p99 of {p99_ms:g} ms cannot be met: a worker with hardly any work has {fastest:.0f} ms, of which Kafka "
+            f"and the pipeline are {OVERHEAD_MS:g} ms"
+        )
+    planned = _highest(lambda each: worker.p99_ms(each) <= p99_ms, use / 1000, use)
+    workers = math.ceil(rate / planned) + spare
+    each = rate / workers
+    return Plan(
+        workers=workers,
+        partitions=2 * workers,
+        cores=workers * worker.cores,
+        memory_gb=workers * (WORKER_GB + model_gb),
+        cost_month=workers * worker.cores * price * HOURS_A_MONTH,
+        most_each=worker.most,
+        planned_each=planned,
+        limited_by="processor" if planned == use else "latency",
+        rate_each=each,
+        p99_ms=worker.p99_ms(each),
+        second_p99_ms=worker.second_p99_ms(each),
+    )
+
+
+def _highest(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The highest rate for which `holds`, which it does at `low`."""
+    if holds(high):
+        return high
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
