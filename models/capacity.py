@@ -55,6 +55,8 @@ class CapacityReport:
     cost: BatchCost
     rate: float
     """Queries a second, verdict and answer, when there is always work."""
+    tokens: int
+    """Of one of these queries, on average."""
     alone_ms: float
     """Median of one query on an idle machine."""
     half_load_ms: tuple[float, float]
@@ -112,6 +114,7 @@ def measure(
         batch_size=batch_size,
         cost=cost,
         rate=sizes[batch_size],
+        tokens=length,
         alone_ms=1000 * statistics.median(alone),
         half_load_ms=simulated_ms(cost, sizes[batch_size] / 2, length, batch_size, replicas),
     )

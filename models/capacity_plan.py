@@ -2,13 +2,15 @@
 
 One event costs a worker, in milliseconds of one core,
 
-    core_ms = pipeline_ms + readings · threads · batch_ms / batch_size      (and share · that of a second model)
+    core_ms = pipeline_ms + readings · model_ms      (and share · that of a second model)
 
-where `batch_ms` is what the profile's cost model says of a full batch. So a worker on `cores` cores decides at most
+where `model_ms` = 1000 · threads · replicas / rate: the profile has the rate of queries that the engine was measured to
+judge. For queries of another length it changes as the cost of a full batch does. A worker on `cores` cores decides at
+most
 
-    most = min(1000 · cores / core_ms,  1000 / pipeline_ms,  rate of the engine / readings)     events a second
+    most = min(1000 · cores / core_ms,  1000 / pipeline_ms,  rate / readings)     events a second
 
-The pipeline (decoding, correcting, publishing, the ledger) is Python and uses one core at most, an engine `replicas · threads`.
+The pipeline (correcting, publishing, the ledger …) uses one core at most, an engine `replicas · threads`.
 A worker is planned for as much as keeps its 99th percentile within the limit, by a simulation of random arrivals, and
 never for more than `MOST_USE` of the most. What else uses the cores makes a batch take longer by its share of them.
 """
@@ -43,22 +45,28 @@ class Profile(msgspec.Struct, frozen=True):
     replicas: int
     batch_size: int
     batch_cost: BatchCost
+    rate: float
+    """Queries a second, when there is always work."""
+    tokens: int
+    """Of one of these queries, on average."""
 
-    def batch_ms(self, tokens: int) -> float:
-        """The time of a full batch of queries of so many tokens."""
-        return self.batch_cost.milliseconds(self.batch_size, tokens, tokens)
+    def rate_of(self, tokens: int) -> float:
+        """Queries a second when they have so many tokens and nothing else uses the cores."""
+        return self.rate * self._batch_ms(self.tokens) / self._batch_ms(tokens)
 
     def core_ms(self, tokens: int) -> float:
-        """Milliseconds of one core for each query of a full batch."""
-        return self.threads * self.batch_ms(tokens) / self.batch_size
-
-    def rate(self, tokens: int) -> float:
-        """Queries a second when there is always a full batch and nothing else uses the cores."""
-        return 1000 * self.replicas * self.batch_size / self.batch_ms(tokens)
+        """Milliseconds of one core for each query of so many tokens."""
+        return 1000 * self.threads * self.replicas / self.rate_of(tokens)
 
     def p99_ms(self, rate: float, tokens: int, slowed: float) -> float:
         """The 99th percentile at `rate` queries a second, when a batch takes `slowed` times as long."""
+        # The cost model has the best times of the engine's calls; the rate has all that a query takes, on average.
+        whole = self.core_ms(tokens) * self.batch_size / self.threads / self._batch_ms(tokens)
+        slowed *= max(1.0, whole)
         return slowed * simulated_ms(self.batch_cost, rate * slowed, tokens, self.batch_size, self.replicas)[1]
+
+    def _batch_ms(self, tokens: int) -> float:
+        return self.batch_cost.milliseconds(self.batch_size, tokens, tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +96,10 @@ class Worker:
         rates = [
             1000 * self.cores / self.core_ms,
             1000 / self.pipeline_ms,
-            self.profile.rate(self.tokens) / self.readings,
+            self.profile.rate_of(self.tokens) / self.readings,
         ]
         if self.second and self.share:
-            rates.append(self.second.rate(self.tokens) / self.share)
+            rates.append(self.second.rate_of(self.tokens) / self.share)
         return min(rates)
 
     def p99_ms(self, rate: float) -> float:

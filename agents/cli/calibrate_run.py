@@ -45,6 +45,8 @@ def calibrate_model(settings: Settings, out: Path, price: float) -> None:
         "replicas": report.replicas,
         "batch_size": report.batch_size,
         "batch_cost": report.cost,
+        "rate": round(report.rate, 2),
+        "tokens": report.tokens,
     }
     try:
         out.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2, default=msgspec.structs.asdict))

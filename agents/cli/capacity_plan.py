@@ -23,11 +23,11 @@ def read_profile(path: Path) -> Profile:
         raise ConfigurationError(f"cannot read the profile {path}: {error.strerror or error}; {_REMEDY}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not a profile: {error}; {_REMEDY}") from None
-    for name in ("threads", "replicas", "batch_size"):
-        if getattr(profile, name) < 1:
-            raise ConfigurationError(f"{path} is not a profile: `{name}` must be at least 1; {_REMEDY}")
+    for name in ("threads", "replicas", "batch_size", "rate", "tokens"):
+        if getattr(profile, name) <= 0:
+            raise ConfigurationError(f"{path} is not a profile: `{name}` must be more than 0; {_REMEDY}")
     cost = profile.batch_cost
-    if min(cost.call, cost.token, cost.step, cost.member, cost.answer) < 0 or profile.batch_ms(1) <= 0:
+    if min(cost.call, cost.token, cost.step, cost.member, cost.answer) < 0 or cost.milliseconds(1, 1, 1) <= 0:
         raise ConfigurationError(f"{path} is not a profile: `batch_cost` must be positive; {_REMEDY}")
     return profile
 

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import msgspec
 import promql_parser
 import pytest
+import yaml
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Metric, Sum
 
+from deploy.grafana.dashboards import dashboards
 from sluicegate.agents.spool import Spool
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.agents.telemetry import Outcome, Telemetry
@@ -102,8 +104,16 @@ class FieldConfig(msgspec.Struct):
     defaults: FieldDefaults
 
 
+class Place(msgspec.Struct):
+    x: int
+    y: int
+    w: int
+    h: int
+
+
 class Panel(msgspec.Struct, rename="camel"):
     id: int
+    grid_pos: Place
     type: str
     title: str
     datasource: Datasource | None = None
@@ -112,6 +122,7 @@ class Panel(msgspec.Struct, rename="camel"):
 
 
 class Dashboard(msgspec.Struct):
+    uid: str
     panels: list[Panel]
 
 
@@ -129,8 +140,11 @@ ALERTS = msgspec.yaml.decode((DEPLOY / "alerts.yaml").read_bytes(), type=Alerts)
 DATASOURCES = msgspec.yaml.decode(
     (PROVISIONING / "datasources" / "datasources.yaml").read_bytes(), type=Datasources
 ).datasources
-DASHBOARD = msgspec.json.decode((DEPLOY / "grafana" / "dashboards" / "sluicegate.json").read_bytes(), type=Dashboard)
-PANELS = [panel for panel in DASHBOARD.panels if panel.type != "row"]
+DASHBOARDS = {
+    file.stem: msgspec.json.decode(file.read_bytes(), type=Dashboard)
+    for file in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
+}
+PANELS = [panel for dashboard in DASHBOARDS.values() for panel in dashboard.panels if panel.type != "row"]
 
 
 def queries() -> Iterator[Query]:
@@ -187,6 +201,8 @@ def measured_metrics(folder: Path) -> list[Metric]:
     reviews.decided("policy", allow=False)
     reviews.fell_back("gate")
     reviews.observe_held(lambda: 1)
+    reviews.observe_waiting(lambda: 1)
+    reviews.checked("hate", "model", upheld=True)
     reviews.attempted("review", "busy")
     reviews.paid("review", 1, 1, 1.0)
     reviews.observe_upstream("review", circuit=lambda: 2, budget_left=lambda: 0.5, cost_per_1000=lambda: 1.0)
@@ -227,7 +243,8 @@ def series(metrics: list[Metric]) -> Series:
         for rule in group.rules
         if rule.record
     }
-    return exported | recorded
+    alerts = {"ALERTS": frozenset({"alertname", "alertstate"})}
+    return exported | recorded | alerts
 
 
 def nodes(expr: promql_parser.Expr) -> list[promql_parser.Expr]:
@@ -262,8 +279,9 @@ def test_a_query_reads_metrics_and_labels_that_a_worker_reports(query: Query, se
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
-def test_a_legend_shows_labels_that_the_query_keeps(query: Query) -> None:
-    kept = [labels for _, labels in aggregates(promql_parser.parse(query.expr))]
+def test_a_legend_shows_labels_that_the_query_keeps(query: Query, series: Series) -> None:
+    expr = promql_parser.parse(query.expr)
+    kept = [labels for _, labels in aggregates(expr)] or [series[name] for name, _ in selected(expr)]
     assert query.legend <= frozenset().union(*kept)
 
 
@@ -273,9 +291,47 @@ def test_every_metric_is_shown_or_watched(metrics: list[Metric]) -> None:
     assert not unseen
 
 
-def test_no_two_panels_share_an_id() -> None:
-    ids = [panel.id for panel in DASHBOARD.panels]
-    assert len(ids) == len(set(ids))
+def test_the_dashboards_are_those_that_are_described() -> None:
+    described = dict(dashboards())
+    assert {path.stem for path in described} == DASHBOARDS.keys()
+    for path, text in described.items():
+        assert path.read_text() == text, "run `make dashboards`"
+
+
+def test_dashboards_and_panels_can_be_told_apart() -> None:
+    assert len({dashboard.uid for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS)
+    for dashboard in DASHBOARDS.values():
+        ids = [panel.id for panel in dashboard.panels]
+        assert len(ids) == len(set(ids))
+
+
+def test_panels_do_not_overlap() -> None:
+    for dashboard in DASHBOARDS.values():
+        taken = [
+            (x, y)
+            for panel in dashboard.panels
+            for x in range(panel.grid_pos.x, panel.grid_pos.x + panel.grid_pos.w)
+            for y in range(panel.grid_pos.y, panel.grid_pos.y + panel.grid_pos.h)
+        ]
+        assert len(taken) == len(set(taken))
+        assert max(x for x, _ in taken) < 24
+
+
+def test_grafana_begins_with_a_dashboard_that_there_is() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    home = Path(compose["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    provider = yaml.safe_load((PROVISIONING / "dashboards" / "dashboards.yaml").read_text())["providers"][0]
+    assert home.parent == Path(provider["options"]["path"])
+    assert home.stem in DASHBOARDS
+    assert f"./deploy/grafana/dashboards:{home.parent}:ro" in compose["volumes"]
+
+
+def test_the_runbook_names_dashboards_and_panels_that_there_are() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    named = set(re.findall(r"\*([A-Z][^*]+)\*", runbook.replace("**", "")))
+    titles = {panel.title for panel in PANELS} | {panel.title.partition(",")[0] for panel in PANELS}
+    assert named
+    assert named <= titles | {"SRE", "Relevance and safety", "Producers"}
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
