@@ -217,6 +217,10 @@ def warn_of_unknown() -> str | None:
     return f"there is no setting {', '.join(unknown)}: ignored" if unknown else None
 
 
+_MEASURED: Final = frozenset({"rate", "tokens"})
+"""What a profile says for `sluice capacity`, besides settings."""
+
+
 def _readable(profile: Path) -> Path:
     try:
         document = orjson.loads(profile.read_bytes())
@@ -229,7 +233,7 @@ def _readable(profile: Path) -> Path:
         raise ConfigurationError(
             f"wrong configuration: SLUICE_PROFILE: {profile} is not a JSON object. Run `sluice calibrate` again."
         )
-    if unknown := sorted(set(document) - set(Settings.model_fields)):
+    if unknown := sorted(set(document) - set(Settings.model_fields) - _MEASURED):
         raise ConfigurationError(
             f"wrong configuration: SLUICE_PROFILE: {profile} sets {', '.join(unknown)}, which is not a setting. "
             "Run `sluice calibrate` again."

@@ -95,7 +95,7 @@ def _defaults(described: Mapping[str, Any], kind: str) -> dict[str, Any]:
     defaults: dict[str, Any] = {"unit": described["unit"]}
     if kind == "graph":
         stacked = described.get("stacked", False)
-        custom = {"lineWidth": 1, "fillOpacity": 60 if stacked else 10, "showPoints": "never"}
+        custom: dict[str, Any] = {"lineWidth": 1, "fillOpacity": 60 if stacked else 10, "showPoints": "never"}
         if stacked:
             custom["stacking"] = {"mode": "normal", "group": "A"}
         defaults |= {"min": 0, "custom": custom}

@@ -60,7 +60,15 @@ def test_latency_grows_with_the_load_and_begins_at_what_one_query_costs() -> Non
 
 def test_the_price_is_that_of_the_cores_that_are_used() -> None:
     tuned = capacity.CapacityReport(
-        compute_type="int8", threads=2, replicas=2, batch_size=8, cost=COST, rate=400, alone_ms=1, half_load_ms=(1, 2)
+        compute_type="int8",
+        threads=2,
+        replicas=2,
+        batch_size=8,
+        cost=COST,
+        rate=400,
+        tokens=8,
+        alone_ms=1,
+        half_load_ms=(1, 2),
     )
     assert tuned.rate_per_core == 100
     assert tuned.price_per_million(0.36) == pytest.approx(1.0)

@@ -7,12 +7,13 @@ import pytest
 
 from tests.support.command import sluice
 
+COST = {"call": 0.4, "token": 0.045, "step": 0, "member": 0.045, "answer": 0}
 PROFILE = {
     "compute_type": "int8",
     "threads": 1,
     "replicas": 2,
     "batch_size": 4,
-    "batch_cost": {"call": 0.4, "token": 0.045, "step": 0, "member": 0.045, "answer": 0},
+    "batch_cost": COST,
     "rate": 2000,
     "tokens": 10,
 }
@@ -44,7 +45,7 @@ def test_the_profile_of_the_worker_is_the_default(profile: Path) -> None:
     [
         (b"not JSON", "is not a profile: JSON is malformed"),
         (orjson.dumps({**PROFILE, "rate": 0}), "`rate` must be more than 0"),
-        (orjson.dumps({**PROFILE, "batch_cost": {**PROFILE["batch_cost"], "call": -1}}), "`batch_cost` must be positive"),  # type: ignore[dict-item]
+        (orjson.dumps({**PROFILE, "batch_cost": {**COST, "call": -1}}), "`batch_cost` must be positive"),
         (orjson.dumps({name: value for name, value in PROFILE.items() if name != "tokens"}), "required field `tokens`"),
     ],
 )
