@@ -127,7 +127,9 @@ def second_facts(second: SecondTrace | None) -> Iterator[Fact]:
     said = second.verdict or second.outcome
     line = Text.assemble((said, STYLES.get(said, "")), f", by {second.reason}" if second.reason else "")
     yield "second model", line if second.verdict else line.append_text(visible(f" ({second.error})"))
-    yield "", visible(second.model_version)
+    waited = f" in {second.queue_ms:.1f} + {second.model_ms:.1f} ms" if second.queue_ms and second.model_ms else ""
+    tokens = f"{second.tokens.input} tokens read, {second.tokens.output} written"
+    yield "", visible(f"{second.model_version}{waited}, {tokens}")
     for reading in second.readings[1:] and second.readings:
         yield "", Text.assemble((reading.verdict, STYLES[reading.verdict]), f"  {reading.name}: {reading.reason}")
     yield "asked because", visible(f"{_ASKED.get(second.asked_for, second.asked_for)} ({second.screened_reason})")
@@ -145,9 +147,6 @@ def _measurements(decision: GateDecision) -> Iterator[Fact]:
     detail = ", ".join(f"{name} {ms:.1f}" for name, ms in parts if ms is not None)
     yield "time", Text(f"{decision.latency_ms:.1f} ms: {detail}")
     yield "tokens", Text(f"{decision.tokens.input} read, {decision.tokens.output} written")
-    if decision.second:
-        used = decision.second.tokens
-        yield "second model", Text(f"{used.input} tokens read, {used.output} written")
     yield "model", visible(decision.model_version)
     yield "policy", visible(decision.policy_version)
 

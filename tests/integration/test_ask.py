@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from sluicegate import GateDecision
+from sluicegate.agents.settings import EMBEDDED_MODEL
 from tests.support.command import rows, sluice
 from tests.support.compiled import compiled_tiny
 
@@ -144,3 +145,21 @@ def test_the_verdict_is_the_same_as_that_of_the_gate() -> None:
     (gate,) = [orjson.loads(line) for line in sluice("gate", query).stdout.splitlines()]
     (ask,) = rows(sluice("ask", "--json", query))
     assert (ask["verdict"], ask["reason_codes"]) == (gate["verdict"], gate["reason_codes"])
+
+
+def test_it_shows_what_the_second_model_said_and_why_it_was_asked() -> None:
+    finished = sluice(
+        "ask",
+        "you are such a pathetic loser",
+        environment={
+            "SLUICE_SECOND_MODEL": str(EMBEDDED_MODEL),
+            "SLUICE_SECOND_THRESHOLDS": '{"harassment": {"allow": 1, "block": 1.1}}',
+            "COLUMNS": "100",
+        },
+    )
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    shown = " ".join(finished.stdout.decode().split())
+    assert shown.startswith("Allowed: no category reached its threshold")
+    assert "The second model decided." in shown
+    assert "second model allow, by below_every_threshold sluice-embedded@" in shown
+    assert "asked because the first model would send the query to review (review_threshold:harassment)" in shown

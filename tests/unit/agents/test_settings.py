@@ -155,6 +155,9 @@ def test_command_line_options_come_before_the_environment_and_none_means_not_giv
         ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.1}}', "`block`"),
         ("SLUICE_THRESHOLDS", '{"hate": {"allow": 1.5, "block": 2}}', "<= 1.0"),
         ("SLUICE_THRESHOLDS", '{"hate": {"allow": 0.5, "block": 0.1}}', "must not be below allow"),
+        ("SLUICE_SECOND_THRESHOLDS", '{"rudeness": {"allow": 0.1, "block": 0.2}}', "'rudeness'"),
+        ("SLUICE_SECOND_CONFIRMS", "spam,rudeness", "there is no category 'rudeness': write some of hate, "),
+        ("SLUICE_SECOND_SAMPLE", "2", "less than or equal to 1"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
@@ -165,6 +168,26 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
     assert f"{variable}: " in message
     assert said in message
     assert "correct-horse" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("SLUICE_THRESHOLDS", "thresholds"), ("SLUICE_SECOND_THRESHOLDS", "second.thresholds")]
+)
+def test_thresholds_have_one_source(monkeypatch: pytest.MonkeyPatch, name: str, table: str) -> None:
+    monkeypatch.setenv("SLUICE_POLICY", "policy.toml")
+    monkeypatch.setenv(name, '{"hate": {"allow": 0.2, "block": 0.6}}')
+    assert f"{name} and SLUICE_POLICY exclude each other" in refusal()
+    assert f"under [{table}.CATEGORY]" in refusal()
+
+
+def test_the_second_model_has_settings_of_its_own() -> None:
+    settings = load_settings(
+        model=Path("first"), second_model=Path("second"), threads=2, second_threads=1, second_batch_size=4
+    )
+    second = settings.of_second_model
+    assert second is not None
+    assert (second.model, second.threads, second.batch_size, second.second_model) == (Path("second"), 1, 4, None)
+    assert load_settings().of_second_model is None
 
 
 def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
