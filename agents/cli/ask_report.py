@@ -18,7 +18,7 @@ STYLES: Final = {"allow": "green", "review": "yellow", "block": "red"}
 """The colour of each verdict."""
 
 _WIDEST: Final = 100
-_LABEL: Final = len("asked because  ")
+_LABEL: Final = len("did you mean  ")
 _ASKED: Final = {
     "review": "the first model would send the query to review",
     "block": "the first model would block it, for a category that needs both",
