@@ -1,5 +1,6 @@
 """A broker, a worker, a producer and a reader of the ledger: what the benchmarks from Kafka to Kafka run on."""
 
+import os
 import random
 import sys
 import tempfile
@@ -93,6 +94,12 @@ class Bench:
         written = sorted(seen.written for seen in self.seen.values())
         first = len(written) // 10
         return (len(written) - first) / (written[-1] - written[first])
+
+    @property
+    def worker_cpu_s(self) -> float:
+        """The CPU time that the worker has used, user and system."""
+        fields = Path(f"/proc/{self.worker_pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def decided_without_the_model(self) -> int:
         """How many events were degraded."""
