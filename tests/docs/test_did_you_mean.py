@@ -1,8 +1,5 @@
 """The search service asks a real gate over HTTP, and searches without it when it is away."""
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +9,7 @@ import httpx
 import pytest
 
 from sluicegate.agents.local.child_process import start_child, stop_child
+from tests.support.browser import browser
 from tests.support.ports import free_port
 from tests.support.worker_process import wait_for
 
@@ -38,24 +36,6 @@ def running(command: list[str], port: int, ready: str, log: Path) -> Iterator[st
         stop_child(process, 10)
 
 
-def seen_in_browser(address: str, folder: Path) -> str:
-    """The page as a browser has it after its script ran."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        if os.environ.get("REQUIRE_CHROMIUM") == "1":
-            pytest.fail("chromium is not installed: apt-get install chromium")
-        pytest.skip("chromium is not installed")
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={folder}",
-        "--virtual-time-budget=20000",
-    ]
-    done = subprocess.run([browser, *options, "--dump-dom", address], capture_output=True, text=True, timeout=120)
-    return done.stdout
-
-
 def test_the_service_corrects_refuses_and_searches_without_the_gate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,8 +56,12 @@ def test_the_service_corrects_refuses_and_searches_without_the_gate(
             assert (found["searched_for"], found["products"]) == ("wireless headphones", ["wireless headphones"])
             refused = search("how to forge a passport")
             assert (refused["searched_for"], refused["products"]) == (None, [])
-            page = seen_in_browser(f"{service}/?q=wireless+headphons<b>", tmp_path / "browser")
-            assert "<li>wireless headphones</li>" in page
-            assert "Results for wireless headphones:" in page
+            with browser() as chromium:
+                chromium.look(f"{service}/?q=wireless+headphons<b>")
+                shows = "return document.body.innerText"
+                wait_for(lambda: chromium.run("return document.querySelector('li') !== null"), 60, "no products")
+                assert "Results for wireless headphones:" in chromium.run(shows)
+                assert chromium.run("return document.querySelector('#products').innerText") == "wireless headphones"
+                assert [said for said in chromium.complaints() if "favicon" not in said] == []
         away = search("wireless headphones")
         assert (away["checked"], away["products"]) == (False, ["wireless headphones"])
