@@ -17,7 +17,7 @@ import numpy as np
 
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
-from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.inference.batch_cost import DRAFT_TOKENS, BatchCost
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery, Judge
 from sluicegate.models.progress import Meter, Progress
@@ -34,6 +34,7 @@ _ENOUGH_S: Final = 1.0
 _MEMBERS: Final = (1, 4, 16, 32)
 _LENGTHS: Final = (4, 16, 32)
 _STEPS: Final = (1, 9)
+_DRAFTED_MEMBERS: Final = (1, 4)
 _BATCH_SIZES: Final = (4, 8, 16, 32, 64, 128)
 _FIRST_BATCH: Final = 16
 _QUERIES: Final = 256
@@ -196,9 +197,30 @@ def _fit(engine: Engine, answer: float, meter: Meter) -> BatchCost:
     fitted = np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0]
     call, token, step, member = (round(max(1e-6, value), 6) for value in fitted.tolist())
     of_style = engine.cost
+    draft_call, draft_token = _fit_drafts(engine) if of_style.draft_token else (0.0, 0.0)
     return BatchCost(
-        call=call, token=token, step=step, member=member, answer=answer, calls=of_style.calls, suffix=of_style.suffix
+        call=call,
+        token=token,
+        step=step,
+        member=member,
+        answer=answer,
+        calls=of_style.calls,
+        suffix=of_style.suffix,
+        draft_call=draft_call,
+        draft_token=draft_token,
     )
+
+
+def _fit_drafts(engine: Engine) -> tuple[float, float]:
+    """What a pass over prompts and drafts costs, and each of its tokens."""
+    tokens, times = [], []
+    for members in _DRAFTED_MEMBERS:
+        for length in _LENGTHS[:2]:
+            tokens.append(members * (length + DRAFT_TOKENS))
+            times.append(1000 * _best_s(engine.exercise_drafts, members, length))
+    weighted = np.array([np.ones(len(tokens)), tokens]).T / np.array(times)[:, None]
+    call, token = np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0].tolist()
+    return round(max(0.0, call), 6), round(max(1e-6, token), 6)
 
 
 def _best_s(work: Callable[..., object], *arguments: object) -> float:

@@ -85,6 +85,9 @@ class EncoderReader:
         filler = next(iter(self._tokenizer.encode("a").tokens))
         self._logits([[filler] * length] * members)
 
+    def exercise_drafts(self, members: int, length: int) -> None:
+        """It has no drafts."""
+
     def _logits(self, tokens: list[list[str]]) -> HeadLogits:
         pooled = np.asarray(self._encoder.forward_batch(tokens).pooler_output, np.float32)
         return self._heads.logits(pooled)

@@ -56,7 +56,7 @@ class Engine:
         self._only_judges = not max_answer_tokens
         placement = Placement.chosen(device, compute_type, intra_threads, replicas, self.manifest.parameters)
         self.replicas = placement.replicas
-        self._reader = _reader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens)
+        self._reader = _reader(folder, self.manifest, placement, max_query_tokens, max_answer_tokens, cost)
         self.cost = cost or self._reader.cost
 
     def encode(self, text: str, locale: str | None = None, *, correct: bool = True) -> EncodedQuery:
@@ -89,6 +89,10 @@ class Engine:
         """Do the work of a batch: `members` queries of `length` tokens, answers of `steps` tokens. For measuring."""
         self._reader.exercise(members, length, steps)
 
+    def exercise_drafts(self, members: int, length: int) -> None:
+        """Verify drafts for a batch. Only where `cost` has a price of drafts. For measuring."""
+        self._reader.exercise_drafts(members, length)
+
     def _is_blocked(self, probabilities: Mapping[str, float]) -> bool:
         return self._only_judges or self.policy.judge(probabilities).verdict is Verdict.BLOCK
 
@@ -120,7 +124,12 @@ class Engine:
 
 
 def _reader(
-    folder: Path, manifest: Manifest, placement: Placement, max_query_tokens: int, max_answer_tokens: int
+    folder: Path,
+    manifest: Manifest,
+    placement: Placement,
+    max_query_tokens: int,
+    max_answer_tokens: int,
+    cost: BatchCost | None,
 ) -> Reader:
     match manifest.prompt_style:
         case "embedded":
@@ -128,7 +137,7 @@ def _reader(
         case "qwen3guard":
             return GuardReader(folder, manifest, placement, max_query_tokens)
         case _:
-            return GeneratorReader(folder, manifest, placement, max_query_tokens, max_answer_tokens)
+            return GeneratorReader(folder, manifest, placement, max_query_tokens, max_answer_tokens, cost)
 
 
 def _hash(parts: Sequence[str]) -> str:

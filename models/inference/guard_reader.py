@@ -102,6 +102,9 @@ class GuardReader:
             return_logits_vocab=True,
         )
 
+    def exercise_drafts(self, members: int, length: int) -> None:
+        """It has no drafts."""
+
     def _ask(self, frame: Frame, queries: Sequence[EncodedQuery]) -> list[str]:
         if not queries:
             return []

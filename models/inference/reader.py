@@ -55,3 +55,6 @@ class Reader(Protocol):
 
     def exercise(self, members: int, length: int, steps: int) -> None:
         """Do the work of a batch: `members` queries of `length` tokens, answers of `steps` tokens. For measuring."""
+
+    def exercise_drafts(self, members: int, length: int) -> None:
+        """Verify drafts for a batch. Only for readers whose `cost` has a price of drafts. For measuring."""
