@@ -13,7 +13,7 @@ import yaml
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Metric, Sum
 
-from deploy.grafana.dashboards import dashboards
+from deploy.grafana.generate import dashboards
 from sluicegate.agents.spool import Spool
 from sluicegate.agents.spool.metrics import observe_spool
 from sluicegate.agents.telemetry import Outcome, Telemetry

@@ -1,4 +1,4 @@
-"""Writes the dashboards that dashboards.toml describes, as Grafana's JSON: ``python deploy/grafana/dashboards.py``."""
+"""Writes the dashboards that dashboards.toml describes, as Grafana's JSON: ``python deploy/grafana/generate.py``."""
 
 import json
 import tomllib
