@@ -78,8 +78,11 @@ chart: kubernetes-tools ## lint, render and validate the Helm chart with every s
 kubernetes-tools: $(READY) ## build Helm and kubeconform with Go, and fetch Kubernetes' schemas (minutes, once)
 	$(BIN)/python -m tests.support.kubernetes_tools
 
-.PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs dashboards bench train speller clean
-.PHONY: chart kubernetes-tools telemetry-tools
+telemetry-tools: $(READY) ## build the OpenTelemetry collector and Jaeger with Go (ten minutes, once)
+	$(BIN)/python -m tests.support.telemetry_tools
+
+dashboards: $(READY) ## write Grafana's dashboards from deploy/grafana/dashboards.toml
+	$(BIN)/python deploy/grafana/generate.py
 
 site: $(READY) ## build the documentation as a site into site/, and check its links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -28,7 +28,7 @@ from sluicegate.models.inference.batch_cost import BatchCost
 PIPELINE_MS: Final = 1.6
 """Milliseconds of one core that an event takes besides the model. Measured: see docs/capacity.md."""
 OVERHEAD_MS: Final = 20.0
-"""What Kafka and the pipeline add to the 99th percentile. Measured: see docs/capacity.md."""
+"""What Kafka and the pipeline add to the 99th percentile: a guess, see docs/capacity.md."""
 MOST_USE: Final = 0.8
 """The share of its most that a worker is planned for: the rest is for bursts, and for catching up."""
 HOURS_A_MONTH: Final = 730
