@@ -85,7 +85,7 @@ dashboards: $(READY) ## write Grafana's dashboards from deploy/grafana/dashboard
 	$(BIN)/python deploy/grafana/generate.py
 
 site: $(READY) ## build the documentation as a site into site/, and check its links
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation
