@@ -27,6 +27,7 @@ from sluicegate.schemas.events import (
     Threshold,
     Tokens,
 )
+from sluicegate.schemas.version import VERSION
 
 _OUTCOMES: Final[Mapping[Verdict, OutcomeName]] = {
     Verdict.ALLOW: "allowed",
@@ -97,6 +98,7 @@ def make_ledger_record(
     model_result = decision.model_result if decision else None
     return LedgerRecord(
         **stamp.fields(),
+        sluicegate_version=VERSION,
         source=source,
         outcome=outcome,
         outputs=list(outputs),

@@ -9,6 +9,7 @@ from sluicegate.models.formatting.formatter import FormatFailure, Formatted
 from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.schemas.events import FormattingTrace, LedgerRecord, Position, StageLatencies, Tokens
+from sluicegate.schemas.version import VERSION
 
 _LONGEST_ERROR: Final = 1000
 
@@ -30,6 +31,7 @@ def make_formatting_record(
     """The record. `result` is None if the formatter was not asked; with an `error` the outcome is a dead letter."""
     return LedgerRecord(
         **stamp.fields(),
+        sluicegate_version=VERSION,
         source=source,
         outcome="deadletter" if error else "formatted",
         outputs=list(outputs),

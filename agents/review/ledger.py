@@ -6,6 +6,7 @@ from sluicegate.agents.review.event import ReviewEvent
 from sluicegate.models.inference.labels import LABELS_VERSION
 from sluicegate.schemas.codec import value_hash
 from sluicegate.schemas.events import AskedReviewer, LedgerRecord, Position, ReviewTrace, StageLatencies, Tokens
+from sluicegate.schemas.version import VERSION
 
 _LONGEST_ERROR: Final = 1000
 
@@ -19,6 +20,7 @@ def make_ledger_record(event: ReviewEvent, *, with_text: bool) -> LedgerRecord:
     decision = event.ruling.decision if event.ruling else None
     return LedgerRecord(
         **event.stamp.fields(),
+        sluicegate_version=VERSION,
         source=event.record.position,
         outcome=event.outcome,
         outputs=[Position(topic=at.topic, partition=at.partition, offset=at.offset) for at in event.outputs],

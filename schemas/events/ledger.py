@@ -210,6 +210,10 @@ class LedgerRecord(Output, frozen=True, kw_only=True):
         Label | None,
         Meta(description="For a replay: `topic-partition-offset` of the record that it repeats."),
     ] = None
+    sluicegate_version: Annotated[
+        Label | None,
+        Meta(description="Version of Sluicegate that made the record. Null: a version before this field."),
+    ] = None
     context: Annotated[
         Context | None,
         Meta(description="What the caller said about the query. Null for an event from Kafka: its outputs have it."),
