@@ -6,6 +6,8 @@ asked about a share. The last two get a steady rate, a multiple of what the seco
 """
 
 import statistics
+import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ from sluicegate.models.inference.labels import Category
 from sluicegate.models.text.normalise import normalise
 
 _NO_CACHE = {"SLUICE_CACHE_SIZE": "0", "SLUICE_DEADLINE_MS": "30000"}
+
+_FIRST = 30
+"""Events that are decided before anything is measured: the second model takes long for them."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,15 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Runs at the steady rate, of each.")] = 2,
 ) -> None:
     """Compare both models together with each alone."""
-    with running(WORKER, {**_NO_CACHE, "SLUICE_MODEL": str(folder)}, live=False) as bench:
+    with running(WORKER, {**_NO_CACHE, "SLUICE_MODEL": str(folder)}, live=False, first=_FIRST) as bench:
+        began = time.time()
         for query in mixed_queries(alone):
             bench.send(query)
         bench.wait("the second model alone")
-        by_itself = bench.rate()
+        if late := bench.decided_without_the_model():
+            sys.exit(f"{late} events were too late for the second model: ask for fewer with --alone")
+        by_itself = alone / (max(seen.written for seen in bench.seen.values()) - began)
+    Console(stderr=True).print(f"the second model alone: {by_itself:.1f} events a second")
     queries = mixed_queries(max(100, round(times * by_itself * seconds)))
     unsure = {**_NO_CACHE, "SLUICE_THRESHOLDS": _thresholds_that_review(share, queries)}
     both = {**unsure, "SLUICE_SECOND_MODEL": str(folder)}
@@ -91,10 +100,12 @@ def _thresholds_that_review(share: float, queries: Sequence[str]) -> str:
 
 
 def _steady(name: str, given: dict[str, str], queries: Sequence[str], rate: float) -> _Run:
-    with running(WORKER, given) as bench:
+    with running(WORKER, given, first=_FIRST) as bench:
         bench.send_at(queries, rate)
         bench.wait(name)
-        return _measured(name, bench)
+        run = _measured(name, bench)
+    Console(stderr=True).print(run)
+    return run
 
 
 def _measured(name: str, bench: Bench) -> _Run:

@@ -149,8 +149,10 @@ def _broker() -> ApacheKafka | EmbeddedBroker:
 
 
 @contextmanager
-def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool = True) -> Iterator[Bench]:
-    """A worker, started as ``python -m`` `module`, that has decided its first events.
+def running(
+    module: Sequence[str], environment: Mapping[str, str], *, live: bool = True, first: int = 200
+) -> Iterator[Bench]:
+    """A worker, started as ``python -m`` `module`, that has decided its `first` events.
 
     With `live`, the ledger is read all the time, which latencies need. Otherwise it is read at the end, which leaves
     the machine to the worker.
@@ -167,7 +169,7 @@ def running(module: Sequence[str], environment: Mapping[str, str], *, live: bool
             worker = start_worker(given, Path(folder) / "worker.log", module)
             bench = Bench(settings, worker.pid, log, live=live)
             try:
-                for query in mixed_queries(200):
+                for query in mixed_queries(first):
                     bench.send(f"{query} first")
                 bench.wait("starting")
                 bench.forget()
