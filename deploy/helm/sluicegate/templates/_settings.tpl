@@ -11,7 +11,7 @@
 {{- range $name, $value := merge (dict) $own.settings $root.Values.settings -}}
 {{- $_ := set $settings $name (include "sluicegate.text" $value) -}}
 {{- end -}}
-{{- $secrets := list "SLUICE_SASL_PASSWORD" "SLUICE_SSL_KEY_PASSWORD" "SLUICE_REPLAY_KEY" "SLUICE_REVIEW_API_KEY" "SLUICE_REVIEW_KEY" "SLUICE_UPSTREAM_KEY" -}}
+{{- $secrets := list "SLUICE_SASL_PASSWORD" "SLUICE_SSL_KEY_PASSWORD" "SLUICE_REPLAY_KEY" "SLUICE_REVIEW_API_KEY" "SLUICE_REVIEW_KEY" "SLUICE_UPSTREAM_KEY" "SLUICE_SCHEMA_REGISTRY_PASSWORD" -}}
 {{- range $secrets -}}
 {{- if hasKey $settings . -}}
 {{- fail (printf "settings: %s is a secret. Put it into a Secret, and name its file with %s_FILE under `secrets`" . .) -}}
@@ -71,7 +71,7 @@ the two. Takes a list: the root, the component.
 {{- define "sluicegate.addressPorts" -}}
 {{- $settings := include "sluicegate.settings" . | fromJson -}}
 {{- $ports := list -}}
-{{- range $name := list "SLUICE_OTLP_ENDPOINT" "SLUICE_SASL_TOKEN_URL" "SLUICE_REVIEW_API_URL" "SLUICE_UPSTREAM" -}}
+{{- range $name := list "SLUICE_OTLP_ENDPOINT" "SLUICE_SASL_TOKEN_URL" "SLUICE_REVIEW_API_URL" "SLUICE_UPSTREAM" "SLUICE_SCHEMA_REGISTRY_URL" -}}
 {{- with get $settings $name -}}
 {{- $url := urlParse . -}}
 {{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
