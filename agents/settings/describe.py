@@ -93,6 +93,8 @@ def _written(value: object) -> str | None:
             return str(value).lower()
         case dict():
             return msgspec.json.encode(value).decode() if value else None
+        case frozenset():
+            return ",".join(sorted(map(str, value))) or None
         case msgspec.Struct():
             return msgspec.json.encode(value).decode()
         case _:

@@ -1,4 +1,4 @@
-"""Histograms that take a twentieth of the time of the SDK's: 0.7 against 17 microseconds a measurement.
+"""Histograms that take a fraction of the time of the SDK's: 0.8 against 14 microseconds a measurement.
 
 An event has about four measurements, so with the SDK's own they cost more than decoding it. Only recording is ours. The
 readers below give the points to the SDK's exporters among the metrics that it has collected.

@@ -64,6 +64,7 @@ def test_the_lines_for_an_environment_file_give_the_same_settings(
     given = {
         "SLUICE_THRESHOLDS": '{"hate": {"allow": 0.2, "block": 1.1}}',
         "SLUICE_LEDGER_TEXT": "true",
+        "SLUICE_SECOND_CONFIRMS": "violence, hate",
         "SLUICE_GROUP_ID": "a group",
         "SLUICE_BATCH_COST": '{"call": 1, "token": 2, "step": 3, "member": 4, "answer": 5}',
     }
@@ -71,6 +72,7 @@ def test_the_lines_for_an_environment_file_give_the_same_settings(
     expected = load_settings(
         thresholds=given["SLUICE_THRESHOLDS"],
         ledger_text=True,
+        second_confirms=given["SLUICE_SECOND_CONFIRMS"],
         group_id=given["SLUICE_GROUP_ID"],
         batch_cost=given["SLUICE_BATCH_COST"],
     )

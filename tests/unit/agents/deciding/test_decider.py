@@ -78,7 +78,7 @@ async def test_every_copy_of_the_model_has_a_batch_of_its_own(tmp_path: Path) ->
             both.wait(30)
             return super().judge(batch)
 
-    settings = load_settings(model=folder)
+    settings = load_settings(model=folder, batch_size=1)
     async with Decider[None].running(Pair(folder, replicas=2), settings) as decider:
         decisions = await asyncio.gather(*(decider.decide(text, None) for text in ("red shoes", "blue hats")))
     assert [decision.answered_by for decision in decisions] == ["model", "model"]
