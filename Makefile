@@ -15,7 +15,7 @@ PARALLEL := --numprocesses $(WORKERS) --dist loadgroup
 .DEFAULT_GOAL := help
 .PHONY: help up setup test unit coverage lint types lock audit chaos contract fuzz schemas docs site dashboards bench train
 .PHONY: speller clean
-.PHONY: chart kubernetes-tools telemetry-tools
+.PHONY: chart kubernetes-tools telemetry-tools sbom
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -86,6 +86,12 @@ dashboards: $(READY) ## write Grafana's dashboards from deploy/grafana/dashboard
 
 site: $(READY) ## build the documentation as a site into site/, and check its links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+sbom: $(READY) ## list the runtime dependencies with versions and licences in dist/sbom.cdx.json (CycloneDX)
+	mkdir -p dist
+	UV_PROJECT_ENVIRONMENT=.cache/runtime $(BIN)/uv sync --frozen --quiet
+	$(BIN)/cyclonedx-py environment .cache/runtime/bin/python --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json
 
 bench: $(READY) ## throughput through Kafka, then the full-size shape (2 minutes)
 	$(BIN)/python -m benchmarks.load saturation

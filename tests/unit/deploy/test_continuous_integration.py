@@ -66,3 +66,9 @@ def test_one_version_of_uv_installs_everywhere() -> None:
     locked = next(package["version"] for package in LOCKED["package"] if package["name"] == "uv")
     for text in (MAKEFILE, (ROOT / "deploy" / "Dockerfile").read_text()):
         assert re.findall(r"uv==([\d.]+)", text) == [locked]
+
+
+def test_the_image_and_make_describe_the_dependencies_with_one_version_of_cyclonedx() -> None:
+    locked = next(package["version"] for package in LOCKED["package"] if package["name"] == "cyclonedx-bom")
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert re.findall(r"cyclonedx-bom==([\d.]+)", dockerfile) == [locked]
