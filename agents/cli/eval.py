@@ -28,7 +28,7 @@ Plain = Annotated[
         "--plain",
         metavar="SOURCE",
         help="A `source` whose safe rows are plain queries, such as ordinary searches. `*` stands for anything; "
-        "repeat for several. Default: all sources that have only safe rows.",
+        "repeat for several. Default: all sources that have only safe rows; if there are none, every source.",
     ),
 ]
 MaxReview = Annotated[
@@ -146,6 +146,7 @@ def eval_cascade(
         Profiles,
         apply_to_second,
         evaluate_cascade,
+        reason_against,
         second_settings,
     )
     from sluicegate.agents.cli.eval_moderation import ModerationFiles
@@ -168,10 +169,13 @@ def eval_cascade(
         limits=PlainLimits(max_review, max_blocked),
         profiles=Profiles(screen_profile, second_profile),
     )
+    labels = [row.label for row in measured.rows]
     with reader_may_leave():
         publish(report, json, html)
+        if reason := reason_against(scores, labels):
+            typer.echo(f"Do not use the chosen thresholds: {reason}.")
     if apply:
-        made = apply_to_second(scores, [row.label for row in measured.rows], of_second.model, out, force=force)
+        made = apply_to_second(scores, labels, of_second.model, out, force=force)
         with reader_may_leave():
             typer.echo(made)
 

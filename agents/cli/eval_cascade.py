@@ -85,6 +85,11 @@ def evaluate_cascade(
     return Report("cascade", files.name, len(files.rows), {"cascade": scores}), scores
 
 
+def reason_against(scores: CascadeScores, labels: Sequence[str]) -> str | None:
+    """Why the thresholds that the rows chose should not be used; None if they may."""
+    return reason_to_refuse(scores.now, scores.chosen, np.array(labels))
+
+
 def apply_to_second(
     scores: CascadeScores, labels: Sequence[str], second: Path, out: Path | None, *, force: bool
 ) -> str:
@@ -94,7 +99,7 @@ def apply_to_second(
         ContractError: the rows are too few, or the choice is worse than the thresholds in force, and not `force`.
         ConfigurationError: the new folder cannot be written.
     """
-    reason = reason_to_refuse(scores.now, scores.chosen, np.array(labels))
+    reason = reason_against(scores, labels)
     if reason and not force:
         raise ContractError(f"nothing was applied: {reason}. Apply it all the same with --force.")
     return apply_policy(second, scores.chosen, read_manifest(served_from(second).model).temperature, out)

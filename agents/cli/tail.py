@@ -29,6 +29,10 @@ def tail(
     until_now: Annotated[
         bool, typer.Option("--until-now", help="Print the records that exist now, oldest first, and end.")
     ] = False,
+    newest: Annotated[
+        int | None,
+        typer.Option("--newest", min=1, max=10_000, help="Print this many of the newest records by time, and end."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="End after this many records.")] = None,
     event_ids: Annotated[
         list[str] | None, typer.Option("--event-id", help="Only records of this event; repeat for more.")
@@ -41,15 +45,17 @@ def tail(
 ) -> None:
     """Read the output topics, one line per record, until Ctrl-C.
 
-    Without `--from-beginning` or `--until-now` it prints new records only.
+    Without `--from-beginning`, `--until-now` or `--newest` it prints new records only.
 
-    Example: `sluice tail blocked review --until-now --limit 10`
+    Example: `sluice tail blocked review --newest 10`
     """
     from sluicegate.agents.cli.record_lines import json_line, short_line
     from sluicegate.agents.cli.streams import reader_may_leave
     from sluicegate.agents.cli.tail_records import Selection, tail_topics
     from sluicegate.agents.settings import load_settings
 
+    if newest and (from_beginning or until_now or limit or event_ids):
+        raise typer.BadParameter("--newest goes with --short, --json and --brokers only")
     settings = load_settings(bootstrap_servers=brokers)
     if unknown := sorted(set(names or ()) - set(settings.topics)):
         raise typer.BadParameter(f"no event is called {', '.join(unknown)}: use {', '.join(settings.topics)}")
@@ -57,6 +63,7 @@ def tail(
         names=names or (),
         from_beginning=from_beginning or until_now,
         until_now=until_now,
+        newest=newest,
         limit=limit,
         event_ids=frozenset(event_ids or ()),
     )

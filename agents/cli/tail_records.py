@@ -1,8 +1,9 @@
-"""What ``sluice tail`` does: follow partitions, choose records, print them."""
+"""What ``sluice tail`` does: follow partitions, or read their ends, choose records, print them."""
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -22,11 +23,15 @@ _ENDS_TAIL: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZ
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which records to print, and when to end. Without `names`, every output; without `event_ids`, every event."""
+    """Which records to print, and when to end. Without `names`, every output; without `event_ids`, every event.
+
+    `newest`: only so many, the newest of all topics, which then implies `until_now`.
+    """
 
     names: Sequence[str] = ()
     from_beginning: bool = False
     until_now: bool = False
+    newest: int | None = None
     limit: int | None = None
     event_ids: frozenset[str] = frozenset()
 
@@ -47,8 +52,16 @@ def tail_topics(settings: Settings, selection: Selection, line_of: Callable[[Rec
     partitions = _partitions(connection, settings.topics, selection.names, start)
     consumer = _consumer(connection)
     try:
-        consumer.assign(partitions)
-        _print_records(consumer, partitions, selection, line_of)
+        if selection.newest:
+            records: Iterable[Record] = _newest(consumer, partitions, selection.newest)
+        else:
+            consumer.assign(partitions)
+            spans = _spans(consumer, partitions) if selection.until_now else None
+            ends = {place: end for place, (_, end) in spans.items()} if spans is not None else None
+            records = islice(filter(selection.takes, _records(consumer, ends)), selection.limit)
+        for record in records:
+            sys.stdout.buffer.write(line_of(record))
+            sys.stdout.buffer.flush()
     except KafkaException as error:
         raise BrokerUnavailable(
             f"cannot read from Kafka at {connection.servers}: {kafka_error(error).str()}"
@@ -57,15 +70,22 @@ def tail_topics(settings: Settings, selection: Selection, line_of: Callable[[Rec
         consumer.close()
 
 
-def _print_records(
-    consumer: Consumer,
-    partitions: Collection[TopicPartition],
-    selection: Selection,
-    line_of: Callable[[Record], bytes],
-) -> None:
-    open_ends = _ends(consumer, partitions) if selection.until_now else {}
-    printed = 0
-    while open_ends or not selection.until_now:
+def _newest(consumer: Consumer, partitions: Collection[TopicPartition], count: int) -> list[Record]:
+    """The newest `count` records, in the order of their timestamps. Reads that many of each partition at most."""
+    spans = _spans(consumer, partitions)
+    consumer.assign([TopicPartition(*place, max(first, end - count)) for place, (first, end) in spans.items()])
+    ends = {place: end for place, (_, end) in spans.items()}
+    return sorted(_records(consumer, ends), key=lambda record: record.timestamp)[-count:]
+
+
+def _records(consumer: Consumer, ends: Mapping[tuple[str, int], int] | None) -> Iterator[Record]:
+    """The records of the assigned partitions, up to the offsets `ends`; without them, for ever.
+
+    Raises:
+        BrokerUnavailable: a topic is deleted or forbidden meanwhile.
+    """
+    open_ends = dict(ends or {})
+    while open_ends or ends is None:
         message = consumer.poll(0.5)
         if message is None:
             continue
@@ -80,28 +100,22 @@ def _print_records(
                 open_ends.pop(_place(message), None)
             continue
         offset, place = message.offset() or 0, _place(message)
-        if selection.until_now and offset >= open_ends.get(place, 0):
+        if ends is not None and offset >= open_ends.get(place, 0):
             open_ends.pop(place, None)
             continue
-        record = record_of(message)
-        if selection.takes(record):
-            sys.stdout.buffer.write(line_of(record))
-            sys.stdout.buffer.flush()
-            printed += 1
-            if printed == selection.limit:
-                return
+        yield record_of(message)
         if offset + 1 == open_ends.get(place):
             del open_ends[place]
 
 
-def _ends(consumer: Consumer, partitions: Collection[TopicPartition]) -> dict[tuple[str, int], int]:
-    """For each partition with records: the offset after its last record."""
-    ends = {}
+def _spans(consumer: Consumer, partitions: Collection[TopicPartition]) -> dict[tuple[str, int], tuple[int, int]]:
+    """For each partition with records: the offset of its first record, and the one after its last."""
+    spans = {}
     for partition in partitions:
-        beginning, end = consumer.get_watermark_offsets(partition, timeout=_TOPICS_TIMEOUT_S)
-        if end > beginning:
-            ends[partition.topic, partition.partition] = end
-    return ends
+        first, end = consumer.get_watermark_offsets(partition, timeout=_TOPICS_TIMEOUT_S)
+        if end > first:
+            spans[partition.topic, partition.partition] = first, end
+    return spans
 
 
 def _place(message: Message) -> tuple[str, int]:

@@ -60,7 +60,7 @@ def _report(
     connection: Connection, uses: Sequence[ClusterUse], missing: Missing, new: NewTopics, principal: str | None
 ) -> Iterator[str]:
     agents = ", ".join(use.agent for use in uses)
-    yield f"# Kafka at {connection.servers}, for the agents {agents}" + (f" as {principal}" if principal else "")
+    yield f"# Kafka at {connection.servers}, agents: {agents}" + (f" as {principal}" if principal else "")
     yield f"# missing: {len(missing.topics)} topics" + (f", {len(missing.rights)} ACLs" if principal else "")
     for right in missing.denied:
         yield f"# denied by an ACL, which must be removed: {right}"

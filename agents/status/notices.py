@@ -84,8 +84,8 @@ def _dead_letters(history: History) -> Iterator[Notice]:
         names = ", ".join(f"{visible_text(name)} {count(events)}" for name, events in errors.items() if events)
         yield Notice(
             f"{count(dead)} of {count(ended)} events became dead letters in the last minute: {names}.",
-            "ContractError: a producer breaks the contract, and “sluice tail deadletter” shows how. PublishFailed: an "
-            "output topic refuses records; correct it, then “sluice replay deadletters”.",
+            "“sluice tail deadletter --newest 10” shows why. ContractError: a producer breaks the contract. "
+            "PublishFailed: an output topic refuses records; correct it, then “sluice replay deadletters”.",
         )
 
 

@@ -124,7 +124,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         raise CompiledModelError(
             f"{folder} is not a compiled model: cannot read {MANIFEST_FILE} ({_reason(error)}). "
-            "Make one with `sluice models compile`."
+            "Make one with `sluice models compile`, or fetch one with `sluice models pull`."
         ) from error
     try:
         header = msgspec.json.decode(raw, type=_Header)

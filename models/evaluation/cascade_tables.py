@@ -26,7 +26,7 @@ def cascade_tables(scores: CascadeScores) -> list[ReportTable]:
             ],
         ),
         ReportTable(
-            "The second model's thresholds, on the rows that the screen does not block: review / block",
+            "The second model's thresholds for what the screen sends to review: review / block",
             ("in force", "that these rows choose"),
             [
                 *(
@@ -80,4 +80,4 @@ def _width(outcome: CascadeOutcome) -> list[str]:
 
 
 def _rate(outcome: CascadeOutcome) -> str:
-    return "" if outcome.rate is None else f"{outcome.rate:.0f}"
+    return "needs profiles" if outcome.rate is None else f"{outcome.rate:.0f}"

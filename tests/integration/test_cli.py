@@ -187,6 +187,16 @@ def test_tail_can_end_and_choose(stream: Stream) -> None:
     assert short.split()[1:] == [b"raw", b"e7", b"red", b"shoes", b"7"]
 
 
+def test_tail_shows_the_newest_records_of_all_partitions_by_time(stream: Stream) -> None:
+    values = [{"query": "red shoes", "event_id": f"e{number}"} for number in range(6)]
+    for value in values:
+        stream.produce([(str(value["event_id"]).encode(), orjson.dumps(value), [])])
+    found = sluice("tail", "raw", "--newest", "3", environment=stream.environment)
+    assert [row["value"] for row in rows(found)] == values[3:]
+    wrong = sluice("tail", "raw", "--newest", "3", "--limit", "1", environment=stream.environment)
+    assert (wrong.returncode, b"--newest goes with" in wrong.stderr) == (2, True)
+
+
 def test_tail_until_now_ends_where_there_is_nothing_to_read(stream: Stream) -> None:
     finished = sluice("tail", "--until-now", environment=stream.environment)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, b"", b"")
