@@ -21,10 +21,10 @@ from rich.table import Table
 
 from benchmarks.kafka_bench import NULL_WORKER, WORKER, Bench, running
 from benchmarks.queries import mixed_queries
-from sluicegate.agents.cli.capacity_plan import read_profile
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.capacity_plan import PIPELINE_MS, Worker
+from sluicegate.models.profile import Profile
 from sluicegate.models.text.normalise import normalise
 
 _OWN: Final = {0}
@@ -96,7 +96,7 @@ def main(
         given = {"SLUICE_PROFILE": str(file)}
         pipeline, _, _ = _saturated(NULL_WORKER, {}, count)
         measured, tokens, readings = _saturated(WORKER, given, count)
-        worker = Worker(profile=read_profile(file), cores=len(_OWN), tokens=tokens, readings=readings)
+        worker = Worker(profile=Profile.read(file), cores=len(_OWN), tokens=tokens, readings=readings)
         half = worker.most / 2
         rows = [
             ("events a second at most", worker.most, measured),

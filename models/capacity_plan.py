@@ -20,10 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgspec
-
-from sluicegate.models.capacity import simulated_ms
-from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.profile import Profile
 
 PIPELINE_MS: Final = 1.6
 """Milliseconds of one core that an event takes besides the model. Measured: see docs/capacity.md."""
@@ -36,37 +33,6 @@ WORKER_GB: Final = 1.0
 """Memory of a worker with the embedded model: see docs/operations.md."""
 
 _STEPS: Final = 12
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """What ``sluice calibrate`` wrote of a model on a machine."""
-
-    threads: int
-    replicas: int
-    batch_size: int
-    batch_cost: BatchCost
-    rate: float
-    """Queries a second, when there is always work."""
-    tokens: int
-    """Of one of these queries, on average."""
-
-    def rate_of(self, tokens: int) -> float:
-        """Queries a second when they have so many tokens and nothing else uses the cores."""
-        return self.rate * self._batch_ms(self.tokens) / self._batch_ms(tokens)
-
-    def core_ms(self, tokens: int) -> float:
-        """Milliseconds of one core for each query of so many tokens."""
-        return 1000 * self.threads * self.replicas / self.rate_of(tokens)
-
-    def p99_ms(self, rate: float, tokens: int, slowed: float) -> float:
-        """The 99th percentile at `rate` queries a second, when a batch takes `slowed` times as long."""
-        # The cost model has the best times of the engine's calls; the rate has all that a query takes, on average.
-        whole = self.core_ms(tokens) * self.batch_size / self.threads / self._batch_ms(tokens)
-        slowed *= max(1.0, whole)
-        return slowed * simulated_ms(self.batch_cost, rate * slowed, tokens, self.batch_size, self.replicas)[1]
-
-    def _batch_ms(self, tokens: int) -> float:
-        return self.batch_cost.milliseconds(self.batch_size, tokens, tokens)
 
 
 @dataclass(frozen=True, kw_only=True)

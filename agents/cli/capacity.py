@@ -37,22 +37,23 @@ def capacity(
     Example: `sluice calibrate --out profile.json`, then `sluice capacity --rate 2000 --p99 200 --profile profile.json`.
     With `--second-share 0.12 --second-profile second.json`: what if a second model is asked about 12 % of the events?
     """
-    from sluicegate.agents.cli.capacity_plan import print_plan, read_profile
+    from sluicegate.agents.cli.capacity_plan import print_plan
     from sluicegate.agents.settings import load_settings
     from sluicegate.models.capacity_plan import Worker
+    from sluicegate.models.profile import Profile
 
     if (second_share > 0) != (second_profile is not None):
         raise typer.BadParameter("--second-share and --second-profile need each other")
     given = profile or load_settings().profile
     if given is None:
         raise typer.BadParameter("name a profile: `sluice calibrate --out profile.json`, then --profile profile.json")
-    first = read_profile(given)
+    first = Profile.read(given)
     worker = Worker(
         profile=first,
         cores=cores or first.threads * first.replicas,
         tokens=tokens,
         readings=readings,
-        second=read_profile(second_profile) if second_profile else None,
+        second=Profile.read(second_profile) if second_profile else None,
         share=second_share,
         pipeline_ms=pipeline_ms,
     )

@@ -1,35 +1,14 @@
-"""What ``sluice capacity`` reads and prints."""
+"""What ``sluice capacity`` prints."""
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
-import msgspec
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from sluicegate.models.capacity_plan import HOURS_A_MONTH, Plan, Profile, TooSlow, Worker, plan
+from sluicegate.models.capacity_plan import HOURS_A_MONTH, Plan, TooSlow, Worker, plan
 from sluicegate.schemas.errors import ConfigurationError
-
-_REMEDY = "`sluice calibrate --out FILE` writes one"
-
-
-def read_profile(path: Path) -> Profile:
-    """The profile in a file. Raises ConfigurationError if there is none."""
-    try:
-        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the profile {path}: {error.strerror or error}; {_REMEDY}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not a profile: {error}; {_REMEDY}") from None
-    for name in ("threads", "replicas", "batch_size", "rate", "tokens"):
-        if getattr(profile, name) <= 0:
-            raise ConfigurationError(f"{path} is not a profile: `{name}` must be more than 0; {_REMEDY}")
-    cost = profile.batch_cost
-    if min(cost.call, cost.token, cost.step, cost.member, cost.answer) < 0 or cost.milliseconds(1, 1, 1) <= 0:
-        raise ConfigurationError(f"{path} is not a profile: `batch_cost` must be positive; {_REMEDY}")
-    return profile
 
 
 def print_plan(

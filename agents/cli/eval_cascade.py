@@ -67,13 +67,13 @@ def evaluate_cascade(
         screen.manifest.model_version,
         [text.readings for text in texts],
         screen.policy,
-        screen_profile.rate(length) if screen_profile else None,
+        screen_profile.rate_of(length) if screen_profile else None,
     )
     del screen
     second = load_engine(of_second)
     with show_progress(second.manifest.name) as progress:
         again = judge_again(second, screened.rows, progress)
-    rate = second_profile.rate(length) if second_profile else None
+    rate = second_profile.rate_of(length) if second_profile else None
     scores = score_cascade(
         files.rows,
         screened,

@@ -91,7 +91,8 @@ def test_a_second_model_decides_what_the_screen_would_review(tmp_path: Path) -> 
     rows = write(tmp_path / "rows.jsonl", MODERATION)
     profile = tmp_path / "profile.json"
     cost = {"call": 10.0, "token": 0.0, "step": 0.0, "member": 0.0, "answer": 0.0}
-    profile.write_bytes(orjson.dumps({"replicas": 1, "batch_size": 10, "batch_cost": cost}))
+    speed = {"threads": 1, "replicas": 1, "batch_size": 10, "rate": 1000.0, "tokens": 4}
+    profile.write_bytes(orjson.dumps({**speed, "batch_cost": cost}))
     options = ("--second", second, "--screen-profile", profile, "--second-profile", profile)
     shown, report = measured(tmp_path, "cascade", rows, *options, "--html", tmp_path / "out.html")
     scores = report["systems"]["cascade"]

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from sluicegate.models.capacity_plan import MOST_USE, OVERHEAD_MS, Plan, Profile, TooSlow, Worker, plan
+from sluicegate.models.capacity_plan import MOST_USE, OVERHEAD_MS, Plan, TooSlow, Worker, plan
 from sluicegate.models.inference.batch_cost import BatchCost
+from sluicegate.models.profile import Profile
 
 QUICK = Profile(
     threads=1,

@@ -99,11 +99,15 @@ def test_the_rate_is_that_of_both_models_on_the_same_cores() -> None:
     assert score_cascade(ROWS, screen, SECOND, CascadeRule(), limits=LIMITS).outcomes["both"].rate is None
 
 
-def test_a_profile_gives_the_rate_of_full_batches_in_all_replicas(tmp_path: Path) -> None:
+def test_a_profile_gives_its_rate_for_queries_of_another_length_too(tmp_path: Path) -> None:
     file = tmp_path / "profile.json"
     cost = {"call": 10.0, "token": 1.0, "step": 0.0, "member": 0.0, "answer": 0.0}
-    file.write_bytes(msgspec.json.encode({"threads": 1, "replicas": 2, "batch_size": 10, "batch_cost": cost}))
-    assert Profile.read(file).rate(length=4) == pytest.approx(2 * 10 / 0.05)
-    file.write_text('{"replicas": 2}')
-    with pytest.raises(ConfigurationError, match=r"is no profile: .*batch_size.*sluice calibrate"):
+    measured = {"rate": 2 * 10 / 0.05, "tokens": 4}
+    file.write_bytes(
+        msgspec.json.encode({"threads": 1, "replicas": 2, "batch_size": 10, "batch_cost": cost, **measured})
+    )
+    assert Profile.read(file).rate_of(4) == pytest.approx(2 * 10 / 0.05)
+    assert Profile.read(file).rate_of(14) == pytest.approx(2 * 10 / 0.15)
+    file.write_text('{"threads": 1, "replicas": 2}')
+    with pytest.raises(ConfigurationError, match=r"is not a profile: .*batch_size.*sluice calibrate"):
         Profile.read(file)
