@@ -3,7 +3,6 @@
 The code before is an older commit of this repository, run from its own folder.
 """
 
-import os
 import shutil
 import subprocess
 import threading
@@ -25,6 +24,7 @@ from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.brokers import Broker
 from tests.support.compiled import compiled_twins, edit_manifest
 from tests.support.ports import free_port
+from tests.support.required import give_up
 from tests.support.worker_process import PATIENT_MS, Output, Stream, WorkerProcess, fresh_stream, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -45,10 +45,10 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ).returncode
     )
     if not known:
-        reason = f"the history of this clone does not reach back to {BEFORE[:12]}: git fetch --unshallow"
-        if os.environ.get("REQUIRE_HISTORY") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up(
+            "REQUIRE_HISTORY",
+            f"the history of this clone does not reach back to {BEFORE[:12]}: git fetch --unshallow",
+        )
     folder = tmp_path_factory.mktemp("before")
     packages = ("sluicegate", "agents", "models", "schemas")
     archive = subprocess.run(["git", "archive", BEFORE, *packages], cwd=ROOT, capture_output=True, check=True).stdout

@@ -5,18 +5,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support.markdown import blocks_of
+from tests.support.required import give_up
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_join_makes_one_search_request_of_a_querys_recall_and_ranking_events(tmp_path: Path) -> None:
     if missing := [program for program in ("java", "mvn") if shutil.which(program) is None]:
-        if os.environ.get("REQUIRE_APACHE_KAFKA") == "1":
-            pytest.fail(f"{' and '.join(missing)} not installed")
-        pytest.skip(f"{' and '.join(missing)} not installed")
+        give_up("REQUIRE_APACHE_KAFKA", f"{' and '.join(missing)} not installed")
     for block in blocks_of(ROOT / "README.md"):
         if block.comment in ("event: recall", "event: ranking"):
             (tmp_path / f"{block.comment.removeprefix('event: ')}.json").write_text(block.text)

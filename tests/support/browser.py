@@ -1,17 +1,17 @@
 """A real browser without a window: Debian's chromium, driven by its own chromedriver."""
 
 import base64
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+
+from tests.support.required import give_up
 
 _OPTIONS: Final = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 
@@ -67,12 +67,13 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser with an empty profile. Skips the test where there is none, unless REQUIRE_CHROMIUM is set."""
+    """A browser with an empty profile. Skips the test where there is none, or fails it if REQUIRE_CHROMIUM is 1."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not binary or not driver:
-        if os.environ.get("REQUIRE_CHROMIUM"):
-            pytest.fail("chromium and chromedriver are not installed: apt-get install chromium chromium-driver")
-        pytest.skip("chromium and chromedriver are not installed")
+        give_up(
+            "REQUIRE_CHROMIUM",
+            "chromium and chromedriver are not installed: apt-get install chromium chromium-driver",
+        )
     options = Options()
     options.binary_location = binary
     for option in _OPTIONS:

@@ -1,17 +1,16 @@
 """The Helm chart, rendered by Helm and validated by kubeconform."""
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pytest
 import yaml
 
 from tests.support.chart_values import CHART
 from tests.support.kubernetes_tools import CRDS, HELM, KUBECONFORM, KUBERNETES_VERSIONS, missing, schemas
+from tests.support.required import give_up
 
 Values: TypeAlias = Mapping[str, Any]
 Manifest: TypeAlias = dict[str, Any]
@@ -34,9 +33,7 @@ ALL_ON: Values = {
 def require_kubernetes_tools() -> None:
     """Skip the test where Helm or kubeconform is missing, or fail it if REQUIRE_KUBERNETES_TOOLS is 1, as in CI."""
     if reason := missing():
-        if os.environ.get("REQUIRE_KUBERNETES_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up("REQUIRE_KUBERNETES_TOOLS", reason)
 
 
 def render(values: Values, *, chart: Path = CHART) -> list[Manifest]:

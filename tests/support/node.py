@@ -1,13 +1,12 @@
 """Node.js for the tests: the packages of a folder with a lock file, installed by npm into .cache/."""
 
 import fcntl
-import os
 import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
+from tests.support.required import give_up
 
 CACHE = Path(__file__).parents[2] / ".cache" / "npm"
 INSTALL_TIMEOUT_S = 300
@@ -20,7 +19,7 @@ def node_modules(folder: Path) -> Path:
     """
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
-        give_up(f"{' and '.join(missing)} not installed: apt-get install nodejs npm")
+        give_up("REQUIRE_NODE", f"{' and '.join(missing)} not installed: apt-get install nodejs npm")
     files = [folder / name for name in ("package.json", "package-lock.json")]
     installed = CACHE / sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     installed.mkdir(parents=True, exist_ok=True)
@@ -34,13 +33,6 @@ def node_modules(folder: Path) -> Path:
                 command, cwd=installed, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
             )
             if done.returncode != 0:
-                give_up(f"npm cannot install the packages of {folder}: {done.stdout}{done.stderr}")
+                give_up("REQUIRE_NODE", f"npm cannot install the packages of {folder}: {done.stdout}{done.stderr}")
             (installed / ".complete").touch()
     return installed / "node_modules"
-
-
-def give_up(reason: str) -> None:
-    """Skip the test, or fail it where Node.js is required."""
-    if os.environ.get("REQUIRE_NODE") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)

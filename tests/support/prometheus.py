@@ -1,6 +1,5 @@
 """A real Prometheus for the tests: Debian's package `prometheus`, which brings promtool too."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,11 @@ from typing import Final, Self
 
 import httpx
 import msgspec
-import pytest
 import yaml
 
 from sluicegate.agents.local.child_process import start_child, stop_child
 from tests.support.ports import free_port
+from tests.support.required import give_up
 from tests.support.worker_process import wait_for
 
 START_TIMEOUT_S = 60.0
@@ -28,10 +27,7 @@ def require_prometheus() -> None:
     """Skip the test where Prometheus is missing, or fail it if REQUIRE_PROMETHEUS is 1, as in CI."""
     missing = [program for program in ("prometheus", "promtool") if shutil.which(program) is None]
     if missing:
-        reason = f"{' and '.join(missing)} not installed: apt-get install prometheus"
-        if os.environ.get("REQUIRE_PROMETHEUS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up("REQUIRE_PROMETHEUS", f"{' and '.join(missing)} not installed: apt-get install prometheus")
 
 
 def promtool(*arguments: str | Path, folder: Path) -> None:

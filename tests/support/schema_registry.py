@@ -1,6 +1,5 @@
 """A real schema registry that speaks Confluent's HTTP API: Apicurio Registry, from Maven Central. It needs Java 17."""
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -10,11 +9,11 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
-import pytest
 
 from sluicegate.agents.local.child_process import start_child, stop_child
 from tests.support.kafka_cluster import available
 from tests.support.ports import free_port
+from tests.support.required import give_up
 from tests.support.worker_process import wait_for
 
 VERSION: Final = "3.0.9"
@@ -58,14 +57,14 @@ class Apicurio:
 
 def _installed() -> Path:
     if reason := available():
-        _give_up(reason)
+        give_up("REQUIRE_APACHE_KAFKA", f"no schema registry: {reason}")
     if INSTALLED.is_dir():
         return INSTALLED
     partial = CACHE / f"fetching-{uuid.uuid4().hex}"
     command = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={partial}"]
     maven = subprocess.run(command, capture_output=True, text=True, check=False)
     if maven.returncode != 0:
-        _give_up(f"Maven could not fetch Apicurio: {maven.stdout[-2000:]}")
+        give_up("REQUIRE_APACHE_KAFKA", f"no schema registry: Maven could not fetch Apicurio: {maven.stdout[-2000:]}")
     [archive] = partial.glob("*.tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(partial, filter="data")
@@ -77,9 +76,3 @@ def _installed() -> Path:
             raise
         shutil.rmtree(partial)  # another test process was faster
     return INSTALLED
-
-
-def _give_up(reason: str) -> None:
-    if os.environ.get("REQUIRE_APACHE_KAFKA") == "1":
-        pytest.fail(f"no schema registry: {reason}")
-    pytest.skip(f"no schema registry: {reason}")

@@ -5,7 +5,6 @@ builder, and Jaeger as its project builds it, without the files of its web pages
 Go module up to 2.13 only, as v1.76.0, so it is not the version of docker-compose.yml.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import pytest
 import yaml
+
+from tests.support.required import give_up
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".cache" / "telemetry-tools"
@@ -38,9 +38,7 @@ def require_telemetry_tools() -> None:
     missing = [program.name for program in (COLLECTOR, JAEGER) if not program.exists()]
     if missing:
         reason = f"{' and '.join(missing)} not built: run `make telemetry-tools`, which needs Go and about ten minutes"
-        if os.environ.get("REQUIRE_TELEMETRY_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        give_up("REQUIRE_TELEMETRY_TOOLS", reason)
 
 
 def collector_version() -> str:

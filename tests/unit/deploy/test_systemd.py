@@ -1,6 +1,5 @@
 """The systemd unit: systemd itself reads it, and it fits the worker that it runs."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 
 from sluicegate.agents.time_budget import LONGEST_EVENT_S, TimeBudget
 from sluicegate.schemas.errors import ExitCode
+from tests.support.required import give_up
 
 UNIT = Path(__file__).parents[3] / "deploy" / "systemd" / "sluicegate-worker@.service"
 SLUICE = Path(sys.executable).with_name("sluice")
@@ -27,9 +27,7 @@ def given(name: str) -> list[str]:
 def installed(tmp_path: Path) -> Path:
     """The unit of the gate, as it is on a machine where `sluice` is installed."""
     if shutil.which("systemd-analyze") is None:
-        if os.environ.get("REQUIRE_SYSTEMD") == "1":
-            pytest.fail("systemd-analyze is not installed: apt-get install systemd")
-        pytest.skip("systemd-analyze is not installed: apt-get install systemd")
+        give_up("REQUIRE_SYSTEMD", "systemd-analyze is not installed: apt-get install systemd")
     text = UNIT.read_text()
     assert "/opt/sluicegate/bin/sluice" in text
     for name in (UNIT.name, "sluicegate-worker@gate.service"):
