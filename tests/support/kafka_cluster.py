@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from sluicegate.agents.local.child_process import start_child, stop_child
+from tests.support.maven import MavenFailed, fetched
 from tests.support.ports import free_ports
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
@@ -285,22 +285,8 @@ def _jars() -> Path:
 
 
 def _fetched_jars() -> Path:
-    """Return the folder with Kafka's jars. If it is missing, Maven fetches them; it appears complete or not at all."""
-    jars = _jars()
-    if not jars.is_dir():
-        partial = CACHE / f"fetching-{uuid.uuid4().hex}"
-        maven = subprocess.run(
-            ["mvn", "-q", "-B", "-f", POM, "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if maven.returncode != 0:
-            raise RuntimeError(f"Maven could not fetch Kafka's jars:\n{maven.stdout[-2000:]}")
-        try:
-            partial.rename(jars)
-        except OSError:
-            if not jars.is_dir():
-                raise
-            shutil.rmtree(partial)  # another test process was faster
-    return jars
+    """Return the folder with Kafka's jars, which Maven fetches if it is missing."""
+    try:
+        return fetched(_jars(), "-f", POM, "dependency:copy-dependencies")
+    except MavenFailed as error:
+        raise RuntimeError(f"Maven could not fetch Kafka's jars:\n{error}") from None

@@ -1,9 +1,6 @@
 """A real schema registry that speaks Confluent's HTTP API: Apicurio Registry, from Maven Central. It needs Java 17."""
 
-import shutil
-import subprocess
 import tarfile
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -12,6 +9,7 @@ import httpx
 
 from sluicegate.agents.local.child_process import start_child, stop_child
 from tests.support.kafka_cluster import available
+from tests.support.maven import MavenFailed, fetched
 from tests.support.ports import free_port
 from tests.support.required import give_up
 from tests.support.worker_process import wait_for
@@ -58,21 +56,14 @@ class Apicurio:
 def _installed() -> Path:
     if reason := available():
         give_up("REQUIRE_APACHE_KAFKA", f"no schema registry: {reason}")
-    if INSTALLED.is_dir():
-        return INSTALLED
-    partial = CACHE / f"fetching-{uuid.uuid4().hex}"
-    command = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={partial}"]
-    maven = subprocess.run(command, capture_output=True, text=True, check=False)
-    if maven.returncode != 0:
-        give_up("REQUIRE_APACHE_KAFKA", f"no schema registry: Maven could not fetch Apicurio: {maven.stdout[-2000:]}")
-    [archive] = partial.glob("*.tar.gz")
-    with tarfile.open(archive) as content:
-        content.extractall(partial, filter="data")
-    archive.unlink()
     try:
-        partial.rename(INSTALLED)
-    except OSError:
-        if not INSTALLED.is_dir():
-            raise
-        shutil.rmtree(partial)  # another test process was faster
-    return INSTALLED
+        return fetched(INSTALLED, "dependency:copy", f"-Dartifact={ARTIFACT}", unpack=_unpack)
+    except MavenFailed as error:
+        give_up("REQUIRE_APACHE_KAFKA", f"no schema registry: Maven could not fetch Apicurio: {error}")
+
+
+def _unpack(folder: Path) -> None:
+    [archive] = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as content:
+        content.extractall(folder, filter="data")
+    archive.unlink()
