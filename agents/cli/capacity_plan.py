@@ -32,7 +32,7 @@ def _table(found: Plan, rate: float, p99_ms: float, spare: int, price: float) ->
     table = Table("", "", title=f"{rate:g} events a second, p99 within {p99_ms:g} ms", show_header=False)
     rows = [
         ("workers", f"{found.workers}, of which {spare} may be missing"),
-        ("partitions of the input topic", f"at least {found.workers}; {found.partitions} leave room to grow"),
+        ("partitions of the input topic", f"at least {found.workers}; {found.partitions} to double the workers later"),
         ("cores, all workers", str(found.cores)),
         ("memory, all workers", f"{found.memory_gb:.1f} GB"),
         (f"a month, at {price:g} per core-hour and {HOURS_A_MONTH} hours", f"{found.cost_month:.0f}"),

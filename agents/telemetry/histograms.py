@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry
 
 
 class RecordsValues(Protocol):
-    """A histogram, of ours or of the SDK."""
+    """A histogram: `Histogram` below, or one of the SDK."""
 
     def record(self, amount: float, attributes: Mapping[str, AttributeValue] | None = None) -> None:
         """Count one measurement. `attributes` come in the same order each time."""
