@@ -36,6 +36,7 @@ class SteadyProducer:
                 "bootstrap.servers": bootstrap_servers,
                 "enable.idempotence": True,
                 "linger.ms": 5,
+                "max.in.flight.requests.per.connection": 1,  # with more, it spins until its first batches are acked
                 "delivery.timeout.ms": 300_000,
                 "topic.metadata.refresh.interval.ms": 2_000,
                 "log_level": 0,

@@ -30,6 +30,7 @@ def produce_all(bootstrap_servers: str, topic: str, records: Iterable[Record]) -
         {
             "bootstrap.servers": bootstrap_servers,
             "enable.idempotence": True,
+            "max.in.flight.requests.per.connection": 1,  # with more, it spins until its first batches are acked
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
         }
