@@ -17,6 +17,7 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import AttributeValue
 
 from sluicegate.agents.telemetry import semconv
+from sluicegate.agents.telemetry.trace_context import traceparent
 
 
 class StageSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +112,7 @@ class EventSpan:
     @property
     def traceparent(self) -> bytes:
         """The header that names this span, as W3C Trace Context has it."""
-        place = self.place
-        return b"00-%032x-%016x-%02x" % (place.trace_id, place.span_id, place.trace_flags)
+        return traceparent(self.place)
 
     def _place_of(self, span_id: int) -> SpanContext:
         place = self._place

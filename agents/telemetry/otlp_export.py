@@ -11,13 +11,12 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from sluicegate.agents.telemetry import semconv
 from sluicegate.agents.telemetry.histograms import Histograms, PeriodicReader
-from sluicegate.agents.telemetry.span_export import ChosenIds, Scope, SpanExport
+from sluicegate.agents.telemetry.span_export import SpanExport
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class OtlpExport:
         endpoint: str,
         *,
         resource: Resource,
-        scope: Scope,
+        scope: InstrumentationScope,
         histograms: Histograms,
         more_readers: Sequence[MetricReader] = (),
     ) -> None:
@@ -57,21 +56,16 @@ class OtlpExport:
         base = endpoint.rstrip("/")
         self._exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
         self._points = OTLPMetricExporter(f"{base}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
-        processor = BatchSpanProcessor(self._exporter, _SPAN_QUEUE, _SPAN_DELAY_MS)
+        self._processor = BatchSpanProcessor(self._exporter, _SPAN_QUEUE, _SPAN_DELAY_MS)
         reader = PeriodicReader(self._points, _METRIC_INTERVAL_MS, histograms)
         self.metrics = MeterProvider([reader, *more_readers], resource, shutdown_on_exit=False)
-        ids = ChosenIds()
-        self._events = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False, id_generator=ids)
-        batches = TracerProvider(ALWAYS_ON, resource, shutdown_on_exit=False)
-        for provider in (self._events, batches):  # both send through one queue
-            provider.add_span_processor(processor)
-        self.spans = SpanExport(self._events, ids, batches, scope)
+        self.spans = SpanExport(self._processor, resource, scope)
 
     def shutdown(self, timeout_s: float) -> None:
         """Send what is left, for at most about `timeout_s`, then drop the rest with a warning."""
         deadline = time.monotonic() + timeout_s
-        # A TracerProvider's own shutdown takes no time-out and may wait for 30 s, so it gets a thread to wait in.
-        traces = threading.Thread(target=self._events.shutdown, name="telemetry-close-traces", daemon=True)
+        # The processor's own shutdown takes no time-out and may wait for 30 s, so it gets a thread to wait in.
+        traces = threading.Thread(target=self._processor.shutdown, name="telemetry-close-traces", daemon=True)
         metrics = threading.Thread(target=self.metrics.shutdown, name="telemetry-close-metrics", daemon=True)
         traces.start()
         metrics.start()

@@ -25,6 +25,7 @@ import msgspec
 from opentelemetry.context import Context
 from opentelemetry.metrics import Meter, NoOpMeter
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
@@ -120,14 +121,16 @@ class Telemetry:
         resource = resource_of(service_version, instance_id)
         readers = [prometheus.reader] if prometheus else []
         histograms = prometheus.histograms if prometheus else Histograms()
-        scope = (_SCOPE, service_version, semconv.SCHEMA_URL)
+        scope = InstrumentationScope(_SCOPE, service_version, semconv.SCHEMA_URL)
         if otlp_endpoint is None:
-            meter = MeterProvider(readers, resource, shutdown_on_exit=False).get_meter(*scope)
+            meter = MeterProvider(readers, resource, shutdown_on_exit=False).get_meter(
+                scope.name, scope.version, scope.schema_url
+            )
             report_uptime(meter)
             return cls(meter, Tracing(None), None, histograms)
         export = OtlpExport(otlp_endpoint, resource=resource, scope=scope, histograms=histograms, more_readers=readers)
         tracing = Tracing(export.spans, sample_ratio=sample_ratio, slow_after_ms=slow_after_ms)
-        meter = export.metrics.get_meter(*scope)
+        meter = export.metrics.get_meter(scope.name, scope.version, scope.schema_url)
         report_uptime(meter)
         return cls(meter, tracing, export, histograms)
 

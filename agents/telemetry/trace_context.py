@@ -58,9 +58,18 @@ def extract(headers: Headers) -> Context:
 
 def inject(context: Context) -> list[tuple[str, bytes]]:
     """The headers that carry `context`: `traceparent`, and `tracestate` if there is one."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier, context)
-    return [(name, value.encode("ascii")) for name, value in carrier.items()]
+    place = get_current_span(context).get_span_context()
+    if not place.is_valid:
+        return []
+    headers = [("traceparent", traceparent(place))]
+    if place.trace_state:
+        headers.append((_TRACESTATE, place.trace_state.to_header().encode("ascii")))
+    return headers
+
+
+def traceparent(place: SpanContext) -> bytes:
+    """The header that names a span."""
+    return b"00-%032x-%016x-%02x" % (place.trace_id, place.span_id, place.trace_flags)
 
 
 def new_root(*, sampled: bool) -> Context:
