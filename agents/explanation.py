@@ -23,6 +23,18 @@ def explain_decision(decision: GateDecision | DecisionTrace) -> str:
     return f"{said} The second model decided."
 
 
+def why_second_was_not_asked(decision: GateDecision) -> str:
+    """Why the second model had no part in `decision`, where there is one."""
+    if decision.degraded:
+        return "the first model did not answer, and SLUICE_FAIL decided"
+    if decision.reason.startswith(f"{LIST.prefix}:"):
+        return "a list of the policy decided"
+    if decision.verdict == "allow":
+        return "the first model decided alone: allow"
+    category = decision.category or "the category"
+    return f"the first model decided alone: block, and SLUICE_SECOND_CONFIRMS does not name {category}"
+
+
 def explain_verdict(
     verdict: str, reason: str, probabilities: Mapping[str, float], thresholds: Mapping[str, Threshold]
 ) -> str:

@@ -6,7 +6,7 @@ So the type checker refuses a code that is not listed here, and docs/reference.m
 Consumers must accept codes that they do not know: a new version may add some.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NewType, TypeAlias
 
@@ -144,8 +144,9 @@ class CodeFamily:
     parameter: str
     """What the parameter is, for people."""
     meaning: str
-    examples: Sequence[str]
-    """Some parameters, or all."""
+    """Of every code of the family."""
+    meanings: Mapping[str, str]
+    """What the code of each of these parameters means: of some parameters, or of all."""
 
     def code(self, parameter: str) -> ParametrisedCode:
         """The code for one parameter."""
@@ -156,31 +157,42 @@ BLOCK_THRESHOLD: Final = CodeFamily(
     "block_threshold",
     "CATEGORY",
     "Blocked: the probability of the category reached its `block` threshold.",
-    tuple(Category),
+    {category: f"Blocked: the probability of {category} reached its `block` threshold." for category in Category},
 )
 REVIEW_THRESHOLD: Final = CodeFamily(
     "review_threshold",
     "CATEGORY",
     "Sent to review: the probability of the category reached its `allow` threshold.",
-    tuple(Category),
+    {
+        category: f"Sent to review: the probability of {category} reached its `allow` threshold."
+        for category in Category
+    },
 )
+_OF_A_LIST: Final = "A list of the policy file matched: its terms block the query, send it to review, or do not count."
 LIST: Final = CodeFamily(
     "list",
     "NAME",
-    "A list of the policy file matched: its terms block the query, send it to review, or do not count.",
-    ("slurs",),
+    _OF_A_LIST,
+    {"slurs": _OF_A_LIST},
 )
 DEGRADED: Final = CodeFamily(
     "degraded",
     "ERROR",
     "The policy decided because the model did not: it was too late, too busy, or it failed.",
-    ("DeadlineExceeded", "Overloaded", "EngineFailed"),
+    {
+        "DeadlineExceeded": "The policy decided, because the model did not answer in time.",
+        "Overloaded": "The policy decided, because too many queries waited for the model.",
+        "EngineFailed": "The policy decided, because the model failed.",
+    },
 )
 DROPPED: Final = CodeFamily(
     "dropped",
     "FIELD",
     "An optional field of the raw query broke its contract and was ignored.",
-    ("event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms"),
+    {
+        field: f"The optional field {field} of the raw query broke its contract and was ignored."
+        for field in ("event_id", "user_id", "session_id", "locale", "surface", "event_time", "deadline_ms")
+    },
 )
 
 READING: Final = CodeFamily(
@@ -188,7 +200,12 @@ READING: Final = CodeFamily(
     "NAME",
     "The verdict is not that of the query as it was typed but that of another reading, which was judged more strictly: "
     "its skeleton (disguise undone), a window of a long text, its correction, or the model's rewrite.",
-    ("skeleton", "window", "correction", "rewrite"),
+    {
+        "skeleton": "The verdict is that of the query with its disguise undone, which was judged more strictly.",
+        "window": "The verdict is that of a part of the long query, which was judged more strictly.",
+        "correction": "The verdict is that of the corrected query, which was judged more strictly.",
+        "rewrite": "The verdict is that of the model's rewrite, which was judged more strictly.",
+    },
 )
 
 SECOND: Final = CodeFamily(
@@ -196,7 +213,13 @@ SECOND: Final = CodeFamily(
     "ANSWER",
     "The second model was asked too. It said allow, review or block, within its own thresholds; or it had no time "
     "(`overloaded`) or could not answer (`failed`), and the verdict of the first model stands.",
-    ("allow", "review", "block", "overloaded", "failed"),
+    {
+        "allow": "The second model was asked too: by its own thresholds it allows the query.",
+        "review": "The second model was asked too: by its own thresholds it sends the query to review.",
+        "block": "The second model was asked too: by its own thresholds it blocks the query.",
+        "overloaded": "The second model had no time, or too many events waited for it: the first one's verdict stands.",
+        "failed": "The second model failed, or was not asked because it kept failing: the first one's verdict stands.",
+    },
 )
 
 ReasonCode: TypeAlias = (
@@ -225,7 +248,7 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
 
 KNOWN_CODES: Final[tuple[str, ...]] = (
     *(word.value for vocabulary in VOCABULARIES for word in vocabulary),
-    *(family.code(parameter) for family in FAMILIES for parameter in family.examples),
+    *(family.code(parameter) for family in FAMILIES for parameter in family.meanings),
 )
 """Every code of this version, as examples for the schemas."""
 
@@ -236,5 +259,6 @@ def meaning_of(code: str) -> str | None:
         for word in vocabulary:
             if word == code:
                 return word.meaning
-    prefix = code.partition(":")[0]
-    return next((family.meaning for family in FAMILIES if family.prefix == prefix != code), None)
+    prefix, colon, parameter = code.partition(":")
+    family = next((each for each in FAMILIES if colon and each.prefix == prefix), None)
+    return family.meanings.get(parameter, family.meaning) if family else None

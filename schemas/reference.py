@@ -71,7 +71,7 @@ def _codes() -> Iterator[str]:
     yield "\n## Reason codes\n"
     yield "Events list them in the order in which they arose.\n"
     families = (
-        (f"`{family.prefix}:{family.parameter}`", family.meaning, _listed(family.examples)) for family in FAMILIES
+        (f"`{family.prefix}:{family.parameter}`", family.meaning, _listed(family.meanings)) for family in FAMILIES
     )
     yield from _table(("code", "meaning", "parameters"), families)
     for title, codes in _CODE_SECTIONS:

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from tests.support.accounts import assert_accounted_for, assert_contracts_hold
 from tests.support.hostile_values import HEADERS, KEYS, VALID, VALUES, mutated
@@ -185,7 +186,7 @@ def main(
     for outcome, count in outcomes.most_common():
         table.add_row(outcome, f"{count:,}")
     table.add_row("unexpected lines in the log", str(len(unexpected)))
-    Console().print(table)
+    table_console().print(table)
     typer.echo("\n".join(unexpected[:20]), err=True)
     sys.exit(1 if unexpected else 0)
 

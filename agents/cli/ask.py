@@ -42,8 +42,9 @@ def ask(
             print_json(decisions)
         elif len(decisions) == 1:
             from sluicegate.agents.cli.ask_report import print_report
+            from sluicegate.agents.settings import load_settings
 
-            print_report(text, decisions[0])
+            print_report(text, decisions[0], has_second=load_settings().second_model is not None)
         else:
             from sluicegate.agents.cli.ask_comparison import print_comparison
 

@@ -19,6 +19,8 @@ def print_comparison(query: str, decisions: Sequence[GateDecision]) -> None:
     table = Table(Column("", style="dim", overflow="fold"), *columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     _add(table, "verdict", [Text(each.verdict, STYLES.get(each.verdict, "")) for each in decisions])
     _add(table, "reason", [visible(each.reason) for each in decisions])
+    if any(each.second for each in decisions):
+        _add(table, "second model", [_second(each) for each in decisions])
     _add(table, "search for", [visible(each.lexical or "nothing") for each in decisions])
     _add(table, "did you mean", [_suggestions(each) for each in decisions])
     _add(table, "intent", [visible(each.intent or "") for each in decisions])
@@ -34,6 +36,11 @@ def _add(table: Table, label: str, cells: Sequence[Text]) -> None:
         for cell in cells:
             cell.stylize("bold")
     table.add_row(label, *cells)
+
+
+def _second(decision: GateDecision) -> Text:
+    second = decision.second
+    return Text((second.verdict or second.outcome) if second else "not asked")
 
 
 def _suggestions(decision: GateDecision) -> Text:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sluicegate.agents.cli.probability_bars import bars
 from sluicegate.agents.cli.visible_text import mark_characters, mark_words, visible
-from sluicegate.agents.explanation import explain_decision
+from sluicegate.agents.explanation import explain_decision, why_second_was_not_asked
 from sluicegate.decision import GateDecision
 from sluicegate.schemas.events import DecisionTrace, SecondTrace
 from sluicegate.schemas.reason_codes import meaning_of
@@ -43,8 +43,8 @@ Fact: TypeAlias = tuple[str, Text]
 """A label and what it is about. Several facts in a row may share one: the label of the others is empty."""
 
 
-def print_report(query: str, decision: GateDecision) -> None:
-    """Print what was decided about `query`, as the user typed it, and why."""
+def print_report(query: str, decision: GateDecision, *, has_second: bool) -> None:
+    """Print what was decided about `query`, as the user typed it, and why. `has_second`: there is a second model."""
     console = report_console()
     plain = console.color_system is None or console.no_color
     print_facts(console, [("", headline_of(decision))], indent=0)
@@ -54,11 +54,11 @@ def print_report(query: str, decision: GateDecision) -> None:
         ascii_only = console.options.ascii_only
         console.print()
         console.print(bars(decision.probabilities, decision.thresholds, console.width, ascii_only=ascii_only))
+    second = [*second_facts(decision.second)]
+    if has_second and not second:
+        second = [("second model", visible(f"not asked: {why_second_was_not_asked(decision)}"))]
     console.print()
-    print_facts(
-        console,
-        [*_readings(decision), *second_facts(decision.second), *reason_facts(decision), *_measurements(decision)],
-    )
+    print_facts(console, [*_readings(decision), *second, *reason_facts(decision), *_measurements(decision)])
 
 
 def print_facts(console: Console, facts: Iterable[Fact], indent: int = _LABEL) -> None:

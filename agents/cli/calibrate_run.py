@@ -6,11 +6,11 @@ from pathlib import Path
 import ctranslate2
 import msgspec
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.cli.streams import require_writable
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import Settings
 from sluicegate.models.artifacts.manifest import read_manifest
@@ -52,7 +52,7 @@ def calibrate_model(settings: Settings, out: Path, price: float) -> None:
         out.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2, default=msgspec.structs.asdict))
     except OSError as error:
         raise StreamFailed(f"cannot write {out}: {error.strerror or error}") from None
-    console = Console()
+    console = table_console()
     console.print(_table(manifest.model_version, report, price))
     console.print(f"written to {out}: start the worker with SLUICE_PROFILE={out}", highlight=False)
 

@@ -4,9 +4,9 @@ import sys
 from dataclasses import asdict
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.models.capacity_plan import HOURS_A_MONTH, Plan, TooSlow, Worker, plan
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -22,7 +22,7 @@ def print_plan(
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         return
-    console = Console()
+    console = table_console()
     console.print(_table(found, rate, p99_ms, spare, price))
     if found.limited_by == "latency":
         console.print(f"A worker could decide {found.most_each:.0f} a second, but not with a p99 of {p99_ms:g} ms.")

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from sluicegate.agents.cli.progress import show_progress
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.data.rows import ExpansionRow, IntentRow, QueryRow, read_rows
@@ -89,7 +89,7 @@ def publish(report: Report, json: Path | None, html: Path | None) -> None:
                 write(report, path)
         except OSError as error:
             raise StreamFailed(f"cannot write {path}: {error.strerror or error}") from None
-    console = Console()
+    console = table_console()
     with console.capture() as shown:  # rich would end the process if the reader had left
         console.print(_plain(f"{report.part} on {report.file}, {report.rows} rows\n"))
         for table in tables(report):
@@ -98,7 +98,7 @@ def publish(report: Report, json: Path | None, html: Path | None) -> None:
 
 
 def _terminal_table(table: ReportTable) -> Table:
-    columns = [Column(_plain(name), justify="right") for name in table.columns]
+    columns = [Column(_plain(name), justify="right", overflow="fold") for name in table.columns]
     shown = Table(Column("", overflow="fold"), *columns, title=_plain(table.title), title_justify="left")
     for heading, cells in table.rows:
         shown.add_row(_plain(heading), *map(_plain, cells))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.deployment import Deployment, is_registry
 from sluicegate.models.artifacts.manifest import MANIFEST_FILE, MODEL_FILES, Manifest
@@ -44,7 +44,7 @@ def print_registry(registry: Registry) -> None:
     )
     for model in models:
         table.add_row(model.version, _state(model, deployment), _policy(model.manifest), _difference(model, in_use))
-    console = Console()
+    console = table_console()
     console.print(table)
     for model in models:
         if model.problem:
@@ -65,7 +65,7 @@ def print_model(manifest: Manifest, folder: Path, deployment: Deployment | None 
             table.add_row(field, escape(str(value)))
     for category, limit in Policy.layered(manifest.thresholds).thresholds.items():
         table.add_row(f"policy: {category}", f"review from {limit.allow:.2f}, {_block(limit.block)}")
-    Console().print(table)
+    table_console().print(table)
 
 
 def _state(model: RegisteredModel, deployment: Deployment) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import orjson
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from sluicegate.agents.cli.policy_runs import Difference
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.deployment import Deployment
 from sluicegate.models.policy.policy_file import PolicyFile
@@ -58,7 +58,7 @@ def print_registry(registry: PolicyRegistry) -> None:
     )
     for each in policies:
         table.add_row(escape(each.version), _state(each, deployment), escape(_contents(each.file)) if each.file else "")
-    console = Console()
+    console = table_console()
     console.print(table)
     for each in policies:
         if each.problem:

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.cli.streams import exit_on_sigterm
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.record_log import RecordLog, Span
@@ -173,7 +174,7 @@ def _show(plan: Sequence[Recorded], log: RecordLog, settings: Settings) -> None:
     for by, counter in counts.items():
         for value, count in counter.most_common():
             table.add_row(by, value, str(count))
-    console = Console()
+    console = table_console()
     if plan:
         console.print(table)
         ids = ", ".join(repr(event.event_id) for event in plan[:_EXAMPLES])  # a producer's: no codes for the terminal

@@ -18,6 +18,7 @@ from rich.table import Column, Table
 from sluicegate.agents.cli.progress import show_progress
 from sluicegate.agents.cli.record_lines import embedded, escape_invisible
 from sluicegate.agents.cli.streams import exit_on_sigterm
+from sluicegate.agents.cli.table_console import table_console
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.preflight import require_topics
 from sluicegate.agents.kafka.schema_registry import wire_format_of
@@ -40,7 +41,7 @@ def print_statistics(statistics: SpoolStatistics, *, as_json: bool) -> None:
     table = Table(Column("topic", overflow="fold"), *numbers, box=SIMPLE_HEAD)
     for topic in statistics.topics:
         table.add_row(escape(topic.topic), str(topic.records), str(topic.bytes), _age(topic.oldest_age_s))
-    console = Console()
+    console = table_console()
     if statistics.topics:
         console.print(table)
     console.print(

@@ -146,8 +146,9 @@ def _print_json(described: Sequence[TopicDescription], readers: Mapping[str, str
 
 
 def _print_table(described: Sequence[TopicDescription], readers: Mapping[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from sluicegate.agents.cli.table_console import table_console
 
     numbers = (Column(name, justify="right") for name in ("partition", "first", "end", "committed", "lag"))
     groups = ", ".join(readers[topic.name] for topic in described if topic.name in readers)
@@ -164,4 +165,4 @@ def _print_table(described: Sequence[TopicDescription], readers: Mapping[str, st
                 *map(str, (partition.partition, partition.beginning, partition.end)),
                 *progress,
             )
-    Console().print(table)
+    table_console().print(table)

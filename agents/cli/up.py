@@ -12,10 +12,9 @@ def up(
 
     Example: `sluice up --keep`
     """
-    from rich.console import Console
-
     from sluicegate.agents.cli.streams import exit_on_sigterm
+    from sluicegate.agents.cli.table_console import table_console
     from sluicegate.agents.local.up import run_demo
 
     exit_on_sigterm()
-    run_demo(Console(), keep=keep)
+    run_demo(table_console(), keep=keep)

@@ -13,11 +13,13 @@ _COLUMNS: Final = {"kind": 3, "query": 7, "outcome": 3, "why": 4, "intent": 3, "
 _SECONDARY: Final = {"kind", "why"}
 """Columns that are left out on a terminal narrower than `_NARROW`."""
 _NARROW: Final = 120
+_WIDE: Final = 400
+"""Columns from which on every cell is shown whole: no terminal is as wide, but a pipe is."""
 
 
 def outcome_table(queries: Sequence[SampleQuery], width: int) -> Table:
     """The table for a terminal of `width` columns."""
-    table = Table(box=None, padding=(0, 1), expand=True)
+    table = Table(box=None, padding=(0, 1), expand=width < _WIDE)
     shown = [heading for heading in _COLUMNS if width >= _NARROW or heading not in _SECONDARY]
     for heading in shown:
         table.add_column(heading, ratio=_COLUMNS[heading], no_wrap=True, overflow="ellipsis")

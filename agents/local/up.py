@@ -37,8 +37,6 @@ from sluicegate.schemas.errors import SluicegateError
 
 _STOP_TIMEOUT_S: Final = 20.0
 _SHOWN_TRACE: Final = "sample-02"
-_WIDTH: Final = 160
-"""Columns when standard output is not a terminal."""
 
 
 def run_demo(console: Console, *, keep: bool) -> None:
@@ -47,8 +45,6 @@ def run_demo(console: Console, *, keep: bool) -> None:
     Raises:
         SluicegateError: the broker or the worker does not start, or an event has no outcome.
     """
-    if not console.is_terminal:
-        console.width = _WIDTH
     with EmbeddedBroker() as broker, OtlpReceiver() as receiver, tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             bootstrap_servers=broker.bootstrap_servers,

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
+from sluicegate.agents.cli.table_console import table_console
 from tests.chaos.faults import FAULTS, TWENTY_KILLS, random_mix
 from tests.chaos.proxy import Proxies
 from tests.chaos.scenario import Fault, ScenarioResult, run
@@ -59,7 +60,7 @@ def main(
                 continue
             console.print(row)
             rows.append(row)
-    Console().print(_table(rows))
+    table_console().print(_table(rows))
     sys.exit(0 if len(rows) == len(plan) and all(row.passed for row in rows) else 1)
 
 

@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 import subprocess
@@ -14,9 +15,10 @@ pytestmark = pytest.mark.xdist_group("up")  # one run of `sluice up`
 
 @pytest.fixture(scope="module")
 def shown() -> subprocess.CompletedProcess[str]:
-    """One run of `sluice up`, which brings its own broker."""
+    """One run of `sluice up` into a pipe. It brings its own broker."""
     command = [sys.executable, "-m", "sluicegate", "up"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
 
 
 def test_sluice_up_ends_without_errors(shown: subprocess.CompletedProcess[str]) -> None:
@@ -33,6 +35,7 @@ def test_every_record_of_the_sample_has_an_outcome(shown: subprocess.CompletedPr
     outcomes = re.findall(r"^ \S.* (allowed|blocked|review|deadletter) ", shown.stdout, re.MULTILINE)
     assert len(outcomes) == len(sample)
     assert set(outcomes) == {"allowed", "blocked", "review", "deadletter"}
+    assert "  not JSON: Unterminated string starting at: line 1 column 11 (char 10)  " in shown.stdout
 
 
 def test_one_trace_is_drawn_from_the_producer_to_the_outputs(shown: subprocess.CompletedProcess[str]) -> None:

@@ -4,7 +4,18 @@ import pytest
 
 from sluicegate.agents.explanation import explain_verdict
 from sluicegate.schemas.events import Threshold
-from sluicegate.schemas.reason_codes import KNOWN_CODES, PolicyCode, meaning_of
+from sluicegate.schemas.reason_codes import (
+    BLOCK_THRESHOLD,
+    DEGRADED,
+    DROPPED,
+    KNOWN_CODES,
+    READING,
+    REVIEW_THRESHOLD,
+    SECOND,
+    CodeFamily,
+    PolicyCode,
+    meaning_of,
+)
 
 PROBABILITIES = {"allow": 0.01, "illicit": 0.975, "harassment": 0.5}
 THRESHOLDS = {"illicit": Threshold(allow=0.06, block=0.5), "harassment": Threshold(allow=0.4, block=1.1)}
@@ -37,12 +48,19 @@ def test_the_rule_is_explained_with_its_numbers(verdict: str, reason: str, said:
 
 def test_without_numbers_the_meaning_of_the_rule_is_left() -> None:
     said = explain_verdict("block", "block_threshold:illicit", {}, {})
-    assert said == "Blocked: the probability of the category reached its `block` threshold."
+    assert said == "Blocked: the probability of illicit reached its `block` threshold."
 
 
 @pytest.mark.parametrize("code", KNOWN_CODES)
 def test_every_code_has_a_meaning(code: str) -> None:
     assert meaning_of(code)
+
+
+@pytest.mark.parametrize("family", [READING, SECOND, DEGRADED, DROPPED, BLOCK_THRESHOLD, REVIEW_THRESHOLD])
+def test_each_code_of_a_family_has_a_meaning_of_its_own(family: CodeFamily) -> None:
+    meanings = [meaning_of(family.code(parameter)) for parameter in family.meanings]
+    assert len({*meanings, family.meaning}) == len(meanings) + 1
+    assert meaning_of(family.code("of_another_version")) == family.meaning
 
 
 @pytest.mark.parametrize("code", ["", "unheard_of", "block_threshold", ":"])
