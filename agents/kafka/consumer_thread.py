@@ -1,7 +1,7 @@
 """The thread of Faust's consumer, and what it adds to the aiokafka consumer inside.
 
 Options that Faust does not pass on, passwords that are read for every connection, when the group's coordinator was last
-heard, and the offsets at which reading went on after a position was out of range.
+heard, where partitions end, and the offsets at which reading went on after a position was out of range.
 
 A broker should answer a fetch only once it has records, or after half a second. The embedded one answers at once, and
 aiokafka asks again at once: an idle worker used two thirds of a core. Here a fetch that brings nothing in less than
@@ -13,10 +13,10 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
+from sluicegate.agents.kafka.partition_ends import PartitionEnd, PartitionEnds
 from sluicegate.agents.kafka.record_batches import PartitionRecords
 from sluicegate.agents.kafka.security import PasswordCredentials
 
@@ -36,11 +36,15 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         super().__init__(*args, **options)
         self.reset_to: dict[Any, int] = {}
         """Partitions whose position was out of range, and the offset at which reading went on."""
+        self._ends: PartitionEnds | None = None
 
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()
         self._watch_heartbeats(consumer._coordinator)
+        leader_of = consumer._client.cluster.leader_for_partition
+        self._ends = PartitionEnds(consumer.assignment, leader_of, consumer._fetcher._proc_offset_request)
+        self.add_future(self._ends.follow())
         self._watch_resets(consumer._fetcher)
         _pause_after_empty_fetches(consumer._fetcher)
 
@@ -66,13 +70,9 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 
         fetcher_._proc_offset_request = proc_offset_request
 
-    def end_of(self, partition: Any) -> int | None:
-        """The offset behind the partition's last record, as of the last fetch; None if it is not known."""
-        try:
-            end: int | None = self._ensure_consumer().highwater(aiokafka.ensure_aiokafka_TP(partition))
-        except (AssertionError, AttributeError, ConsumerNotStarted):  # it is being taken from this worker
-            return None
-        return end
+    def end_of(self, partition: Any) -> PartitionEnd | None:
+        """Where the partition ends, as far as Kafka has said."""
+        return self._ends.of(partition) if self._ends else None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

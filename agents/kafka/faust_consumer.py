@@ -92,9 +92,15 @@ class PatchedFaustConsumer(aiokafka.Consumer):
 
     def lags(self) -> list[PartitionLag]:
         """The lag of each partition whose end is known. Nothing during a rebalance, when nobody owns a partition."""
+        now = time.monotonic()
         ends = {partition: self._thread.end_of(partition) for partition in self._expected}  # type: ignore[attr-defined]
         return [
-            PartitionLag(partition.topic, partition.partition, max(0, end - (self._committed_offset[partition] or 0)))
+            PartitionLag(
+                partition.topic,
+                partition.partition,
+                max(0, end.offset - (self._committed_offset[partition] or 0)),
+                now - end.at,
+            )
             for partition, end in ends.items()
             if end is not None and not self.app.rebalancing
         ]

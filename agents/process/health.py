@@ -108,9 +108,10 @@ class Health:
         ]
 
     def levels(self) -> WorkerLevels:
-        """What alerts watch."""
+        """What alerts watch. A lag that Kafka has not confirmed for LATE_S is not known any more."""
         state = self._state()
-        return WorkerLevels(not self.reasons_not_ready(), state.commit_late_s, state.lags)
+        known = tuple(lag for lag in state.lags if lag.age_s <= LATE_S)
+        return WorkerLevels(not self.reasons_not_ready(), state.commit_late_s, known)
 
     async def report_levels(self, report: Callable[[WorkerLevels], None]) -> None:
         """Report the levels every few seconds. Does not return."""

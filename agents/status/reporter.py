@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sluicegate.agents.status.history import Change, History, Sample, levels, values_of
-from sluicegate.agents.status.notices import LAG, notices_of
+from sluicegate.agents.status.notices import LAG, SOON_S, notices_of
 from sluicegate.agents.status.sections import sections_of
 from sluicegate.agents.status.snapshot import Figure, Notice, Snapshot
 from sluicegate.agents.status.standing import Standing
@@ -43,7 +43,7 @@ class Reporter:
         """How it is now."""
         standing = self._standing()
         values = await asyncio.to_thread(lambda: dict(values_of(self._metrics.collect())))
-        if standing.lags:
+        if standing.lags and _lag_age_s(standing) <= SOON_S:
             values[LAG, ()] = sum(lag.records for lag in standing.lags)
         self._history.add(Sample(time.monotonic(), values))
         notices = (*standing.notices, *notices_of(self._history, standing))
@@ -87,9 +87,8 @@ class Reporter:
             ),
         ]
         if standing.event_age_s is not None:
-            lag = count(sum(partition.records for partition in standing.lags)) if standing.lags else NONE
             found += [
-                _chart(Figure("Lag", lag, "records not committed"), _lags(history)),
+                _chart(_lag(standing), _lags(history)),
                 Figure("Age", duration(standing.event_age_s), "of the last event, when it was taken"),
             ]
         if verdicts:
@@ -138,8 +137,22 @@ def _waiting(history: History) -> list[Figure]:
     ]
 
 
+def _lag(standing: Standing) -> Figure:
+    if not standing.lags:
+        return Figure("Lag", NONE, "of no partition: the worker has none now, or Kafka has not answered yet")
+    records, age_s = count(sum(partition.records for partition in standing.lags)), _lag_age_s(standing)
+    if age_s <= SOON_S:
+        return Figure("Lag", records, "records not committed")
+    return Figure("Lag", "unknown", f"it was {records} records {long_duration(age_s)} ago, when Kafka last answered")
+
+
+def _lag_age_s(standing: Standing) -> float:
+    return max((partition.age_s for partition in standing.lags), default=0.0)
+
+
 def _lags(history: History) -> list[float]:
-    return [sum(levels(sample, LAG).values()) for sample in history.samples]
+    """The lag of the last minutes, where it was known."""
+    return [sample.values[LAG, ()] for sample in history.samples if (LAG, ()) in sample.values]
 
 
 def _chart(figure: Figure, values: list[float]) -> Figure:

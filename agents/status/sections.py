@@ -5,9 +5,11 @@ from math import ceil
 from typing import Final
 
 from sluicegate.agents.status.history import History, levels
+from sluicegate.agents.status.notices import SOON_S
 from sluicegate.agents.status.snapshot import Section, Table
 from sluicegate.agents.status.standing import Standing
-from sluicegate.agents.status.words import count, decimal, duration, percent, points
+from sluicegate.agents.status.words import count, decimal, duration, long_duration, percent, points
+from sluicegate.agents.telemetry.levels import PartitionLag
 from sluicegate.agents.telemetry.recent import Kind, Recent, RecentOutcomes
 from sluicegate.agents.visible_text import visible_text
 
@@ -150,11 +152,16 @@ def _batches(history: History) -> Section | None:
 
 def _lags(standing: Standing) -> Section | None:
     rows = tuple(
-        (visible_text(lag.topic), str(lag.partition), count(lag.records))
+        (visible_text(lag.topic), str(lag.partition), _records(lag))
         for lag in sorted(standing.lags, key=lambda lag: (lag.topic, lag.partition))
     )
     columns = ("topic", "partition", "records not committed")
     return Section("lags", "Lag by partition of this worker", Table(columns, rows)) if rows else None
+
+
+def _records(lag: PartitionLag) -> str:
+    records = count(lag.records)
+    return records if lag.age_s <= SOON_S else f"unknown; {records} {long_duration(lag.age_s)} ago"
 
 
 def _requests(history: History) -> Section | None:

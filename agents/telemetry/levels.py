@@ -18,10 +18,12 @@ class PartitionLag(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     records: int
+    age_s: float = 0.0
+    """Seconds since Kafka said where the partition ends."""
 
 
 class WorkerLevels(msgspec.Struct, frozen=True):
-    """How a worker is at one moment: `commit_late_s` is 0 if no commit is due, `lags` has its own partitions."""
+    """How a worker is at one moment: `commit_late_s` is 0 if no commit is due, `lags` has the known ones."""
 
     ready: bool
     commit_late_s: float
@@ -31,7 +33,8 @@ class WorkerLevels(msgspec.Struct, frozen=True):
 class LevelGauges:
     """Exports the levels that were set last. Any thread may read them, because they are replaced as one.
 
-    Levels that are older than STALE_S come from a worker that hangs: it is not ready, whatever they say.
+    Levels that are older than STALE_S come from a worker that hangs: it is not ready, whatever they say, and its lag is
+    not known.
     """
 
     def __init__(self, meter: Meter) -> None:
@@ -70,7 +73,7 @@ class LevelGauges:
             yield Observation(self._levels.commit_late_s)
 
     def _lags(self, _: CallbackOptions) -> Iterator[Observation]:
-        for lag in self._levels.lags if self._levels else ():
+        for lag in self._levels.lags if self._levels and self._age_s < STALE_S else ():
             yield Observation(
                 lag.records,
                 {

@@ -35,6 +35,10 @@ class Browser:
         """What `script` returns."""
         return self._driver.execute_script(script, *arguments)
 
+    def run_async(self, script: str) -> Any:
+        """What `script` gives to its last argument, a function."""
+        return self._driver.execute_async_script(script)
+
     def complaints(self) -> list[str]:
         """What the console has logged: errors, and violations of the content security policy."""
         entries: list[dict[str, Any]] = self._driver.get_log("browser")  # type: ignore[no-untyped-call]

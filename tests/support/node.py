@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.support.required import give_up
 
+TOOLS = Path(__file__).parent / "npm"
+"""The packages that the tests themselves use."""
 CACHE = Path(__file__).parents[2] / ".cache" / "npm"
 INSTALL_TIMEOUT_S = 300
 

@@ -65,7 +65,7 @@ function makeSection(section) {
   const table = make("table", {}, [make("thead", {}, [make("tr")]), make("tbody")]);
   return make("section", { "data-name": section.name, class: section.wide ? "wide" : "", "aria-labelledby": heading }, [
     make("h2", { id: heading }),
-    make("div", { class: "scroll", role: "region", tabindex: "0", "aria-labelledby": heading }, [table]),
+    make("div", { class: "scroll", role: "group", tabindex: "0", "aria-labelledby": heading }, [table]),
     make("p", { class: "note" }),
   ]);
 }

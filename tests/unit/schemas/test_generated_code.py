@@ -14,10 +14,9 @@ from datamodel_code_generator.format import Formatter
 
 from sluicegate.schemas.topics import TOPICS
 from tests.support.markdown import blocks_of
-from tests.support.node import node_modules
+from tests.support.node import TOOLS, node_modules
 
 ROOT = Path(__file__).parents[3]
-NPM = ROOT / "tests" / "support" / "npm"
 SCHEMAS = {name: ROOT / "schemas" / "json" / f"{name}.schema.json" for name in TOPICS}
 SHOWN = [
     (comment.removeprefix("event: "), block.text)
@@ -69,7 +68,7 @@ console.log(shown.length);
 
 
 def test_quicktype_makes_types_that_check_an_event_as_they_read_it(tmp_path: Path) -> None:
-    quicktype = node_modules(NPM) / ".bin" / "quicktype"
+    quicktype = node_modules(TOOLS) / ".bin" / "quicktype"
     code = tmp_path / "events.js"
     options = ("--src-lang", "schema", "--lang", "javascript", "--out", code)
     subprocess.run([quicktype, *options, *SCHEMAS.values()], check=True, timeout=120)

@@ -18,6 +18,7 @@ from sluicegate.agents.http.status import viewers
 from sluicegate.agents.http.status.access import may_read
 from sluicegate.agents.http.status.viewers import MOST_VIEWERS
 from sluicegate.agents.status.snapshot import Notice
+from sluicegate.agents.telemetry.levels import PartitionLag
 from sluicegate.agents.telemetry.recent import Recent, RecentOutcomes, Source
 from tests.support.status_pages import GOOD, MadeUp, made_up
 
@@ -104,6 +105,16 @@ async def test_the_page_names_what_is_wrong_and_shows_no_secret() -> None:
     assert "Look at the brokers." in page
     assert "SLUICE_SASL_PASSWORD" in page
     assert "hunter2" not in page
+
+
+async def test_a_lag_that_kafka_has_not_confirmed_for_seconds_is_shown_as_unknown_with_its_age() -> None:
+    async with made_up() as process:
+        await page_with(process, "records not committed")
+        process.standing = msgspec.structs.replace(GOOD, lags=(PartitionLag("queries.raw", 0, 1234, 75.5),))
+        page = await page_with(process, "it was 1,234 records 1 minute 15 seconds ago, when Kafka last answered")
+        assert "unknown; 1,234 1 minute 15 seconds ago" in page
+        process.standing = msgspec.structs.replace(GOOD, lags=())
+        await page_with(process, "of no partition")
 
 
 @pytest.mark.parametrize("with_text", [False, True])

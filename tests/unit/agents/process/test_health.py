@@ -56,6 +56,11 @@ def test_alerts_watch_what_the_probes_say_and_how_far_behind_the_worker_is() -> 
     assert changed(commit_late_s=40.0).levels().commit_late_s == 40
 
 
+def test_alerts_do_not_watch_a_lag_that_kafka_has_not_confirmed_for_long() -> None:
+    fresh, old = PartitionLag("queries.raw", 0, 12, 1.0), PartitionLag("queries.raw", 1, 7, 11.0)
+    assert changed(lags=(fresh, old)).levels().lags == (fresh,)
+
+
 async def test_levels_are_reported_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_REPORT_EVERY_S", 0)
     reported: asyncio.Queue[WorkerLevels] = asyncio.Queue()

@@ -42,8 +42,9 @@ def test_the_levels_that_were_set_last_are_exported() -> None:
     assert exported.values() == {"sluicegate.ready": [0], "sluicegate.commit.late": [0]}
 
 
-def test_a_worker_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_hangs_is_not_ready_and_its_lag_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     exported = Exported()
     exported.gauges.set(LAGGING)
     monkeypatch.setattr(levels, "STALE_S", 0.0)
     assert exported.values()["sluicegate.ready"] == [0]
+    assert "sluicegate.consumer.lag" not in exported.values()
