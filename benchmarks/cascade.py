@@ -26,7 +26,7 @@ from sluicegate.agents.settings import load_settings
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.text.normalise import normalise
 
-_NO_CACHE = {"SLUICE_CACHE_SIZE": "0", "SLUICE_DEADLINE_MS": "30000"}
+_NO_CACHE = {"SLUICE_CACHE_SIZE": "0", "SLUICE_DEADLINE_MS": "40000"}
 
 _FIRST = 30
 """Events that are decided before anything is measured: the second model takes long for them."""

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import threading
@@ -43,11 +44,14 @@ class Seen:
 class Bench:
     """A producer of raw queries and a reader of the ledger, which reads live or once everything is written."""
 
-    def __init__(self, settings: Settings, worker_pid: int, log: RecordLog, *, live: bool) -> None:
+    def __init__(
+        self, settings: Settings, worker: "subprocess.Popen[bytes]", worker_log: Path, log: RecordLog, *, live: bool
+    ) -> None:
         self.settings = settings
         self._log = log
         self._live = live
-        self.worker_pid = worker_pid
+        self._worker = worker
+        self._worker_log = worker_log
         self.sent: dict[str, float] = {}
         self.seen: dict[str, Seen] = {}
         self._producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "linger.ms": 0, "log_level": 0})
@@ -82,6 +86,8 @@ class Bench:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(what, total=len(self.sent))
             while (done := len(self.seen) if self._live else self._written()) < len(self.sent):
+                if self._worker.poll() is not None:
+                    sys.exit(f"the worker has ended:\n{self._worker_log.read_text()[-2000:]}")
                 if time.monotonic() > give_up:
                     sys.exit(f"only {done} of {len(self.sent)} events were decided in {_TIMEOUT_S:g} s")
                 time.sleep(0.02 if self._live else 0.25)
@@ -94,6 +100,11 @@ class Bench:
         written = sorted(seen.written for seen in self.seen.values())
         first = len(written) // 10
         return (len(written) - first) / (written[-1] - written[first])
+
+    @property
+    def worker_pid(self) -> int:
+        """The worker's process."""
+        return self._worker.pid
 
     @property
     def worker_cpu_s(self) -> float:
@@ -166,8 +177,9 @@ def running(
             **environment,
         }
         with RecordLog(Connection.plaintext(broker.bootstrap_servers)) as log:
-            worker = start_worker(given, Path(folder) / "worker.log", module)
-            bench = Bench(settings, worker.pid, log, live=live)
+            worker_log = Path(folder) / "worker.log"
+            worker = start_worker(given, worker_log, module)
+            bench = Bench(settings, worker, worker_log, log, live=live)
             try:
                 for query in mixed_queries(first):
                     bench.send(f"{query} first")
