@@ -1,7 +1,8 @@
 """Which queries are worth queueing: those whose deadline can still be met. Plain and synchronous.
 
-The time that the queue will take is the estimate of the cost model, corrected by how much slower than it the last
-batches were. The correction is their median, so one slow batch (a cold model, a busy core) causes no refusals.
+The time that the queue will take is the estimate of the cost model for full batches of queries as long as the last
+batches had, corrected by how much slower than the estimate those were. Both are medians, so one batch that is slow (a
+cold model, a busy core) or long causes no refusals.
 """
 
 import statistics
@@ -29,6 +30,8 @@ class Admission:
         self._free_at = [0.0] * replicas
         self._timed: deque[float] = deque(maxlen=_TIMED_BATCHES)
         self._slowness = 1.0
+        self._each_ms: deque[float] = deque(maxlen=_TIMED_BATCHES)
+        """By the cost model, a query's part in a full batch of the lengths of each of the last batches."""
 
     def check(self, length: int, deadline: float, now: float, waiting: int) -> None:
         """Raise if a query of `length` tokens, behind `waiting` others, would be answered after `deadline`.
@@ -50,6 +53,7 @@ class Admission:
         predicted_s = max(_LEAST_PREDICTED_S, self._cost.milliseconds(members, shortest, longest) / 1000)
         self._started_at[replica], self._predicted_s[replica] = now, predicted_s
         self._free_at[replica] = now + predicted_s * self._slowness
+        self._each_ms.append(self._cost.milliseconds(self._batch_size, shortest, longest) / self._batch_size)
 
     def busy_s(self, now: float) -> float:
         """For how long the longest of the present batches has run; 0 without one."""
@@ -63,8 +67,7 @@ class Admission:
         self._slowness = statistics.median(self._timed)
 
     def _expected_s(self, length: int, now: float, waiting: int) -> float:
-        full = self._cost.milliseconds(self._batch_size, length, length) / self._batch_size
         own = self._cost.milliseconds(1, length, length)
-        ahead = waiting * full / len(self._free_at)
+        ahead = waiting * statistics.median(self._each_ms) / len(self._free_at)
         busy = max(0.0, min(self._free_at) - now)
         return busy + self._slowness * (ahead + own) / 1000

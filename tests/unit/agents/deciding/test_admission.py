@@ -68,6 +68,15 @@ def test_replicas_share_the_queue() -> None:
     admission.check(1, deadline=6.1, now=0, waiting=10)
 
 
+def test_a_long_query_does_not_make_those_before_it_long() -> None:
+    second_a_token = BatchCost(call=0, token=1000, step=0, member=0, answer=0)
+    admission = Admission(second_a_token, batch_size=1, replicas=1)
+    timed(admission, *[1.0] * 5)
+    admission.check(20, deadline=30.5, now=0, waiting=10)  # ten of a second each, then its own twenty
+    with pytest.raises(Overloaded):
+        admission.check(20, deadline=29.5, now=0, waiting=10)
+
+
 def test_an_idle_engine_is_tried_however_slow_it_was() -> None:
     admission = Admission(SECOND_EACH, batch_size=1, replicas=1)
     timed(admission, *[1000.0] * 5)
