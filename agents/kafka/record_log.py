@@ -13,7 +13,7 @@ from typing import Final, Never, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S
+from sluicegate.agents.kafka.cluster import ADMIN_TIMEOUT_S, Cluster
 from sluicegate.agents.kafka.connection import Connection
 from sluicegate.agents.kafka.record import Record, Unreadable
 from sluicegate.schemas.errors import BrokerUnavailable, StreamFailed
@@ -54,10 +54,13 @@ class Span:
 class RecordLog:
     """Reads records of any topic. One read at a time; use it in a `with` block.
 
-    The constructor and every method raise BrokerUnavailable when the brokers do not answer, or refuse.
+    Every method raises BrokerUnavailable when the brokers do not answer, or refuse.
     """
 
     def __init__(self, connection: Connection) -> None:
+        """Raises BrokerUnavailable when no broker answers, and ConfigurationError when they refuse us."""
+        topics = Cluster(connection).metadata(ADMIN_TIMEOUT_S).topics
+        self._partitions = {name: sorted(topic.partitions) for name, topic in topics.items()}
         self._connection = connection
         self._consumer = Consumer(
             {
@@ -69,11 +72,6 @@ class RecordLog:
                 "log_level": 0,
             }
         )
-        try:
-            topics = self._consumer.list_topics(timeout=ADMIN_TIMEOUT_S).topics
-        except KafkaException as error:
-            raise self._unavailable(error.args[0]) from error
-        self._partitions = {name: sorted(topic.partitions) for name, topic in topics.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +176,9 @@ class RecordLog:
 
     def _unavailable(self, reason: object) -> BrokerUnavailable:
         words = reason.str() if isinstance(reason, KafkaError) else reason
-        return BrokerUnavailable(f"cannot read from Kafka at {self._connection.servers}: {words}; try again")
+        return BrokerUnavailable(
+            f"cannot read from Kafka at {self._connection.servers}: {words}; try again when it answers"
+        )
 
 
 _take_headers: Final = methodcaller("headers")

@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs forget to export some public classes
     AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
@@ -161,23 +162,42 @@ _Bindings: TypeAlias = Collection[Any]
 def _bindings(cluster: Cluster, connection: Connection) -> _Bindings:
     """Every ACL of the cluster.
 
-    librdkafka reports no ACLs where the cluster does not let us see them, so our rights on the cluster are asked for,
-    too.
+    librdkafka reports no ACLs where the cluster does not let us see them, or has none, so our rights on the cluster are
+    asked for, too, and whether a broker has an authorizer.
     """
     everything: Any = (ResourceType.ANY, None, ResourcePatternType.ANY, None, None)
     asked = AclBindingFilter(*everything, AclOperation.ANY, AclPermissionType.ANY)  # type: ignore[call-arg]
     try:
-        rights = cluster.admin.describe_cluster(include_authorized_operations=True, request_timeout=ADMIN_TIMEOUT_S)
-        if AclOperation.DESCRIBE in (rights.result().authorized_operations or ()):
+        cluster_rights = cluster.admin.describe_cluster(
+            include_authorized_operations=True, request_timeout=ADMIN_TIMEOUT_S
+        ).result()
+        if AclOperation.DESCRIBE in (cluster_rights.authorized_operations or ()):
             found: _Bindings = cluster.admin.describe_acls(asked, request_timeout=ADMIN_TIMEOUT_S).result()
+            if not found and _lacks_authorizer(cluster, cluster_rights.controller):
+                raise ConfigurationError(
+                    f"Kafka at {connection.servers} has no authorizer, and so no ACLs: plan topics alone with --no-acls"
+                )
             return found
         reason = "we have no right to describe the cluster"
     except KafkaException as error:
         reason = kafka_error(error).str()
+    remedy = "log in as an administrator, or "
+    if not connection.secured:
+        reason, remedy = "it has none, or it asks for a login", ""
     raise ConfigurationError(
-        f"Kafka at {connection.servers} does not show its ACLs: {reason}: log in as an administrator, or plan topics "
-        "alone with --no-acls"
+        f"Kafka at {connection.servers} does not show its ACLs: {reason}: {remedy}plan topics alone with --no-acls"
     )
+
+
+def _lacks_authorizer(cluster: Cluster, broker: Any) -> bool:
+    """Whether `broker` says that it checks no rights. Some brokers do not say."""
+    asked = ConfigResource(ConfigResource.Type.BROKER, str(broker.id))
+    [answer] = cluster.admin.describe_configs([asked], request_timeout=ADMIN_TIMEOUT_S).values()
+    try:
+        authorizer = answer.result().get("authorizer.class.name")
+    except KafkaException:  # we may not see its configuration
+        return False
+    return authorizer is not None and not authorizer.value
 
 
 def _by_permission(bindings: _Bindings, principal: str) -> tuple[list[Any], list[Any]]:
@@ -218,5 +238,4 @@ def _grant(cluster: Cluster, rights: Iterable[Right], principal: str) -> None:
             done.result()
         except KafkaException as error:
             reason = kafka_error(error)
-            remedy = ": plan topics alone with --no-acls" if reason.code() == KafkaError.SECURITY_DISABLED else ""
-            raise ConfigurationError(f"cannot grant {principal} {rules[rule]}: {reason.str()}{remedy}") from error
+            raise ConfigurationError(f"cannot grant {principal} {rules[rule]}: {reason.str()}") from error

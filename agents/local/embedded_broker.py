@@ -54,6 +54,16 @@ class EmbeddedBroker:
     ) -> None:
         self._stop()
 
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended, though the block has not."""
+        return self._process.poll() is not None
+
+    def require_running(self) -> None:
+        """Raises BrokerUnavailable, with the last line of the broker's log, if it has ended."""
+        if self.ended:
+            raise self._failure()
+
     def _await_ready(self, deadline: float) -> None:
         # The system chooses port 0's number, so no other process can take the port first. The log says which it is.
         while (address := re.search(r"kafka\s+(127\.0\.0\.1:\d+)", self._log_text())) is None:
@@ -75,7 +85,7 @@ class EmbeddedBroker:
         ended = self._process.poll()
         what = f"did not answer within {START_TIMEOUT_S:g} s" if ended is None else f"ended with status {ended}"
         return BrokerUnavailable(
-            f"the embedded broker {what}. Its last log line: {last}. Use a real Kafka instead (docker compose up)"
+            f"the embedded broker {what}. Its last log line: {last}. Try again, or use a real Kafka (docker compose up)"
         )
 
     def _stop(self) -> None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from sluicegate.agents.settings import Settings, load_settings
 from sluicegate.schemas.errors import SluicegateError
 
 _STOP_TIMEOUT_S: Final = 20.0
+_LOOK_EVERY_S: Final = 0.2
 _SHOWN_TRACE: Final = "sample-02"
 
 
@@ -43,7 +43,7 @@ def run_demo(console: Console, *, keep: bool) -> None:
     """Run the demo and clean up. With `keep`, broker and worker stay until Ctrl-C.
 
     Raises:
-        SluicegateError: the broker or the worker does not start, or an event has no outcome.
+        SluicegateError: the broker or the worker does not start, the broker ends, or an event has no outcome.
     """
     with EmbeddedBroker() as broker, OtlpReceiver() as receiver, tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
@@ -58,17 +58,21 @@ def run_demo(console: Console, *, keep: bool) -> None:
         log = Path(folder) / "worker.log"
         queries = read_sample()
         format_log = Path(folder) / "format.log"
-        with _worker(settings, log, "gate") as worker, _worker(settings, format_log, "format", _free_port()):
+        with (
+            _worker(broker, settings, log, "gate") as worker,
+            _worker(broker, settings, format_log, "format", _free_port()),
+        ):
             publish_action(settings)
             _show_outcomes(console, settings, receiver, queries, worker, log)
             _show_trace(console, receiver, next(query for query in queries if query.event_id == _SHOWN_TRACE))
             _show_action(console, settings, format_log)
             review_log = Path(folder) / "review.log"
-            with _worker(settings, review_log, "review", _free_port()):  # last: its ledger records are not the gate's
+            # Last: its ledger records are not the gate's.
+            with _worker(broker, settings, review_log, "review", _free_port()):
                 _show_review(console, settings, review_log)
                 if keep:
                     with contextlib.suppress(KeyboardInterrupt):
-                        _keep_running(console, settings, worker, log)
+                        _keep_running(console, settings, broker, worker, log)
     for meaning, arguments in (
         ("Try your own", 'gate "wireless headphons"'),
         ("Keep broker and worker", "up --keep"),
@@ -129,7 +133,10 @@ def _show_review(console: Console, settings: Settings, log: Path) -> None:
     console.print("  queries.review ─► queries.reviewed, queries.blocked", highlight=False)
 
 
-def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen[bytes], log: Path) -> None:
+def _keep_running(
+    console: Console, settings: Settings, broker: EmbeddedBroker, worker: subprocess.Popen[bytes], log: Path
+) -> None:
+    """Does not return. Raises BrokerUnavailable when the broker ends."""
     console.print(
         f"\nBroker and worker run until Ctrl-C. In another terminal:\n"
         f"  export SLUICE_BOOTSTRAP_SERVERS={settings.bootstrap_servers}\n"
@@ -144,9 +151,13 @@ def _keep_running(console: Console, settings: Settings, worker: subprocess.Popen
         highlight=False,
         soft_wrap=True,
     )
-    ended = worker.wait()
-    console.print(f"The worker has ended with status {ended}. The broker runs until Ctrl-C.")
-    threading.Event().wait()
+    worker_runs = True
+    while True:
+        broker.require_running()
+        if worker_runs and worker.poll() is not None:
+            worker_runs = False
+            console.print(f"The worker has ended with status {worker.returncode}. The broker runs until Ctrl-C.")
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _command() -> str:
@@ -155,7 +166,9 @@ def _command() -> str:
 
 
 @contextmanager
-def _worker(settings: Settings, log: Path, agent: str, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def _worker(
+    broker: EmbeddedBroker, settings: Settings, log: Path, agent: str, port: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process of `agent` that uses our broker and trace receiver, and ends with this process."""
     environment = {
         "SLUICE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
@@ -168,7 +181,7 @@ def _worker(settings: Settings, log: Path, agent: str, port: int | None = None) 
     try:
         yield process
     finally:
-        stop_child(process, _STOP_TIMEOUT_S)
+        stop_child(process, 0 if broker.ended else _STOP_TIMEOUT_S)  # without a broker it cannot finish anything
 
 
 def _is_whole(spans: list[ReceivedSpan]) -> bool:

@@ -159,7 +159,7 @@ async def test_a_broker_that_does_not_answer_is_an_error_of_the_call() -> None:
     async with Client(over_stdio("--ledger", "kafka", "--brokers", "127.0.0.1:1")) as client:
         result = await client.call_tool("explain", {"event_id": "event-7"})
         assert result.is_error
-        assert "cannot read from Kafka at 127.0.0.1:1" in text_of(result)
+        assert "cannot reach Kafka at 127.0.0.1:1" in text_of(result)
         assert not (await client.call_tool("gate", {"query": "red shoes"})).is_error
 
 

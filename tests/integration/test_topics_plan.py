@@ -19,7 +19,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # the stubs fo
     ResourceType,
 )
 
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
 from sluicegate.schemas.errors import ExitCode
+from tests.support import kafka_cluster
 from tests.support.brokers import Broker
 from tests.support.command import sluice
 from tests.support.kafka_cluster import SecuredKafka, write_kafka_scripts
@@ -67,6 +69,24 @@ def test_a_plan_names_the_missing_topics_of_the_agents_in_use_and_applies_them_w
     code, script = plan(stream)
     rest = {stream.topics[name] for name in ("reviewed", "actions_raw", "actions_formatted")}
     assert (code, created_by(script)) == (ExitCode.MISSING, rest)
+
+
+@pytest.mark.parametrize("kind", ["embedded", "apache"])
+def test_a_broker_without_an_authorizer_leads_to_a_plan_of_topics_alone(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "apache" and (reason := kafka_cluster.available()):
+        pytest.skip(f"no real Kafka: {reason}")
+    of_an_authorizer = re.compile(r"^(authorizer|super\.users|allow\.everyone)\b.*\n", re.MULTILINE)
+    monkeypatch.setattr(kafka_cluster, "PROPERTIES", of_an_authorizer.sub("", kafka_cluster.PROPERTIES))
+    with EmbeddedBroker() if kind == "embedded" else kafka_cluster.ApacheKafka() as broker:
+        code, said = plan(unmade_stream(broker.bootstrap_servers), "--principal", "User:gate")
+    assert code == ExitCode.CONFIG
+    says = {
+        "apache": "has no authorizer, and so no ACLs",
+        "embedded": "does not show its ACLs: it has none, or it asks for a login",
+    }
+    assert said.endswith(f"{says[kind]}: plan topics alone with --no-acls\n")
 
 
 class Administrator:

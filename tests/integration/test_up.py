@@ -1,14 +1,24 @@
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
+
+from sluicegate.agents.local.embedded_broker import EmbeddedBroker
+from sluicegate.agents.local.up import _keep_running
+from sluicegate.agents.settings import load_settings
+from sluicegate.schemas.errors import BrokerUnavailable, ExitCode
 
 pytestmark = pytest.mark.xdist_group("up")  # one run of `sluice up`
 
@@ -58,6 +68,21 @@ def test_a_person_decides_a_query_that_the_gate_was_not_sure_of(shown: subproces
     shown_review = shown.stdout[shown.stdout.index("The gate was not sure of") :].splitlines()
     assert re.search(r"A person denies it \(\w+\):$", shown_review[0])
     assert shown_review[1].split() == ["queries.review", "─►", "queries.reviewed,", "queries.blocked"]
+
+
+def test_keep_says_at_once_that_its_broker_has_ended() -> None:
+    shown, sleep = io.StringIO(), ["sleep", "60"]
+    with EmbeddedBroker() as broker, subprocess.Popen(sleep) as worker:
+        settings = load_settings(bootstrap_servers=broker.bootstrap_servers)
+        killed = threading.Timer(0.5, broker._process.kill)
+        killed.start()
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match=r"the embedded broker ended with status -9\..* Try again") as ended:
+            _keep_running(Console(file=shown), settings, broker, worker, Path("worker.log"))
+        assert time.monotonic() - began < 5
+        worker.kill()
+    assert ended.value.exit_code == ExitCode.UNAVAILABLE
+    assert "Broker and worker run until Ctrl-C" in shown.getvalue()
 
 
 def test_keep_prints_how_to_reach_the_broker_and_when_the_worker_ends() -> None:
