@@ -17,11 +17,12 @@ import msgspec
 
 from sluicegate.agents.agent import Condition
 from sluicegate.agents.deciding.batch_observer import batch_observers
-from sluicegate.agents.deciding.decider import Decider, Trial
+from sluicegate.agents.deciding.decider import Decider
 from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.ledger_record import Stamp, make_ledger_record, outcome_of
 from sluicegate.agents.deciding.live_models import LiveModels, LoadedModels
 from sluicegate.agents.deciding.second_report import observe_second, report_second
+from sluicegate.agents.deciding.trials import Tried, trials_of
 from sluicegate.agents.error_text import describe_error
 from sluicegate.agents.gate.dedup import DedupWindow
 from sluicegate.agents.gate.outcomes import make_events
@@ -32,7 +33,6 @@ from sluicegate.agents.outcomes.origin import Origin, origin_of
 from sluicegate.agents.outcomes.publishing import OutcomePublisher, Outputs
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.telemetry import EventSpan, Outcome, Telemetry
-from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.schemas.codec import DecodedQuery, decode_raw_query, encode, event_id_of, value_hash
 from sluicegate.schemas.errors import ContractError
 from sluicegate.schemas.events import OutcomeName, Position, StageLatencies
@@ -45,10 +45,6 @@ class _Event(Event):
     """One event on its way; each step adds what it knows."""
 
     decider: Decider[EventSpan]
-    policy: CompiledPolicy | None = None
-    """A policy that is tried on the event; else the one in use decides."""
-    trial: Trial | None = None
-    """How the second model is tried on the event."""
     decision: Decision | None = None
     outcome: OutcomeName = "deadletter"
     validate_ms: float | None = None
@@ -141,9 +137,8 @@ class Pipeline:
         event = _Event(record=record, origin=origin, span=span, stamp=stamp, decider=decider)
         try:
             decoded = self._decode(event)
-            self._start_shadows(event, decoded)
             decision = await self._decide(event, decoded)
-            self._start_trials_of_second(event, decoded, decision)
+            self._start_shadows(event, decoded, decision)
             outputs = self._make_outputs(event, decoded, decision)
             delivered = await self._publisher.publish(event, outputs)
         except Exception as error:  # noqa: BLE001 - the event's boundary: any error ends in a dead letter
@@ -212,48 +207,19 @@ class Pipeline:
         )
         await self._publisher.publish_ledger_record(event, entry)
 
-    def _start_shadows(self, event: _Event, decoded: DecodedQuery) -> None:
-        """Let a model in shadow decide the event too, by the policy in use, and the event's model by one in shadow."""
-        event_id = event.stamp.event_id
-        if decider := self._live_models.shadow(event_id):
-            self._start_shadow(event, decoded, decider, None)
-        if policy := self._live_models.policies.shadow(event_id):
-            self._start_shadow(event, decoded, event.decider, policy)
+    def _start_shadows(self, event: _Event, decoded: DecodedQuery, decision: Decision) -> None:
+        """Let what is on trial decide the event too."""
+        for tried in trials_of(self._live_models, event.stamp.event_id, event.decider, decision):
+            if len(self._shadows) < self._settings.window:
+                stamp = _stamp(event.stamp.event_id, event.stamp.event_time, tried.decider)
+                shadow = _Event(
+                    record=event.record, origin=event.origin, span=event.span, stamp=stamp, decider=tried.decider
+                )
+                task = asyncio.create_task(self._decide_shadow(shadow, decoded, tried), name="shadow")
+                self._shadows.add(task)
+                task.add_done_callback(self._shadows.discard)
 
-    def _start_trials_of_second(self, event: _Event, decoded: DecodedQuery, decision: Decision) -> None:
-        """Let the second model judge a sample too, and a version of it in shadow what it was asked about."""
-        second, event_id = self._live_models.second, event.stamp.event_id
-        if second is None or decision.degraded:
-            return
-        if decision.second is None and second.samples(event_id):
-            self._start_shadow(event, decoded, event.decider, None, "sample")
-        elif decision.second and second.has_shadow(event_id):
-            self._start_shadow(event, decoded, event.decider, None, "shadow")
-
-    def _start_shadow(
-        self,
-        event: _Event,
-        decoded: DecodedQuery,
-        decider: Decider[EventSpan],
-        policy: CompiledPolicy | None,
-        trial: Trial | None = None,
-    ) -> None:
-        if len(self._shadows) < self._settings.window:
-            stamp = _stamp(event.stamp.event_id, event.stamp.event_time, decider)
-            shadow = _Event(
-                record=event.record,
-                origin=event.origin,
-                span=event.span,
-                stamp=stamp,
-                decider=decider,
-                policy=policy,
-                trial=trial,
-            )
-            task = asyncio.create_task(self._decide_shadow(shadow, decoded), name="shadow")
-            self._shadows.add(task)
-            task.add_done_callback(self._shadows.discard)
-
-    async def _decide_shadow(self, event: _Event, decoded: DecodedQuery) -> None:
+    async def _decide_shadow(self, event: _Event, decoded: DecodedQuery, tried: Tried[EventSpan]) -> None:
         """Decide the event once more, for the ledger only. If that fails, there is no ledger record."""
         try:
             event.decision = await event.decider.decide(
@@ -263,13 +229,14 @@ class Pipeline:
                 deadline_ms=decoded.query.deadline_ms,
                 input_codes=(*event.origin.reason_codes, *decoded.codes),
                 surface=decoded.query.surface,
-                policy=event.policy,
+                policy=tried.policy,
                 event_id=event.stamp.event_id,
-                trial=event.trial,
+                trial=tried.trial,
             )
-            if event.trial and not event.decision.second:
+            if tried.trial and not event.decision.second:
                 return
-            report_second(self._telemetry, event.span, event.decision)
+            if tried.trial == "sample":
+                report_second(self._telemetry, event.span, event.decision)
             event.outcome = outcome_of(event.decision)
             await self._write_ledger(event, [], shadow=True)
         except Exception as error:  # noqa: BLE001 - no error of a shadow may harm the event

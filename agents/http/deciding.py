@@ -9,6 +9,7 @@ from sluicegate.agents.deciding.decision import Decision
 from sluicegate.agents.deciding.second_report import report_second
 from sluicegate.agents.http.route import Call
 from sluicegate.agents.http.service import HttpService
+from sluicegate.agents.http.trials import DecidedText
 from sluicegate.agents.telemetry import EventSpan
 from sluicegate.agents.telemetry.recent import Recent
 from sluicegate.async_gate import gate_decision
@@ -118,6 +119,8 @@ async def keep(
 ) -> Decided:
     """Keep the audit record of what was `judged` about `text`, if SLUICE_HTTP_LEDGER is set, and return the decision.
 
+    What is tried on the text besides has begun then.
+
     Raises:
         LedgerFailed: the audit record could not be kept.
     """
@@ -136,6 +139,9 @@ async def keep(
             headers=(("traceparent", call.span.traceparent),),
             context=options.context,
         )
+    if service.trials:
+        tried = DecidedText(decision.text if judged.of_passage else text, event_id, options.context, call.span)
+        service.trials.start(service.models, tried, decider, decision)
     return Decided(event_id, gate_decision(decision, decider, event_id=event_id), judged.truncated, judged.of_passage)
 
 

@@ -10,6 +10,7 @@ from sluicegate.agents.formatting.formatting import Formatting, LoadedFormatting
 from sluicegate.agents.http.ledgers import ledger_of
 from sluicegate.agents.http.openai.chat_queue import ChatQueue
 from sluicegate.agents.http.openai.upstream import Upstream
+from sluicegate.agents.http.trials import Trials
 from sluicegate.agents.ledger.recording import Recorder
 from sluicegate.agents.review_queue import ReviewQueue
 from sluicegate.agents.settings import Settings
@@ -32,6 +33,8 @@ class HttpService:
         """The chat API that chats are passed on to, inside `running`."""
         self.recorder: Recorder | None = None
         """Keeps the audit record of each decision, inside `running`; None: no records are kept."""
+        self.trials: Trials | None = None
+        """Decides some texts once more, inside `running`, for the ledger and the metrics only."""
         self.reviews: ReviewQueue | None = None
         """What waits for people; None in a process that is no review worker."""
         self._models = models
@@ -96,6 +99,8 @@ class HttpService:
             if ledger:
                 recording = Recorder.running(ledger, self.settings, door="http")
                 self.recorder = await stack.enter_async_context(recording)
+            trials = Trials.running(self.settings, self.telemetry, self.recorder)
+            self.trials = await stack.enter_async_context(trials)
             yield
 
     @contextmanager

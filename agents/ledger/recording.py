@@ -48,10 +48,11 @@ class Recorder:
         trace_id: str,
         headers: tuple[tuple[str, bytes | None], ...] = (),
         context: Context | None = None,
+        shadow: bool = False,
     ) -> None:
         """Write the record of `decision` about `query`. The text is in it with SLUICE_LEDGER_TEXT only.
 
-        `context` is what the caller said about the query.
+        `context` is what the caller said about the query. `shadow`: the decision was made for the ledger only.
 
         Raises:
             LedgerFailed: it could not be kept.
@@ -79,6 +80,7 @@ class Recorder:
             policy=decider.engine.policy,
             with_text=self._with_text,
             context=context,
+            shadow=shadow,
             input_hash=sha256(query.encode(errors="replace")).hexdigest(),
         )
         await self.write(record, headers)

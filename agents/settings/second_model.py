@@ -41,8 +41,8 @@ class SecondModelSettings(BaseModel, title="Second model", arbitrary_types_allow
         0.0,
         ge=0,
         le=1,
-        description="Share of a worker's other events about which the second model is asked too, after they were "
-        "decided: for the ledger and the metrics only. It changes no decision.",
+        description="Share of the other events, of a worker and of the HTTP API, about which the second model is asked "
+        "too, after they were decided: for the ledger and the metrics only. It changes no decision.",
     )
     second_deadline_ms: int = Field(
         2_000,

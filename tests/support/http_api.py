@@ -62,14 +62,17 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    judge: Judge | None = None, telemetry: Telemetry | None = None, **settings: object
+    judge: Judge | None = None,
+    telemetry: Telemetry | None = None,
+    models: LoadedModels | None = None,
+    **settings: object,
 ) -> AsyncIterator[Api]:
-    """The application with `settings`, by their names in `Settings`; `judge` replaces the engine."""
+    """The application with `settings`, by their names in `Settings`; `judge` or `models` replace the engine."""
     port = free_port()
     given = load_settings(http_port=port, **settings)
     observed = telemetry or Telemetry.off()
-    async with LiveModels.running(_loaded(given, judge), given, batch_observers(observed)) as models:
-        service = HttpService(given, observed, lambda: models)
+    async with LiveModels.running(models or _loaded(given, judge), given, batch_observers(observed)) as live:
+        service = HttpService(given, observed, lambda: live)
         access = Access(given)
         async with service.running(), service.formatting_with(LoadedFormatting.load(given)):
             door = McpDoor(service, access) if given.http_mcp else None
@@ -85,7 +88,7 @@ async def serving(
                     asyncio.timeout(60),
                     httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as client,
                 ):
-                    yield Api(client, service, server, port, models)
+                    yield Api(client, service, server, port, live)
             finally:
                 server.stop()
                 await running
