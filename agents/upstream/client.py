@@ -197,6 +197,8 @@ class ChatClient:
                     raise CircuitOpen
                 async with asyncio.timeout_at(deadline):
                     await stack.enter_async_context(self._turns.turn())
+                if asyncio.get_running_loop().time() >= deadline:  # the turn came, but too late
+                    raise TimeoutError
                 question = stack.enter_context(self.breaker.question())
                 reservation = self.budget.reserve(request.most)
             except CircuitOpen:
