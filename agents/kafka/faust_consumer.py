@@ -29,6 +29,7 @@ import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine, Generator, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -39,6 +40,7 @@ from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
 from aiokafka.consumer.consumer import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.consumer.group_coordinator import GroupCoordinator  # type: ignore[import-untyped]
 from aiokafka.errors import ConsumerStoppedError  # type: ignore[import-untyped]
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka
 from mode.utils.futures import notify
 
@@ -237,7 +239,8 @@ class PatchedFaustConsumer(aiokafka.Consumer):
         recalled: asyncio.Event = app.recalled
         recalled.set()
         try:
-            await super().wait_empty()
+            with suppress(ConsumerNotStarted):  # it is stopped before it has started: nothing is in flight
+                await super().wait_empty()
         finally:
             if not app.should_stop:
                 recalled.clear()

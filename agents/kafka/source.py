@@ -73,10 +73,21 @@ class RecordSource:
         """How old the last record was when it was taken; None before the first."""
 
     def feed(self, consume: Consume) -> None:
-        """Call `consume` with the deliveries once the group is joined. It should return only when the app stops."""
+        """Call `consume` with the deliveries once the group is joined. It should return only when the app stops.
+
+        Once the deliveries have ended, nothing cancels it.
+        """
 
         async def agent(stream: Any) -> None:
-            await consume(self._deliveries(stream))
+            ended = asyncio.Event()
+            consuming = asyncio.ensure_future(consume(self._deliveries(stream, ended)))
+            try:
+                await asyncio.shield(consuming)
+            except asyncio.CancelledError:  # Faust ends the stream, and cancels while `consume` ends too
+                if not ended.is_set():
+                    consuming.cancel()
+                await asyncio.wait([consuming])
+                raise
 
         self.app.agent(self._topic, concurrency=1)(agent)
 
@@ -138,13 +149,16 @@ class RecordSource:
         """Whether it ends because of an error."""
         return bool(self.app.crashed)
 
-    async def _deliveries(self, stream: Any) -> AsyncIterator[Delivery]:
-        async for event in stream.noack().events():
-            message = event.message
-            if message.timestamp:
-                self.event_age_s = max(0.0, time.time() - message.timestamp)
-            registered = await self._tracker.register(message, (message.topic, message.partition), message.offset)
-            yield self._delivery(registered)
+    async def _deliveries(self, stream: Any, ended: asyncio.Event) -> AsyncIterator[Delivery]:
+        try:
+            async for event in stream.noack().events():
+                message = event.message
+                if message.timestamp:
+                    self.event_age_s = max(0.0, time.time() - message.timestamp)
+                registered = await self._tracker.register(message, (message.topic, message.partition), message.offset)
+                yield self._delivery(registered)
+        finally:
+            ended.set()
 
     def _delivery(self, registered: InFlightEvent[Any]) -> Delivery:
         return Delivery(

@@ -34,7 +34,7 @@ from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.process.worker import Worker
 from sluicegate.agents.settings import Settings, warn_of_unknown
 from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
-from sluicegate.agents.telemetry.logs import configure_logging
+from sluicegate.agents.telemetry.logs import configure_logging, expect_leaving
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
 from sluicegate.schemas.version import VERSION
 
@@ -173,6 +173,7 @@ class _FaustProcess(faust.Worker):
     def _drain(self, received: signal.Signals) -> None:
         if not self.should_stop:
             logger.info("%s received", received.name)
+            expect_leaving()
             self._on_sigterm()
 
 

@@ -38,6 +38,14 @@ _LEVELS: Final = {
 }
 _OURS: Final = "sluicegate"
 _SILENCE_S: Final = 60.0
+_COORDINATOR: Final = "aiokafka.consumer.group_coordinator"
+_ON_LEAVING: Final = (
+    "Error sending OffsetFetchRequest",
+    "Error sending LeaveGroupRequest",
+    "Marking the coordinator dead",
+    "LeaveGroup request failed",
+)
+"""What aiokafka logs of the group's coordinator when a consumer that still joins the group is stopped."""
 _TALKATIVE: Final = ("opentelemetry", "aiokafka", "sluicegate.agents.kafka.publisher")
 """The last logs what librdkafka says."""
 
@@ -59,6 +67,17 @@ def configure_logging(level: str) -> None:
         logging.getLogger(name).setLevel(quiet)
     threading.excepthook = _log_end_of_thread
     sys.unraisablehook = _log_unraisable
+
+
+def expect_leaving() -> None:
+    """From now on this process leaves its consumer group: what aiokafka then complains of is logged as INFO."""
+    logging.getLogger(_COORDINATOR).addFilter(_calm_on_leaving)
+
+
+def _calm_on_leaving(record: logging.LogRecord) -> bool:
+    if record.getMessage().startswith(_ON_LEAVING):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:

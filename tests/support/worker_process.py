@@ -178,7 +178,8 @@ class WorkerProcess:
     def stop(self) -> None:
         """End the worker with SIGTERM; it must finish what is in flight and exit with 0."""
         self._process.send_signal(signal.SIGTERM)
-        assert self.exit_code(30) == 0, self.log[-4000:]
+        code = self.exit_code(30)
+        assert code == 0, f"exit code {code}:\n{self.log[-4000:]}"
 
     def kill(self) -> None:
         self._process.kill()

@@ -333,3 +333,9 @@ def test_every_private_name_that_the_patches_rely_on_is_looked_for(app: Any, mon
     monkeypatch.setitem(faust_consumer._PRIVATE_NAMES, aiokafka.Consumer, ("_committed_offset", "_gone"))
     with pytest.raises(ConfigurationError, match=r"aiokafka 0\.14\.0 .* Fetcher._proc_offset_request, Consumer._gone"):
         use_patched_consumer(app)
+
+
+async def test_a_consumer_that_is_stopped_before_it_has_started_has_nothing_to_wait_for(app: Any) -> None:
+    use_patched_consumer(app)
+    await asyncio.wait_for(app.consumer.wait_empty(), 10)
+    assert app.recalled.is_set() is app.should_stop

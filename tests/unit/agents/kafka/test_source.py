@@ -1,5 +1,6 @@
 """What a source delivers, and which acks reach the consumer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -51,7 +52,7 @@ def source() -> RecordSource:
 
 
 async def deliveries(source: RecordSource, *messages: Any) -> list[Delivery]:
-    return [delivery async for delivery in source._deliveries(Stream(list(messages)))]
+    return [delivery async for delivery in source._deliveries(Stream(list(messages)), asyncio.Event())]
 
 
 def completed(source: RecordSource) -> int | None:

@@ -15,7 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.agents.telemetry import EventSpan, Telemetry
-from sluicegate.agents.telemetry.logs import QuietLibraries, TerminalFormatter, hide_quotes, json_formatter
+from sluicegate.agents.telemetry.logs import (
+    QuietLibraries,
+    TerminalFormatter,
+    expect_leaving,
+    hide_quotes,
+    json_formatter,
+)
 from sluicegate.schemas.errors import PublishFailed
 
 TELEMETRY = Telemetry.start(otlp_endpoint=None, sample_ratio=1.0, service_version="0", instance_id="test")
@@ -174,3 +180,17 @@ for name in ("agents.gate", "faust.app", "mode.worker", "aiokafka.consumer"):
         ("mode.worker", "loud"),
         ("aiokafka.consumer", "loud"),
     ]
+
+
+def test_a_process_that_leaves_its_group_does_not_raise_an_alarm_about_the_coordinator_but_about_lost_commits() -> None:
+    coordinator = logging.getLogger("aiokafka.consumer.group_coordinator")
+    expect_leaving()
+    try:
+        levels = {}
+        for message in ("Error sending OffsetFetchRequest to node 1", "OffsetCommit failed for group g"):
+            record = coordinator.makeRecord(coordinator.name, logging.ERROR, "", 0, message, (), None)
+            assert coordinator.filter(record)
+            levels[message.split()[0]] = record.levelname
+        assert levels == {"Error": "INFO", "OffsetCommit": "ERROR"}
+    finally:
+        coordinator.filters.clear()
