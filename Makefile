@@ -67,10 +67,10 @@ schemas: $(READY) ## write schemas/json from the code
 	$(BIN)/sluice schemas export schemas/json
 	$(BIN)/sluice schemas openapi > schemas/json/openapi.json
 
-docs: $(READY) ## write docs/settings.md, docs/reference.md and docs/chart-values.md from the code
+docs: $(READY) ## write docs/settings.md, docs/reference.md and docs/chart-values.md, and the chart's list of settings
 	$(BIN)/sluice config docs > docs/settings.md
 	$(BIN)/sluice schemas reference > docs/reference.md
-	$(BIN)/python -m tests.support.chart_values > docs/chart-values.md
+	$(BIN)/python -m tests.support.chart_values
 
 chart: kubernetes-tools ## lint, render and validate the Helm chart with every switch
 	REQUIRE_KUBERNETES_TOOLS=1 $(BIN)/python -m pytest tests/unit/deploy/test_chart.py tests/unit/deploy/test_chart_values.py

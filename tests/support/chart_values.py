@@ -1,14 +1,22 @@
-"""The table of the Helm chart's values, from its values and their schema: `python -m tests.support.chart_values`."""
+"""What is generated for the Helm chart: `python -m tests.support.chart_values` writes it.
+
+The table of its values, from them and their schema, and the list of the settings that it knows.
+"""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-CHART = Path(__file__).parents[2] / "deploy" / "helm" / "sluicegate"
+from sluicegate.agents.settings import Settings
+from sluicegate.agents.settings.variables import variable
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "sluicegate"
+TABLE = ROOT / "docs" / "chart-values.md"
+SETTINGS = CHART / "files" / "settings.txt"
 
 _INTRODUCTION = """\
 # Values of the Helm chart
@@ -30,6 +38,11 @@ def as_markdown() -> str:
     return _INTRODUCTION + "".join(f"{row}\n" for row in _rows(schema, values, ""))
 
 
+def known_settings() -> str:
+    """files/settings.txt of the chart: the variables that it accepts, one a line."""
+    return "".join(f"{name}\n" for name in sorted(map(variable, Settings.model_fields)))
+
+
 def _rows(schema: Mapping[str, Any], values: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for name, value in schema["properties"].items():
         if name not in values:
@@ -47,4 +60,5 @@ def _cell(schema: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(as_markdown())
+    TABLE.write_text(as_markdown())
+    SETTINGS.write_text(known_settings())

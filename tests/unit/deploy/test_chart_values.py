@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sluicegate.agents.settings import Settings
 from sluicegate.agents.settings.variables import variable
 from tests.support.chart import KEYS, Values, refusal, require_kubernetes_tools
-from tests.support.chart_values import CHART, as_markdown
+from tests.support.chart_values import CHART, SETTINGS, TABLE, as_markdown, known_settings
 from tests.unit.deploy.test_deploy import ROOT
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -29,24 +29,33 @@ UNKNOWN: list[Values] = [
     {"gate": {"resources": {"limit": {}}}},
     {"secrets": [{"name": "kafka", "settings": {"SLUICE_SSL_CA": "ca"}, "keys": []}]},
     {"networkPolicy": {"metricsFrom": [{"podselector": {}}]}},
-    {"settings": {"SLUICE-WINDOW": 1}},
 ]
 WRONG: list[tuple[Values, str]] = [
-    ({"kafka": {"bootstrapServers": ""}}, "bootstrapServers"),
-    ({"kafka": {"bootstrapServers": "kafka"}}, "bootstrapServers"),
-    ({"kafka": {"bootstrapServers": "user:secret@kafka:9092"}}, "bootstrapServers"),
+    ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers is missing: set it to the addresses of your brokers"),
+    ({"kafka": {"bootstrapServers": "kafka"}}, "kafka.bootstrapServers is not a list of host:port"),
+    ({"kafka": {"bootstrapServers": "user:secret@kafka:9092"}}, "without a scheme, a login or spaces"),
     ({"gate": {"replicas": 0}}, "replicas"),
     ({"gate": {"replicas": "2"}}, "replicas"),
     ({"gate": {"replicas": 5}}, "gate.replicas is 5, but the topic has gate.partitions=4 partitions"),
+    ({"gate": {"replicas": 3, "autoscaling": {"enabled": True}}}, "remove gate.replicas, and set gate.autoscaling.min"),
+    ({"serve": {**SERVE, "replicas": 3, "autoscaling": {"enabled": True}}}, "remove serve.replicas"),
     ({"gate": {"autoscaling": {"enabled": True, "minReplicas": 5}}}, "minReplicas is more than gate.partitions"),
     ({"model": {"source": "bucket"}}, "source"),
     ({"model": {"source": "volume"}}, "volume"),
     ({"model": {"source": "initContainer"}}, "initContainer"),
     ({"settings": {"SLUICE_BOOTSTRAP_SERVERS": "k:1"}}, "use kafka.bootstrapServers"),
     ({"settings": {"SLUICE_MODEL": "/m"}}, "use model.path"),
+    ({"settings": {"SLUICE-WINDOW": 1}}, "settings: there is no setting SLUICE-WINDOW: docs/settings.md has the names"),
+    ({"gate": {"settings": {"SLUICE_WINDOWS": 1}}}, "gate.settings: there is no setting SLUICE_WINDOWS"),
+    ({"secrets": [{"name": "kafka", "settings": {"SLUICE_CA": "ca"}}]}, "secrets: there is no setting SLUICE_CA"),
+    (
+        {"serve": {"configMaps": [{"name": "policy", "settings": {"SLUICE_POLICIES": "p"}}]}},
+        "serve.configMaps: there is no setting SLUICE_POLICIES",
+    ),
     ({"secrets": TWICE}, "kafka is listed twice"),
     ({"serve": {"enabled": True}}, "serve needs API keys"),
     ({"serve": {**SERVE, "autoscaling": {"minReplicas": 11}}}, "minReplicas is more than serve.autoscaling.max"),
+    ({"review": {"queue": {"enabled": True}}}, "set review.enabled to true"),
     ({"review": {"enabled": True, "queue": {"enabled": True}}}, "need each other"),
     ({"review": {"enabled": True, "settings": {"SLUICE_REVIEWERS": "api,people"}}}, "need each other"),
     (
@@ -66,7 +75,7 @@ WRONG: list[tuple[Values, str]] = [
 @pytest.mark.parametrize("values", UNKNOWN, ids=str)
 def test_an_unknown_name_is_refused(values: Values) -> None:
     require_kubernetes_tools()
-    assert "not allowed" in refusal(values) or "does not match pattern" in refusal(values)
+    assert "not allowed" in refusal(values)
 
 
 @pytest.mark.parametrize(("values", "said"), WRONG, ids=str)
@@ -87,8 +96,8 @@ def test_no_secret_can_be_written_into_the_values() -> None:
 
 
 def test_the_defaults_keep_to_the_schema_and_lack_the_brokers_alone() -> None:
-    [error] = jsonschema_rs.validator_for(SCHEMA).iter_errors(VALUES)
-    assert list(error.instance_path) == ["kafka", "bootstrapServers"]
+    jsonschema_rs.validator_for(SCHEMA).validate(VALUES)
+    assert not VALUES["kafka"]["bootstrapServers"]
 
 
 def test_every_value_has_a_default_and_a_meaning() -> None:
@@ -105,7 +114,11 @@ def test_every_value_has_a_default_and_a_meaning() -> None:
 
 
 def test_the_table_of_the_values_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "chart-values.md").read_text() == as_markdown(), "run `make docs`"
+    assert TABLE.read_text() == as_markdown(), "run `make docs`"
+
+
+def test_the_list_of_the_settings_is_up_to_date() -> None:
+    assert SETTINGS.read_text() == known_settings(), "run `make docs`"
 
 
 def test_the_chart_has_the_version_of_the_package() -> None:

@@ -1,11 +1,50 @@
-{{/* What values.schema.json cannot say. Takes a list: the root, the component. */}}
+{{/* What values.schema.json cannot say, or says in a regular expression: of the release as a whole. */}}
+{{- define "sluicegate.checkAll" -}}
+{{- $servers := .Values.kafka.bootstrapServers -}}
+{{- if not $servers -}}
+{{- fail "kafka.bootstrapServers is missing: set it to the addresses of your brokers, as in kafka-0:9092,kafka-1:9092" -}}
+{{- else if not (regexMatch "^[^\\s,:@/]+:[0-9]{1,5}(,[^\\s,:@/]+:[0-9]{1,5})*$" $servers) -}}
+{{- fail "kafka.bootstrapServers is not a list of host:port: write it as in kafka-0:9092,kafka-1:9092, without a scheme, a login or spaces" -}}
+{{- end -}}
+{{- if and .Values.review.queue.enabled (not .Values.review.enabled) -}}
+{{- fail "review.queue.enabled is true, but there is no review agent to own the queue: set review.enabled to true" -}}
+{{- end -}}
+{{- $known := .Files.Lines "files/settings.txt" -}}
+{{- $places := dict "settings" (list .Values.settings) -}}
+{{- range $kind := list "secrets" "configMaps" -}}
+{{- range index $.Values $kind -}}{{- $_ := set $places $kind (append (get $places $kind | default list) .settings) -}}{{- end -}}
+{{- end -}}
+{{- range $component := list "gate" "review" "format" "serve" -}}
+{{- $own := index $.Values $component -}}
+{{- $_ := set $places (printf "%s.settings" $component) (list $own.settings) -}}
+{{- range $kind := list "secrets" "configMaps" -}}
+{{- $place := printf "%s.%s" $component $kind -}}
+{{- range index $own $kind -}}{{- $_ := set $places $place (append (get $places $place | default list) .settings) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $place, $given := $places -}}
+{{- range $settings := $given -}}
+{{- range $name, $_ := $settings -}}
+{{- if not (has $name $known) -}}
+{{- fail (printf "%s: there is no setting %s: docs/settings.md has the names" $place $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The same of one component. Takes a list: the root, the component. */}}
 {{- define "sluicegate.check" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
 {{- $own := index $root.Values $component -}}
+{{- if and $own.autoscaling.enabled $own.replicas -}}
+{{- fail (printf "%s.replicas is %d, but %s.autoscaling.enabled is true and chooses the number itself: remove %s.replicas, and set %s.autoscaling.minReplicas" $component (int $own.replicas) $component $component $component) -}}
+{{- end -}}
+{{- $replicas := include "sluicegate.replicas" . | int -}}
 {{- if ne $component "serve" -}}
-{{- if and (not $own.autoscaling.enabled) (gt (int $own.replicas) (int $own.partitions)) -}}
-{{- fail (printf "%s.replicas is %d, but the topic has %s.partitions=%d partitions: the others would be idle" $component (int $own.replicas) $component (int $own.partitions)) -}}
+{{- if and (not $own.autoscaling.enabled) (gt $replicas (int $own.partitions)) -}}
+{{- fail (printf "%s.replicas is %d, but the topic has %s.partitions=%d partitions: the others would be idle" $component $replicas $component (int $own.partitions)) -}}
 {{- end -}}
 {{- if and $own.autoscaling.enabled (gt (int $own.autoscaling.minReplicas) (int $own.partitions)) -}}
 {{- fail (printf "%s.autoscaling.minReplicas is more than %s.partitions" $component $component) -}}
@@ -36,7 +75,7 @@
 {{- fail "review: `people` in SLUICE_REVIEWERS and review.queue.enabled need each other" -}}
 {{- end -}}
 {{- if and (eq $component "review") $own.queue.enabled -}}
-{{- if or (gt (int $own.replicas) 1) $own.autoscaling.enabled -}}
+{{- if or (gt $replicas 1) $own.autoscaling.enabled -}}
 {{- fail "review.queue is a file of one worker: set review.replicas to 1 and review.autoscaling.enabled to false" -}}
 {{- end -}}
 {{- end -}}

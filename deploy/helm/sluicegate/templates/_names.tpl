@@ -16,6 +16,12 @@
 {{- $on | toJson -}}
 {{- end -}}
 
+{{/* The number of pods of a component without an autoscaler. Takes a list: the root, the component. */}}
+{{- define "sluicegate.replicas" -}}
+{{- $component := index . 1 -}}
+{{- (index (index . 0).Values $component).replicas | default (ternary 2 1 (has $component (list "gate" "serve"))) | int -}}
+{{- end -}}
+
 {{/* The labels that select the pods of a component. Takes a list: the root, the component. */}}
 {{- define "sluicegate.selector" -}}
 {{- $root := index . 0 -}}
