@@ -44,16 +44,21 @@ def render(values: Values, *, chart: Path = CHART) -> list[Manifest]:
 
 
 def refusal(values: Values) -> str:
-    """What Helm says of values that it refuses."""
+    """What Helm says of values that it refuses, when it renders them. It refuses them when it lints too."""
+    linted = _helm(values, "lint", CHART)
+    assert linted.returncode != 0, linted.stdout
     done = template(values)
     assert done.returncode != 0, done.stdout
     return done.stderr
 
 
 def template(values: Values, *, chart: Path = CHART) -> subprocess.CompletedProcess[str]:
-    given = {"kafka": {"bootstrapServers": BROKERS}, **values}
-    command: list[str | Path] = [HELM, "template", RELEASE, chart, "--namespace", "search", "--values", "-"]
-    return subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    return _helm(values, "template", RELEASE, chart, "--namespace", "search")
+
+
+def _helm(values: Values, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    given = json.dumps({"kafka": {"bootstrapServers": BROKERS}, **values})
+    return subprocess.run([HELM, *command, "--values", "-"], input=given, capture_output=True, text=True, check=False)
 
 
 def validate(manifests: Sequence[Manifest], versions: Sequence[str] = KUBERNETES_VERSIONS[-1:]) -> None:

@@ -14,12 +14,12 @@
 {{- $secrets := list "SLUICE_SASL_PASSWORD" "SLUICE_SSL_KEY_PASSWORD" "SLUICE_REPLAY_KEY" "SLUICE_REVIEW_API_KEY" "SLUICE_REVIEW_KEY" "SLUICE_UPSTREAM_KEY" "SLUICE_SCHEMA_REGISTRY_PASSWORD" -}}
 {{- range $secrets -}}
 {{- if hasKey $settings . -}}
-{{- fail (printf "settings: %s is a secret. Put it into a Secret, and name its file with %s_FILE under `secrets`" . .) -}}
+{{- include "sluicegate.refuse" (printf "settings: %s is a secret. Put it into a Secret, and name its file with %s_FILE under `secrets`" . .) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $remedy := dict "SLUICE_BOOTSTRAP_SERVERS" "kafka.bootstrapServers" "SLUICE_MODEL" "model.path" "SLUICE_HTTP_HOST" "nothing: the chart sets it" "SLUICE_HTTP_PORT" "nothing: the chart sets it" "SLUICE_REVIEW_QUEUE" "review.queue" -}}
 {{- if hasKey $settings $name -}}
-{{- fail (printf "settings: %s is not set here: use %s" $name $remedy) -}}
+{{- include "sluicegate.refuse" (printf "settings: %s is not set here: use %s" $name $remedy) -}}
 {{- end -}}
 {{- end -}}
 {{- $settings | toJson -}}
