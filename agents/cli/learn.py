@@ -41,7 +41,7 @@ def learn_teacher(
 
     Example: `sluice learn teacher queries.jsonl rows/teacher.jsonl --model MODEL --base-url http://localhost:8000/v1`
 
-    Example: `sluice learn teacher queries.jsonl rows/guard.jsonl --model ./qwen3guard-gen-0.6b`
+    Example: `sluice learn teacher queries.jsonl rows/guard.jsonl --model ./qwen3guard-0.6b`
     """
     if (Path(model) / MANIFEST_FILE).is_file():
         if base_url:

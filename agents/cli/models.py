@@ -21,7 +21,7 @@ QuantizationOption = Annotated[Quantization, typer.Option(help="Type of the comp
 @models.command("pull")
 def pull_model(
     model: Annotated[str, typer.Argument(help="A hub id such as Qwen/Qwen3-0.6B, or a short name such as qwen3-0.6b.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the compiled model. Default: the model's name.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the compiled model. Default: the MODEL, here.")] = None,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
     quantization: QuantizationOption = DEFAULT_QUANTIZATION,
 ) -> None:
@@ -31,10 +31,10 @@ def pull_model(
     """
     from sluicegate.agents.cli.models_tables import print_model
     from sluicegate.agents.cli.progress import show_progress
-    from sluicegate.models.compiler.pull import hub_id_of, pull
+    from sluicegate.models.compiler.pull import default_folder, hub_id_of, pull
 
     hub_id = hub_id_of(model)
-    out = out or Path(hub_id.rsplit("/", 1)[-1].lower())
+    out = out or default_folder(model)
     with show_progress("compiling") as progress:
         manifest = pull(hub_id, out, revision=revision, quantization=quantization, progress=progress)
     print_model(manifest, out)

@@ -28,7 +28,11 @@ EMBEDDED_MODEL: Final = Path(__file__).resolve().parents[2] / "models" / "embedd
 class ModelSettings(BaseModel, title="Model", arbitrary_types_allowed=True):
     """Which model runs, and how it uses the machine."""
 
-    model: Path = Field(EMBEDDED_MODEL, description="Folder of a compiled model, or of a registry of models.")
+    model: Path = Field(
+        EMBEDDED_MODEL,
+        description="Folder of a compiled model, or of a registry of models. A relative path is read from the current "
+        "directory.",
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Device that the model runs on.")
     compute_type: ComputeType = Field(
         "default", description="CTranslate2 compute type. `default` is the type that the model was compiled to."

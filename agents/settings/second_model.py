@@ -19,8 +19,9 @@ class SecondModelSettings(BaseModel, title="Second model", arbitrary_types_allow
 
     second_model: Path | None = Field(
         None,
-        description="Folder of a compiled model, or of a registry of models, of any prompt style. It is asked about "
-        "what SLUICE_MODEL would send to review, and its verdict counts. Unset: SLUICE_MODEL decides alone.",
+        description="Folder of a compiled model, or of a registry of models, of any prompt style; a relative path is "
+        "read from the current directory. It is asked about what SLUICE_MODEL would send to review, and its verdict "
+        "counts. Unset: SLUICE_MODEL decides alone.",
     )
     second_thresholds: Annotated[dict[Category, Threshold], NoDecode] = Field(
         default_factory=dict,

@@ -122,9 +122,11 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = read_json_bytes(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        where = "" if folder.is_absolute() else " in the current directory"
+        reason = f"cannot read {MANIFEST_FILE} ({_reason(error)})" if folder.exists() else f"no such folder{where}"
         raise CompiledModelError(
-            f"{folder} is not a compiled model: cannot read {MANIFEST_FILE} ({_reason(error)}). "
-            "Make one with `sluice models compile`, or fetch one with `sluice models pull`."
+            f"{folder} is not a compiled model: {reason}. Give the path of its folder. `sluice models pull` and "
+            "`sluice models compile` make one and say where it is."
         ) from error
     try:
         header = msgspec.json.decode(raw, type=_Header)

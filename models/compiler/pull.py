@@ -45,6 +45,11 @@ def hub_id_of(model: str) -> str:
     )
 
 
+def default_folder(model: str) -> Path:
+    """Where `model`, a hub id or a short name, is compiled to: a folder of that name, without the owner."""
+    return Path(model.rsplit("/", 1)[-1].lower())
+
+
 def pull(
     hub_id: str,
     destination: Path,

@@ -111,6 +111,40 @@ def test_a_shadow_is_compared_and_a_canary_decides_its_share(
     }
 
 
+def test_the_second_model_is_tried_on_a_share_and_exchanged_while_it_is_asked(
+    broker: Broker, topics: TopicMaker, tmp_path: Path, two_models: tuple[Path, Path]
+) -> None:
+    first, second = two_models
+    registry = tmp_path / "registry"
+    models("use", first, registry=registry)
+    stream = make_stream(broker, topics)
+    review_all = orjson.dumps({category.value: {"allow": 0.0, "block": 1.1} for category in Category}).decode()
+    patient = {"second_deadline_ms": 20_000, "second_queue_size": 1_000}
+    with run_worker(stream, tmp_path, model=first, second_model=registry, thresholds=review_all, **patient) as worker:
+        stream.produce(queries(range(200)))
+        wait_for(lambda: stream.ledger_count() > 20, 60, "the worker does not work")
+        models("canary", second, "--share", 0.5, registry=registry)
+        wait_for(lambda: "canary second@" in worker.log, 30, "the worker does not begin the canary")
+        stream.produce(queries(range(200, 400)))
+        wait_for(lambda: stream.ledger_count() > 220, 60, "the canary does not decide")
+        models("use", second, registry=registry)
+        wait_for(lambda: "second model second@" in worker.health()["models"], 30, "the second model is not exchanged")
+        stream.produce(queries(range(400, 500)))
+        stream.await_commits()
+        worker.stop()
+    outputs = stream.outputs()
+    assert_accounted_for(stream.inputs(), outputs)
+    assert_contracts_hold(outputs)
+    ledgers = {output.event_id: output.event for output in outputs if output.name == "ledger"}
+    opinions = {event_id: ledger["decision"]["second"] for event_id, ledger in ledgers.items()}
+    assert {opinion["outcome"] for opinion in opinions.values()} == {"answered"}
+    assert len({ledger["model_version"] for ledger in ledgers.values()}) == 1, "the first model stays"
+    by = {event_id: opinion["model_version"].split("@")[0] for event_id, opinion in opinions.items()}
+    assert set(by.values()) == {"first-checkpoint", "second"}
+    assert sum(by[f"event-{number}"] == "second" for number in range(200, 400)) > 40
+    assert {by[f"event-{number}"] for number in range(400, 500)} == {"second"}
+
+
 def test_a_damaged_candidate_is_reported_by_the_probes_and_a_new_policy_is_served_all_the_same(
     broker: Broker, topics: TopicMaker, tmp_path: Path, two_models: tuple[Path, Path]
 ) -> None:

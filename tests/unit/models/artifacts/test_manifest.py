@@ -52,6 +52,23 @@ def write_files(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("qwen3guard-0.6b", "no such folder in the current directory. Give the path of its folder."),
+        ("/nowhere/model", "no such folder. Give the path"),
+        (".", "cannot read manifest.json (No such file or directory). Give the path"),
+    ],
+)
+def test_a_name_that_is_no_folder_of_a_model_is_refused_with_the_remedy(
+    folder: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CompiledModelError) as refused:
+        read_manifest(Path(folder))
+    assert str(refused.value).startswith(f"{folder} is not a compiled model: {reason}")
+
+
 def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest())
     assert read_manifest(tmp_path) == manifest()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.models.artifacts.manifest import DEFAULT_QUANTIZATION, Manifest, read_manifest, verify_files
-from sluicegate.models.compiler.pull import hub_id_of, pull
+from sluicegate.models.compiler.pull import default_folder, hub_id_of, pull
 from sluicegate.schemas.errors import CheckpointError, CompiledModelError, ConfigurationError
 from tests.support.checkpoints import write_checkpoint
 
@@ -182,16 +182,19 @@ def test_nothing_is_fetched_when_the_destination_is_taken(hub: FakeHub, out: Pat
 
 
 @pytest.mark.parametrize(
-    ("model", "hub_id"),
+    ("model", "hub_id", "folder"),
     [
-        ("qwen3-1.7b", "Qwen/Qwen3-1.7B"),
-        ("Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
-        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B"),
-        ("somebody/our-qwen3", "somebody/our-qwen3"),
+        ("qwen3-1.7b", "Qwen/Qwen3-1.7B", "qwen3-1.7b"),
+        ("Qwen3-0.6B", "Qwen/Qwen3-0.6B", "qwen3-0.6b"),
+        ("qwen3guard-0.6b", "Qwen/Qwen3Guard-Gen-0.6B", "qwen3guard-0.6b"),
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B", "qwen3-4b"),
+        ("somebody/our-qwen3", "somebody/our-qwen3", "our-qwen3"),
     ],
 )
-def test_the_model_that_is_named_is_the_one_that_is_fetched(model: str, hub_id: str) -> None:
-    assert hub_id_of(model) == hub_id
+def test_the_model_that_is_named_is_the_one_that_is_fetched_into_a_folder_of_its_name(
+    model: str, hub_id: str, folder: str
+) -> None:
+    assert (hub_id_of(model), default_folder(model)) == (hub_id, Path(folder))
 
 
 @pytest.mark.parametrize("model", ["qwen3-2b", "qwen3", "/srv/models/qwen3-0.6b", "../x", "", "a/b/c"])
