@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,7 +24,7 @@ from benchmarks.kafka_bench import NULL_WORKER, WORKER, Bench, running
 from benchmarks.queries import mixed_queries
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.settings import load_settings
-from sluicegate.models.capacity_plan import PIPELINE_MS, Worker
+from sluicegate.models.capacity_plan import OVERHEAD_MS, PIPELINE_MS, Worker
 from sluicegate.models.profile import Profile
 from sluicegate.models.text.normalise import normalise
 
@@ -74,8 +75,8 @@ def _text_ms(count: int) -> float:
     return 1000 * (time.process_time() - began) / count
 
 
-def _p99_ms(environment: Mapping[str, str], rate: float, seconds: float) -> float:
-    with _worker(WORKER, environment, live=True) as bench:
+def _p99_ms(module: Sequence[str], environment: Mapping[str, str], rate: float, seconds: float) -> float:
+    with _worker(module, environment, live=True) as bench:
         bench.send_at(mixed_queries(round(rate * seconds)), rate)
         bench.wait(f"{rate:.0f} a second")
         return statistics.quantiles(bench.latencies_ms(), n=100)[98]
@@ -98,9 +99,14 @@ def main(
         measured, tokens, readings = _saturated(WORKER, given, count)
         worker = Worker(profile=Profile.read(file), cores=len(_OWN), tokens=tokens, readings=readings)
         half = worker.most / 2
+        overhead_ms = _p99_ms(NULL_WORKER, {}, half, seconds)
+        informed = replace(worker, overhead_ms=overhead_ms)
+        p99_ms = _p99_ms(WORKER, given, half, seconds)
         rows = [
             ("events a second at most", worker.most, measured),
-            ("p99 ms at half of that", worker.p99_ms(half), _p99_ms(given, half, seconds)),
+            ("p99 ms at half of that", worker.p99_ms(half), p99_ms),
+            ("the same without a model", OVERHEAD_MS, overhead_ms),
+            ("p99 ms, with that overhead", informed.p99_ms(half), p99_ms),
             ("pipeline, ms of a core", PIPELINE_MS, 1000 / pipeline + _text_ms(count)),
         ]
     title = f"one worker on one core; {tokens} tokens, {readings:.2f} readings an event"

@@ -25,7 +25,7 @@ from sluicegate.models.profile import Profile
 PIPELINE_MS: Final = 1.6
 """Milliseconds of one core that an event takes besides the model. Measured: see docs/capacity.md."""
 OVERHEAD_MS: Final = 20.0
-"""What Kafka and the pipeline add to the 99th percentile: a guess, see docs/capacity.md."""
+"""What Kafka and the pipeline are assumed to add to the 99th percentile: see docs/capacity.md for how to measure it."""
 MOST_USE: Final = 0.8
 """The share of its most that a worker is planned for: the rest is for bursts, and for catching up."""
 HOURS_A_MONTH: Final = 730
@@ -49,6 +49,8 @@ class Worker:
     share: float = 0.0
     """Of the events, that the second model is asked about."""
     pipeline_ms: float = PIPELINE_MS
+    overhead_ms: float = OVERHEAD_MS
+    """What Kafka and the pipeline add to the 99th percentile."""
 
     @property
     def core_ms(self) -> float:
@@ -71,7 +73,7 @@ class Worker:
     def p99_ms(self, rate: float) -> float:
         """The 99th percentile of what the first model decides alone, from Kafka to Kafka."""
         engine_ms = self.readings * self.profile.core_ms(self.tokens)
-        return OVERHEAD_MS + self.profile.p99_ms(
+        return self.overhead_ms + self.profile.p99_ms(
             rate * self.readings, self.tokens, self._slowed(self.profile, rate, engine_ms)
         )
 
@@ -132,7 +134,7 @@ def plan(worker: Worker, *, rate: float, p99_ms: float, spare: int, price: float
     if fastest > p99_ms:
         raise TooSlow(
             f"a p99 of {p99_ms:g} ms cannot be met: a worker with hardly any work has {fastest:.0f} ms, of which Kafka "
-            f"and the pipeline are {OVERHEAD_MS:g} ms"
+            f"and the pipeline are {worker.overhead_ms:g} ms"
         )
     planned = _highest(lambda each: worker.p99_ms(each) <= p99_ms, use / 1000, use)
     workers = math.ceil(rate / planned) + spare

@@ -24,12 +24,14 @@ FIELDS: Final[Mapping[str, str]] = {"id": "event_id", "time": "event_time"}
 _PREFIX: Final = "ce_"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _CONTENT_TYPE: Final = "content-type"
+_SPECVERSION: Final = b'"specversion"'
 _TRACE: Final = ("traceparent", "tracestate")
 
 
 class _Traced(msgspec.Struct):
     traceparent: str | None = None
     tracestate: str | None = None
+    specversion: object = None
 
 
 _decode_traced: Final = msgspec.json.Decoder(_Traced).decode
@@ -67,7 +69,7 @@ def attributes_of(headers: Headers) -> dict[str, str]:
 def trace_headers(headers: Headers, value: bytes | None) -> Headers:
     """`headers`, and where they have no trace, that of the CloudEvent that they or `value` are.
 
-    Structured mode is recognised by its content type here: the value of every other record is left alone.
+    Structured mode is recognised by its content type, or else by its `specversion`: only such a value is read here.
     """
     found: dict[str, Header] = {}
     structured = False
@@ -79,10 +81,12 @@ def trace_headers(headers: Headers, value: bytes | None) -> Headers:
             found[attribute] = attribute, given
         elif lowered == _CONTENT_TYPE:
             structured = (given or b"").lower().startswith(_STRUCTURED)
-    if structured and value:
+    if value and (structured or _SPECVERSION in value):
         try:
             traced = _decode_traced(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return headers
+        if traced.specversion is None:
             return headers
         found |= {name: (name, text.encode(errors="replace")) for name in _TRACE if (text := getattr(traced, name))}
     return [*headers, *found.values()] if "traceparent" in found else headers

@@ -20,12 +20,16 @@ def capacity(
     pipeline_ms: Annotated[
         float, typer.Option(min=0.01, help="Milliseconds of a core that an event takes besides the model.")
     ] = 1.6,
+    overhead_ms: Annotated[
+        float, typer.Option(min=0, help="Milliseconds that Kafka and the pipeline add to the p99: measure yours.")
+    ] = 20,
     second_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the events that a second model is asked about.")
     ] = 0,
     second_profile: Annotated[Path | None, typer.Option(help="The profile of the second model.")] = None,
     spare: Annotated[int, typer.Option(min=0, help="Workers that may be missing, as in a rolling upgrade.")] = 1,
     price: Annotated[float, typer.Option(min=0, help="Price of one core for one hour.")] = 0.04,
+    currency: Annotated[str, typer.Option(help="Of that price.")] = "USD",
     model_gb: Annotated[float, typer.Option(min=0, help="Memory of the models beyond the embedded one, in GB.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -37,7 +41,7 @@ def capacity(
     Example: `sluice calibrate --out profile.json`, then `sluice capacity --rate 2000 --p99 200 --profile profile.json`.
     With `--second-share 0.12 --second-profile second.json`: what if a second model is asked about 12 % of the events?
     """
-    from sluicegate.agents.cli.capacity_plan import print_plan
+    from sluicegate.agents.cli.capacity_plan import Price, print_plan
     from sluicegate.agents.settings import load_settings
     from sluicegate.models.capacity_plan import Worker
     from sluicegate.models.profile import Profile
@@ -56,5 +60,7 @@ def capacity(
         second=Profile.read(second_profile) if second_profile else None,
         share=second_share,
         pipeline_ms=pipeline_ms,
+        overhead_ms=overhead_ms,
     )
-    print_plan(worker, rate=rate, p99_ms=p99, spare=spare, price=price, model_gb=model_gb, as_json=as_json)
+    given_price = Price(price, currency)
+    print_plan(worker, rate=rate, p99_ms=p99, spare=spare, price=given_price, model_gb=model_gb, as_json=as_json)

@@ -323,5 +323,13 @@ def test_the_alerts_are_those_of_deploy_in_the_packaged_chart_too(tmp_path: Path
     assert not of_kind(render({}), "PrometheusRule")
 
 
+def test_the_alerts_link_to_where_the_runbook_is_published() -> None:
+    address = "https://docs.example.com/sluicegate/runbook/"
+    rendered = render({"prometheusRule": {"enabled": True, "runbookUrl": address}})
+    [rule] = of_kind(rendered, "PrometheusRule").values()
+    for alert in (each for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each):
+        assert alert["annotations"]["runbook_url"] == f"{address}#{alert['alert'].lower()}"
+
+
 def test_names_of_objects_begin_with_the_releases() -> None:
     assert all(each["metadata"]["name"].startswith(NAME) for each in render(ALL_ON))

@@ -32,7 +32,16 @@ def test_a_plan_is_a_table_or_one_json_object(profile: Path) -> None:
     plan = orjson.loads(sluice("capacity", "--rate", "2000", "--p99", "200", "--profile", profile, "--json").stdout)
     shown = table.stdout.decode()
     assert f"{plan['workers']}, of which 1 may be missing" in shown
-    assert f"{plan['cost_month']:.0f}" in shown
+    assert f"{plan['cost_month']:.0f} USD" in shown
+    assert "The p99 counts 20 ms for Kafka and the pipeline." in shown
+
+
+def test_the_cost_has_the_currency_of_the_price_and_the_p99_the_overhead_that_was_measured(profile: Path) -> None:
+    options = ("--rate", "2000", "--profile", profile, "--price", "0.05", "--currency", "EUR", "--overhead-ms", "55")
+    plan = orjson.loads(sluice("capacity", *options, "--json").stdout)
+    assert (plan["currency"], plan["overhead_ms"]) == ("EUR", 55)
+    assert plan["p99_ms"] > 55
+    assert f"{plan['cost_month']:.0f} EUR" in sluice("capacity", *options).stdout.decode()
 
 
 def test_the_profile_of_the_worker_is_the_default(profile: Path) -> None:
