@@ -2,8 +2,9 @@
 
 The weights are random, so an answer means nothing and has the length that is asked for. The work is that of real
 weights (`benchmarks.full_size`). All engines get the same stream of product queries, as Qwen3's own tokenizer counts
-them, with as many at once as the window holds. `gate` reads a query and writes one token, `gate and rewrite` writes
-twelve more.
+them, with as many at once as the window holds. `gate` reads a query and writes one token. `three tokens` writes two
+more: the action and the intent of our style `adapted`. `gate and rewrite` writes twelve more: an intent and a query in
+words, as a model does that was not taught our style.
 
     sluicegate          the worker's engine and micro-batcher, in the worker's environment
     naive CTranslate2   the same model, with batches in order of arrival, glibc's allocator as it comes
@@ -55,10 +56,12 @@ from sluicegate.schemas.errors import CompiledModelError
 from sluicegate.schemas.events import Threshold
 
 _ANSWER_TOKENS: Final = 12
-_BATCH_SIZE: Final = 64
+_BATCH_SIZE: Final = 32
+"""The default of SLUICE_BATCH_SIZE."""
+_PEERS_AT_ONCE: Final = 64
 _BLOCK_ALL: Final = dict.fromkeys(Category, Threshold(allow=0, block=0))
 _BLOCK_NONE: Final = dict.fromkeys(Category, Threshold(allow=1, block=2))
-_WORKS: Final = {"gate": 0, "gate and rewrite": _ANSWER_TOKENS}
+_WORKS: Final = {"gate": 0, "three tokens": 2, "gate and rewrite": _ANSWER_TOKENS}
 _LONG_INSTRUCTION: Final = 205  # tokens, as in a prompt that explains each label
 PROMPTS: Final[dict[str, PromptStyleName]] = {"alone": "adapted", "instructed": "zero_shot"}
 
@@ -100,7 +103,7 @@ def naive(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: in
     from benchmarks.peers import NaiveCTranslate2
 
     static, requests = _requests(folder, style, texts, answer, instruction=_LONG_INSTRUCTION)
-    return _fed(NaiveCTranslate2(folder / style, static, _BATCH_SIZE), requests, window)
+    return _fed(NaiveCTranslate2(folder / style, static, _PEERS_AT_ONCE), requests, window)
 
 
 def openvino(folder: Path, style: PromptStyleName, texts: Sequence[str], answer: int, window: int) -> Measured:
@@ -115,7 +118,7 @@ def llama_cpp(folder: Path, style: PromptStyleName, texts: Sequence[str], answer
     from benchmarks.peers import LlamaCpp
 
     static, requests = _requests(folder, style, texts, answer)
-    peer = LlamaCpp(folder / GGUF, static, at_once=_BATCH_SIZE, threads=len(os.sched_getaffinity(0)))
+    peer = LlamaCpp(folder / GGUF, static, at_once=_PEERS_AT_ONCE, threads=len(os.sched_getaffinity(0)))
     return _fed(peer, requests, window)
 
 
@@ -175,7 +178,7 @@ def main(
     window: Annotated[int, typer.Option(min=1, help="Queries that wait or are worked on at once.")] = 256,
     system: Annotated[list[str] | None, typer.Option(help="Only this engine. May be repeated.")] = None,
     prompt: Annotated[str, typer.Option(help="`alone` or `instructed`.")] = "alone",
-    work: Annotated[list[str] | None, typer.Option(help="Only `gate` or only `gate and rewrite`.")] = None,
+    work: Annotated[list[str] | None, typer.Option(help="Only this work, as `gate`. May be repeated.")] = None,
     models: Annotated[Path | None, typer.Option(help="Folder that keeps the models for other runs. 3 GB.")] = None,
     device: Annotated[Device, typer.Option(help="Where our engine runs.")] = "cpu",
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -221,6 +224,8 @@ def main(
         f"{window} at once, int8, {len(os.sched_getaffinity(0))} cores, medians of {repeat} runs"
     )
     Console().print(_table(runs, prompt))
+    for line in _three_against_twelve(runs):
+        Console().print(line, highlight=False)
     if out:
         out.write_bytes(orjson.dumps(runs, option=orjson.OPT_INDENT_2))
 
@@ -238,12 +243,28 @@ def _table(runs: dict[str, dict[str, list[Measured]]], prompt: str) -> Table:
     first = next(iter(runs))
     for name, of_works in runs.items():
         for work, done in of_works.items():
-            rate, ours = (statistics.median(run.rate for run in each) for each in (done, runs[first][work]))
+            rate, ours = _rate(done), _rate(runs[first][work])
             cpu, cores = (statistics.median(getattr(run, each) for run in done) for each in ("cpu_ms", "cores"))
             peak = max(run.peak for run in done)
             speed = (f"{rate:.1f}", f"{ours / rate:.2f} x", f"{cpu:.1f}", f"{cores:.2f}")
             table.add_row(name, work, *speed, f"{peak / 1e9:.1f} GB")
     return table
+
+
+def _three_against_twelve(runs: dict[str, dict[str, list[Measured]]]) -> list[str]:
+    """What a model gains that was taught our style, compared with each of the others that writes words."""
+    short, long = list(_WORKS)[1:]
+    if not all({short, long} <= of_works.keys() for of_works in runs.values()) or "sluicegate" not in runs:
+        return []
+    ours = _rate(runs["sluicegate"][short])
+    return [
+        f"our three tokens are {ours / _rate(of_works[long]):.2f} times as fast as the rewrite of {name}"
+        for name, of_works in runs.items()
+    ]
+
+
+def _rate(done: Sequence[Measured]) -> float:
+    return statistics.median(run.rate for run in done)
 
 
 if __name__ == "__main__":

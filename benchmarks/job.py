@@ -50,7 +50,10 @@ from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
 from sluicegate.models.inference.labels import Category, Intent
 from sluicegate.models.inference.prompts import ALLOW_LETTER, INTENT_LETTERS, KEEP
+from sluicegate.models.inference.spelling_hints import SpellingHints
 from sluicegate.models.inference.tokenizer import QueryTokenizer
+from sluicegate.models.text.normalise import normalise
+from sluicegate.models.text.readings import same_words
 from sluicegate.schemas.events import Threshold
 
 _UNSAFE: Final = 0.05
@@ -247,6 +250,21 @@ def _line_tokens(folder: Path) -> int:
     return 1 + round(statistics.median(len(tokenizer.encode(job.as_line).ids) for job in jobs(500)))
 
 
+def _adapted_tokens(folder: Path, stream: Sequence[Job]) -> float:
+    """Tokens of the true answer in the style `adapted`, on average, with the hints that the speller gives."""
+    tokenizer, hints = QueryTokenizer(folder / "adapted"), SpellingHints.load(folder / "adapted")
+
+    def tokens(job: Job) -> int:
+        if job.category:
+            return 1
+        typed = normalise(job.typed).text
+        if same_words(typed, job.corrected) or same_words(hints.of(typed) or typed, job.corrected):
+            return len(_ANSWER)
+        return 2 + len(tokenizer.encode(job.corrected.lower()).ids)
+
+    return statistics.mean(map(tokens, stream))
+
+
 def main(
     count: Annotated[int, typer.Option(min=100, help="Queries of each run.")] = 400,
     window: Annotated[int, typer.Option(min=1, help="Queries that wait or are worked on at once.")] = 128,
@@ -269,6 +287,8 @@ def main(
         folder = Path(scratch)
         console.print("making and compiling a random checkpoint")
         build(folder, ["adapted", "zero_shot"], _ANSWER, for_peers=any(SYSTEMS[name].module for name in names))
+        mean = _adapted_tokens(folder, jobs(count))
+        console.print(f"the true answers have {mean:.2f} tokens on average in the style adapted; ours writes 3 to each")
         results: dict[str, Result] = {}
         for name in names:
             console.print(name)

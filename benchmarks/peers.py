@@ -44,6 +44,7 @@ def write_gguf(checkpoint_folder: Path, path: Path) -> None:
 
     checkpoint = open_checkpoint(checkpoint_folder)
     config = checkpoint.config
+    assert config.rotary_base is not None  # `open_checkpoint` refuses a checkpoint without
     writer = GGUFWriter(path, "qwen3")
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(4096)

@@ -68,7 +68,7 @@ DRAFT_TOKENS: Final = 3
 """The tokens after a query whose draft is verified: the end of the query and two of the answer."""
 
 ENCODER_COST: Final = BatchCost(call=0.4, token=0.045, step=0.0, member=0.045, answer=0)
-LARGE_COST: Final = BatchCost(call=60, token=2.3, step=46, member=4.6, answer=2, draft_call=25, draft_token=2.8)
+LARGE_COST: Final = BatchCost(call=78, token=1.9, step=50, member=2.5, answer=2, draft_call=25, draft_token=2.8)
 INSTRUCTED_COST: Final = BatchCost(call=300, token=4.0, step=60, member=5.0, answer=12, calls=2)
 GUARD_COST: Final = BatchCost(call=1, token=3.8, step=34, member=40, answer=0)
 """The defaults: measured with the embedded model, and with Qwen3-0.6B in int8 without and with an instruction, on two

@@ -19,6 +19,7 @@ from sluicegate.models.formatting.guided_decoder import Draft, GuidedDecoder
 from sluicegate.models.formatting.schema import FormatSchema
 from sluicegate.models.inference.chat_template import ChatMessage, ChatTemplate
 from sluicegate.models.inference.chat_text import BYTES, AnswerText
+from sluicegate.models.inference.device import prefer_avx512
 from sluicegate.models.inference.tokenizer import QueryTokenizer
 from sluicegate.schemas.errors import CannotChat, CompiledModelError, EngineFailed, PromptTooLong
 
@@ -104,6 +105,8 @@ class ChatModel:
         self._max_prompt_tokens = max_prompt_tokens
         self._grammars: Grammars | None = None
         self._lock = threading.Lock()
+        if device == "cpu":
+            prefer_avx512()
         try:
             self._generator: Any = ctranslate2.Generator(
                 str(folder), device=device, compute_type=compute_type, inter_threads=at_once, intra_threads=threads

@@ -21,6 +21,10 @@ _CUBLAS: Final = "libcublas.so.12"
 _MOST: Final = 4
 """Copies of a large model, and threads of each, that are chosen without a measurement."""
 
+_VECTOR_UNITS: Final = "CT2_FORCE_CPU_ISA"
+_AVX512: Final = frozenset({"avx512f", "avx512cd", "avx512vl", "avx512dq", "avx512bw", "avx512_bf16"})
+"""What CTranslate2 needs to use AVX-512, and the extension by which the CPUs are known that do not slow down for it."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -54,6 +58,8 @@ class Placement:
         """
         if self.device == "cuda":
             check_cuda()
+        else:
+            prefer_avx512()
         try:
             return model_class(
                 str(folder),
@@ -67,6 +73,25 @@ class Placement:
                 f"cannot load {folder} on {self.device} as {self.compute_type}: {error}. "
                 "Compile the model again, or choose another device or type."
             ) from None
+
+
+def prefer_avx512() -> None:
+    """Let CTranslate2 use AVX-512 where this CPU has it. It would use AVX2 unless it is told otherwise.
+
+    To be called before the first model of the process is loaded: CTranslate2 looks once. A variable that is already set
+    takes precedence. On two cores of an Intel Xeon (Sapphire Rapids), Qwen3-0.6B's shape in int8 answered 13 % more
+    queries. On an AMD EPYC (Zen 4) nothing changed.
+    """
+    if _VECTOR_UNITS not in os.environ and _cpu_flags() >= _AVX512:
+        os.environ[_VECTOR_UNITS] = "AVX512"
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.partition(":")[2] for line in lines if line.startswith("flags")), "").split())
 
 
 def check_cuda() -> None:

@@ -1,16 +1,24 @@
 """How many copies of a model run, with how many threads each, where nobody says it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ctranslate2
 import pytest
 
+from sluicegate.agents.settings import EMBEDDED_MODEL
 from sluicegate.models.inference import device
 from sluicegate.models.inference.device import Placement
 from sluicegate.schemas.errors import CompiledModelError
 
 SMALL, LARGE = 12_000_000, 600_000_000
+LOADS_A_MODEL = """
+import sys, ctranslate2, pathlib
+from sluicegate.models.inference.device import Placement
+Placement("cpu", "default", 1, 1).load(ctranslate2.Encoder, pathlib.Path(sys.argv[1]))
+"""
 
 
 @pytest.mark.parametrize(
@@ -55,3 +63,18 @@ def test_what_a_gpu_lacks_is_said_before_the_model_is_loaded(
 
 def test_one_copy_runs_on_a_gpu() -> None:
     assert Placement.chosen("cuda", "auto", 0, 0, LARGE) == Placement("cuda", "auto", 0, 1)
+
+
+@pytest.mark.parametrize("forced", [None, "GENERIC"], ids=["nothing set", "set by the user"])
+def test_ctranslate2_uses_avx512_where_the_cpu_has_it_unless_the_user_says_otherwise(forced: str | None) -> None:
+    flags = frozenset(Path("/proc/cpuinfo").read_text().split())
+    chosen = forced or ("AVX512" if flags >= device._AVX512 else "AVX2")
+    environment = {name: value for name, value in os.environ.items() if name != "CT2_FORCE_CPU_ISA"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS_A_MODEL, str(EMBEDDED_MODEL)],
+        env=environment | {"CT2_VERBOSE": "1"} | ({"CT2_FORCE_CPU_ISA": forced} if forced else {}),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert f"Selected ISA: {chosen}\n" in done.stderr
