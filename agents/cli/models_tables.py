@@ -35,9 +35,9 @@ def print_registry(registry: Registry) -> None:
     models = registry.models()
     in_use = next((each.manifest for each in models if each.version == deployment.versions[-1]), None)
     table = Table(
-        Column("version", no_wrap=True),
-        Column("state, since", no_wrap=True),
-        Column("policy", no_wrap=True),
+        Column("version", overflow="fold"),
+        Column("state, since", overflow="fold"),
+        Column("policy", overflow="fold"),
         Column("differs in", overflow="fold"),
         box=SIMPLE_HEAD,
         padding=(0, 1, 1, 0),

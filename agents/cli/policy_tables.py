@@ -54,7 +54,11 @@ def print_registry(registry: PolicyRegistry) -> None:
     """Print the policies of `registry`, and why some cannot be served."""
     deployment, policies = registry.deployment(), registry.policies()
     table = Table(
-        Column("version", no_wrap=True), Column("state, since", no_wrap=True), "holds", box=SIMPLE_HEAD, padding=(0, 1)
+        Column("version", overflow="fold"),
+        Column("state, since", overflow="fold"),
+        "holds",
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
     )
     for each in policies:
         table.add_row(escape(each.version), _state(each, deployment), escape(_contents(each.file)) if each.file else "")

@@ -1,9 +1,14 @@
-"""A table in a pipe or a file is shown whole."""
+"""Nothing is cut off in a table: not in a pipe or a file, nor on a narrow terminal."""
+
+from pathlib import Path
 
 import pytest
 from rich.table import Table
 
+from sluicegate.agents.cli.models_tables import print_registry
 from sluicegate.agents.cli.table_console import table_console
+from sluicegate.models.artifacts.registry import Registry
+from tests.support.compiled import compiled_tiny
 
 WIDE = "x" * 300
 
@@ -31,3 +36,14 @@ def test_the_variable_columns_sets_the_width(
     monkeypatch.setenv("COLUMNS", "60")
     table_console().print(table)
     assert {len(line) for line in capsys.readouterr().out.splitlines()} == {60}
+
+
+def test_a_version_is_shown_to_its_end_on_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    registry = Registry(tmp_path / "registry")
+    version = registry.use(str(compiled_tiny(tmp_path / "a-rather-long-name-of-a-model", "embedded")))
+    print_registry(registry)
+    column = "".join(line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines())
+    assert version in column
