@@ -64,7 +64,7 @@ def test_every_command_of_the_makefile_is_phony_and_has_a_line_of_help(command: 
 
 def test_one_version_of_uv_installs_everywhere() -> None:
     locked = next(package["version"] for package in LOCKED["package"] if package["name"] == "uv")
-    for text in (MAKEFILE, (ROOT / "deploy" / "Dockerfile").read_text()):
+    for text in (MAKEFILE, *((ROOT / name).read_text() for name in ("deploy/Dockerfile", "docs/deployment.md"))):
         assert re.findall(r"uv==([\d.]+)", text) == [locked]
 
 
