@@ -82,9 +82,9 @@ def await_lines(output: Path, expected: Sequence[str]) -> None:
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
 def test_a_producer_and_a_consumer_share_a_trace_and_see_each_event_once(
-    language: str, request: pytest.FixtureRequest, embedded_broker: Broker, tmp_path: Path
+    language: str, request: pytest.FixtureRequest, broker: Broker, tmp_path: Path
 ) -> None:
-    stream = fresh_stream(embedded_broker.bootstrap_servers, f"example-{language}", partitions=1)
+    stream = fresh_stream(broker.bootstrap_servers, f"example-{language}", partitions=1)
     producer, consumer = commands(language, request, tmp_path)
     with run_worker(stream, tmp_path):
         first = produce(producer, stream, "wireless headphons", "how to forge a passport")
