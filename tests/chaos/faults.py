@@ -157,7 +157,7 @@ def broken_second(how: str) -> Fault:
             "SLUICE_SECOND_MODEL": str(EMBEDDED_MODEL),
             "SLUICE_SECOND_CONFIRMS": "spam",
             "SLUICE_SECOND_DEADLINE_MS": "500",
-            "SLUICE_DEADLINE_MS": "30000",  # on a busy machine the screen may be late too, and then nothing is shown
+            "SLUICE_DEADLINE_MS": "15000",  # on a busy machine the screen may be late too, and then nothing is shown
         },
         must_fall_back=True,
     )

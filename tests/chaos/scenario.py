@@ -151,6 +151,7 @@ class Chaos:
             "SLUICE_HTTP_PORT": str(self._ports[number]),
             "SLUICE_SESSION_TIMEOUT_MS": str(SESSION_MS),
             "SLUICE_DEADLINE_MS": "3000",
+            "SLUICE_PUBLISH_TIMEOUT_MS": "15000",  # three brokers that have just started share the cores
             "SLUICE_TRACE_SAMPLE_RATIO": "0.1",
             "CHAOS_MODEL_FAULT": str(self._model_fault),
             "CHAOS_SECOND_FAULT": str(self._second_fault),
