@@ -29,7 +29,7 @@ from rich.table import Table
 from benchmarks.feeding import Measured, Stopwatch, ask
 from benchmarks.full_size import build, product_queries
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
-from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
+from sluicegate.agents.process.start_environment import START_ENVIRONMENT
 from sluicegate.models.inference.batch_cost import LARGE_COST, BatchCost
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery
@@ -89,9 +89,9 @@ def main(
     scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of free space; a model there is used.")] = None,
 ) -> None:
     """Make a random model of full size, and measure p50 and p99 with 1 to 8 queries in flight."""
-    if any(os.environ.get(name) != value for name, value in ALLOCATOR_SETTINGS.items()):
+    if any(os.environ.get(name) != value for name, value in START_ENVIRONMENT.items()):
         os.execve(
-            sys.executable, [sys.executable, "-m", "benchmarks.drafts", *sys.argv[1:]], os.environ | ALLOCATOR_SETTINGS
+            sys.executable, [sys.executable, "-m", "benchmarks.drafts", *sys.argv[1:]], os.environ | START_ENVIRONMENT
         )
     with tempfile.TemporaryDirectory(prefix="sluicegate-") as made:
         folder = scratch or Path(made)

@@ -44,7 +44,7 @@ from rich.table import Table
 from benchmarks.feeding import Continuous, Measured, Request, Stopwatch, ask, feed
 from benchmarks.full_size import GGUF, build, product_queries
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
-from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
+from sluicegate.agents.process.start_environment import START_ENVIRONMENT
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.inference.device import Device, check_cuda
 from sluicegate.models.inference.engine import Engine
@@ -140,7 +140,7 @@ def _fed(peer: Continuous, requests: Sequence[Request], window: int) -> Measured
 
 
 SYSTEMS: Final[dict[str, tuple[System, dict[str, str], str | None]]] = {
-    "sluicegate": (sluicegate, ALLOCATOR_SETTINGS, None),
+    "sluicegate": (sluicegate, START_ENVIRONMENT, None),
     "naive CTranslate2": (naive, {}, None),
     "OpenVINO GenAI": (openvino, {}, "openvino_genai"),
     "llama.cpp": (llama_cpp, {}, "llama_cpp"),
@@ -231,7 +231,7 @@ def main(
 
 
 def _in_a_process(name: str, folder: Path, options: Sequence[str]) -> Measured:
-    environment = {key: value for key, value in os.environ.items() if key not in ALLOCATOR_SETTINGS} | SYSTEMS[name][1]
+    environment = {key: value for key, value in os.environ.items() if key not in START_ENVIRONMENT} | SYSTEMS[name][1]
     command = [sys.executable, "-m", "benchmarks.engine", "--one", name, "--models", str(folder), *options]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     return msgspec.convert(orjson.loads(done.stdout.splitlines()[-1]), Measured)

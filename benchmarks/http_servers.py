@@ -16,8 +16,8 @@ import orjson
 import uvloop
 
 from sluicegate.agents.deciding.decider import Decider, load_engine
-from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
 from sluicegate.agents.process.garbage_collector import freeze_long_lived_objects
+from sluicegate.agents.process.start_environment import START_ENVIRONMENT
 from sluicegate.agents.settings import load_settings
 from tests.support.ports import free_port
 
@@ -65,7 +65,7 @@ def alone_decider(settings: Mapping[str, str]) -> Iterator[AloneDecider]:
     """Engine, micro-batcher and policy, in a process that has no HTTP."""
     command = [sys.executable, "-m", "benchmarks.http_servers"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ALLOCATOR_SETTINGS, **settings}
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **START_ENVIRONMENT, **settings}
     ) as process:
         yield AloneDecider(process)
         process.kill()
@@ -101,7 +101,7 @@ def mosec_server(settings: Mapping[str, str], workers: int) -> Iterator[Server]:
 
 @contextmanager
 def _serving(command: Sequence[str], port: int, page: str, settings: Mapping[str, str]) -> Iterator[Server]:
-    environment = {**os.environ, **ALLOCATOR_SETTINGS, **settings}
+    environment = {**os.environ, **START_ENVIRONMENT, **settings}
     with subprocess.Popen([sys.executable, *command], env=environment) as process:
         try:
             _await_answer(f"http://127.0.0.1:{port}{page}", process)

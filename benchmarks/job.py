@@ -44,7 +44,7 @@ from rich.table import Table
 from benchmarks.feeding import Continuous, Measured, Request, Stopwatch, ask, feed
 from benchmarks.full_size import GGUF, build
 from sluicegate import AsyncGate, GateDecision
-from sluicegate.agents.process.allocator import ALLOCATOR_SETTINGS
+from sluicegate.agents.process.start_environment import START_ENVIRONMENT
 from sluicegate.models.data import safe, unsafe
 from sluicegate.models.data.corruption import corrupt
 from sluicegate.models.data.products import product_query
@@ -214,7 +214,7 @@ class System:
 
 
 def _our_environment(**settings: str) -> dict[str, str]:
-    return ALLOCATOR_SETTINGS | {"SLUICE_CACHE_SIZE": "0"} | settings
+    return START_ENVIRONMENT | {"SLUICE_CACHE_SIZE": "0"} | settings
 
 
 def _cascade(folder: Path, **settings: str) -> dict[str, str]:
@@ -311,7 +311,7 @@ def main(
 
 
 def _in_a_process(name: str, folder: Path, count: int, window: int) -> Result:
-    ours_alone = {key: value for key, value in os.environ.items() if key not in ALLOCATOR_SETTINGS}
+    ours_alone = {key: value for key, value in os.environ.items() if key not in START_ENVIRONMENT}
     environment = ours_alone | dict(SYSTEMS[name].environment(folder))
     command = [sys.executable, "-m", "benchmarks.job", "--one", name, "--models", str(folder)]
     options = ["--count", str(count), "--window", str(window)]

@@ -28,7 +28,7 @@ from benchmarks.process_memory import memory_bytes
 from benchmarks.queries import mixed_queries, zipf_queries
 from sluicegate.agents.deciding.decider import load_engine
 from sluicegate.agents.local.otlp_receiver import OtlpReceiver
-from sluicegate.agents.process.allocator import restart_with_allocator_settings
+from sluicegate.agents.process.start_environment import restart_with_environment
 from sluicegate.agents.settings import load_settings
 from sluicegate.models.text.normalise import normalise
 
@@ -68,7 +68,7 @@ def _offline_rate(count: int) -> float:
 @app.command()
 def offline(count: Annotated[int, typer.Option(min=100, help="Queries.")] = 2000) -> None:
     """Queries a second of the engine alone, in full batches of neighbouring lengths, in the worker's environment."""
-    restart_with_allocator_settings()
+    restart_with_environment()
     queries, settings = mixed_queries(count), load_settings()
     engine = load_engine(settings)
     encoded = [engine.encode(normalise(query).text) for query in queries]

@@ -16,13 +16,13 @@ def serve(
     Example: `sluice serve --port 8080`
     """
     # Before the imports that take a second.
-    from sluicegate.agents.process.allocator import restart_with_allocator_settings
     from sluicegate.agents.process.signals import ignore_other_signals
     from sluicegate.agents.process.standard_streams import open_missing_streams
+    from sluicegate.agents.process.start_environment import restart_with_environment
 
     open_missing_streams()
     ignore_other_signals()  # the process that is started next keeps ignoring them
-    restart_with_allocator_settings()
+    restart_with_environment()
 
     from sluicegate.agents.process.serve import run_server
     from sluicegate.agents.settings import load_settings

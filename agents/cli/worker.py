@@ -34,13 +34,13 @@ def worker(
     Example: `SLUICE_BOOTSTRAP_SERVERS=kafka:9092 sluice worker`
     """
     # Before the imports that take a second.
-    from sluicegate.agents.process.allocator import restart_with_allocator_settings
     from sluicegate.agents.process.signals import ignore_other_signals
     from sluicegate.agents.process.standard_streams import open_missing_streams
+    from sluicegate.agents.process.start_environment import restart_with_environment
 
     open_missing_streams()
     ignore_other_signals()  # the process that is started next keeps ignoring them
-    restart_with_allocator_settings()
+    restart_with_environment()
 
     from sluicegate.agents.process.start import run_agent, run_worker
     from sluicegate.agents.settings import load_settings

@@ -97,7 +97,7 @@ def try_load(settings: Settings, folder: Path) -> Judge | str:
 def release_memory() -> None:
     """Return freed memory to the system. Blocks for some milliseconds.
 
-    The worker has glibc keep freed memory, see `sluicegate.agents.process.allocator`; after a model it is too much.
+    The worker has glibc keep freed memory (`agents.process.start_environment`); after a model it is too much.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # only glibc has it

@@ -1,1 +1,1 @@
-"""The worker's process: its start, its health, its memory allocator and its end."""
+"""The worker's process: its start, its environment, its health and its end."""
