@@ -200,6 +200,11 @@ class Decider(Generic[OwnerT]):
         """For how long the engine's present call has run; 0 without one."""
         return self._batcher.busy_s
 
+    @property
+    def answered_at(self) -> float:
+        """When the engine last answered, by the event loop's clock; 0 if never."""
+        return self._batcher.answered_at
+
     def warnings(self) -> list[str]:
         """What has failed and will be restarted, one sentence each: until then the policy decides."""
         return self._batcher.warnings()

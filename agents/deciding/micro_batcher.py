@@ -83,6 +83,8 @@ class MicroBatcher(Generic[ItemT, ResultT]):
         self._arrived = asyncio.Event()
         self._threads = ThreadPoolExecutor(replicas, thread_name_prefix="engine")
         self._feeders = BackgroundTasks()
+        self.answered_at = 0.0
+        """When the engine last answered a batch, by the event loop's clock; 0 if never."""
 
     @property
     def depth(self) -> int:
@@ -175,6 +177,7 @@ class MicroBatcher(Generic[ItemT, ResultT]):
                     entry.answer.set_exception(failure)
             return
         ended_ns = time.time_ns()
+        self.answered_at = loop.time()
         for entry, result in answered:
             if not entry.answer.done():
                 entry.answer.set_result(Batched(result, len(batch), entry.queued_ns, started_ns, ended_ns))

@@ -10,8 +10,9 @@ model is asked by thresholds of its own. What a list of the policy decided, or `
 
 * Places: at most `SLUICE_SECOND_QUEUE_SIZE` events wait. The next is not asked about (`second:overloaded`).
 * Time: `SLUICE_SECOND_DEADLINE_MS`, within the event's own deadline (`second:overloaded`).
-* Breaker: where at least half of at least ten questions failed or timed out, nobody waits for a model that hangs
-  (`second:failed`). One question every few seconds finds out whether that is over.
+* Breaker: where at least half of at least ten questions failed, or timed out while the model answered nobody, nobody
+  waits for a model that hangs (`second:failed`). One question every few seconds finds out whether that is over. A model
+  that has too much to do does not open it.
 """
 
 import asyncio
@@ -101,12 +102,13 @@ class SecondModel(Generic[OwnerT]):
         manifest = decider.engine.manifest
         policy = asked.policy.for_event(asked.surface, decider.engine.policy, second=True)
         doubtful = [reading for reading in decision.readings if not is_allowed(reading)] or decision.readings
-        deadline = asyncio.get_running_loop().time() + self._deadline_s
+        started = asyncio.get_running_loop().time()
+        deadline = started + self._deadline_s
         cut_short = asked.by_producer and asked.deadline < deadline
         started_ns = time.time_ns()
         answers, error = await self._answers(
             lambda: decider.judge(doubtful, asked.owner, deadline=min(deadline, asked.deadline), policy=policy),
-            may_be_late=cut_short,
+            may_be_late=lambda: cut_short or decider.answered_at > started,
         )
         if error:
             self._log(error)
@@ -130,9 +132,9 @@ class SecondModel(Generic[OwnerT]):
         )
 
     async def _answers(
-        self, ask: Callable[[], Awaitable[Answers]], *, may_be_late: bool
+        self, ask: Callable[[], Awaitable[Answers]], *, may_be_late: Callable[[], bool]
     ) -> tuple[Answers | None, Exception | None]:
-        """What `ask` gives, and why it is not a whole answer. A question that `may_be_late` says nothing if it is."""
+        """What `ask` gives, and why it is not a whole answer. A late one that `may_be_late` counts as nothing."""
         if self._waiting >= self._places:
             return None, Overloaded("too many events wait for the second model (SLUICE_SECOND_QUEUE_SIZE)")
         self._waiting += 1
@@ -142,7 +144,7 @@ class SecondModel(Generic[OwnerT]):
                 if answers.error is None:
                     question.succeeded()
                 elif not isinstance(answers.error, Overloaded) and not (
-                    may_be_late and isinstance(answers.error, DeadlineExceeded)
+                    isinstance(answers.error, DeadlineExceeded) and may_be_late()
                 ):
                     question.failed()
                 return answers, answers.error

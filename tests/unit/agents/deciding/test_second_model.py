@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sluicegate.agents.settings import load_settings
 from sluicegate.models.artifacts.manifest import PromptStyleName
 from sluicegate.models.artifacts.registry import Registry
 from sluicegate.models.inference.cascade import AskedFor
+from sluicegate.models.inference.judge import EncodedQuery, ModelResult
 from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.policy.compiled import CompiledPolicy
@@ -289,6 +290,26 @@ async def test_producers_with_short_deadlines_do_not_switch_the_second_model_off
         late = await asyncio.gather(*(ask(live_models, f"knife {number}", deadline_ms=500) for number in range(30)))
         second.going_on.set()
         assert {each.second.error for each in late if each.second} == {"DeadlineExceeded"}
+        assert said(await ask(live_models, "chef knife")) is Verdict.ALLOW
+
+
+async def test_a_second_model_that_is_slow_but_answers_is_asked_on(
+    screen: WordJudge, second: SecondJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = second.judge
+
+    def answers_one_batch_in_time(batch: Sequence[EncodedQuery]) -> list[ModelResult]:
+        if not second.judged:
+            time.sleep(0.05)
+            second.going_on.clear()
+            return WordJudge.judge(second, batch)
+        return judge(batch)
+
+    monkeypatch.setattr(second, "judge", answers_one_batch_in_time)
+    async with both_serving(screen, second, second_deadline_ms=300, second_batch_size=1) as live_models:
+        late = await asyncio.gather(*(ask(live_models, f"knife {number}") for number in range(30)))
+        second.going_on.set()
+        assert sum(each.second.error == "DeadlineExceeded" for each in late if each.second) == 29
         assert said(await ask(live_models, "chef knife")) is Verdict.ALLOW
 
 
