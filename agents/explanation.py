@@ -35,6 +35,11 @@ def why_second_was_not_asked(decision: GateDecision) -> str:
     return f"the first model decided alone: block, and SLUICE_SECOND_CONFIRMS does not name {category}"
 
 
+def as_limit(threshold: float) -> str:
+    """A threshold with two digits after the point, and as many more as a small one needs."""
+    return f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:.4f}".rstrip("0")
+
+
 def explain_verdict(
     verdict: str, reason: str, probabilities: Mapping[str, float], thresholds: Mapping[str, Threshold]
 ) -> str:
@@ -46,12 +51,14 @@ def explain_verdict(
     rule, _, name = reason.partition(":")
     probability, threshold = probabilities.get(name), thresholds.get(name)
     if rule == BLOCK_THRESHOLD.prefix and probability is not None and threshold:
-        return f"{said}: {name} has the probability {probability:.3f}; it is blocked from {threshold.block:.2f} on."
+        return (
+            f"{said}: {name} has the probability {probability:.3f}; it is blocked from {as_limit(threshold.block)} on."
+        )
     if rule == REVIEW_THRESHOLD.prefix and probability is not None and threshold:
-        block = "never blocked" if threshold.block > NEVER_BLOCKS else f"blocked from {threshold.block:.2f} on"
+        block = "never blocked" if threshold.block > NEVER_BLOCKS else f"blocked from {as_limit(threshold.block)} on"
         return (
             f"{said}: {name} has the probability {probability:.3f}; "
-            f"it is reviewed from {threshold.allow:.2f} on and {block}."
+            f"it is reviewed from {as_limit(threshold.allow)} on and {block}."
         )
     if rule == LIST.prefix and name:
         return f"{said}: the list {name} of the policy decides."

@@ -53,6 +53,8 @@ def print_report(query: str, decision: GateDecision, *, has_second: bool) -> Non
     if decision.probabilities:
         ascii_only = console.options.ascii_only
         console.print()
+        if decision.second:
+            console.print(Text("What the first model said:"))
         console.print(bars(decision.probabilities, decision.thresholds, console.width, ascii_only=ascii_only))
     second = [*second_facts(decision.second)]
     if has_second and not second:

@@ -31,13 +31,13 @@ def config_show(
 
     Example: `sluice config show --changed`
     """
-    from sluicegate.agents.settings import describe_settings, load_settings, warn_of_unknown
+    from sluicegate.agents.settings import describe_settings, load_settings, warnings_about
 
     if as_json and as_env:
         raise typer.BadParameter("--json and --env exclude each other")
     loaded = load_settings()
     settings = [setting for setting in describe_settings(loaded) if setting.changed or not changed]
-    if warning := warn_of_unknown():
+    for warning in warnings_about(loaded):
         sys.stderr.write(f"sluice: {warning}\n")
     if as_json:
         _print_json(settings)

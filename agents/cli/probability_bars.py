@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
-from sluicegate.agents.explanation import NEVER_BLOCKS
+from sluicegate.agents.explanation import NEVER_BLOCKS, as_limit
 from sluicegate.schemas.events import Threshold
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -35,8 +35,8 @@ def bars(
         line.append_text(_bar(probability, threshold, bar_width, style, ascii_only=ascii_only))
         line.append(f"  {probability:.3f}", style=style)
         if numbers and threshold:
-            blocked = "never" if threshold.block > NEVER_BLOCKS else f"{threshold.block:.2f}"
-            line.append(f"   {threshold.allow:>6.2f}   {blocked:>5}", style="dim")
+            blocked = "never" if threshold.block > NEVER_BLOCKS else as_limit(threshold.block)
+            line.append(f"   {as_limit(threshold.allow):>6}   {blocked:>5}", style="dim")
         lines.append(line)
     return Text("\n").join(lines)
 

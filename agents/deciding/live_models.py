@@ -84,8 +84,15 @@ def load_models(settings: Settings) -> LoadedModels:
             logger.error("cannot load the candidate %s, serving without it: %s", served.candidate.name, candidate)
         else:
             engines[served.candidate] = candidate
+    return LoadedModels(served, engines, policies, _load_second(settings))
+
+
+def _load_second(settings: Settings) -> LoadedModels | None:
     of_second = settings.of_second_model
-    return LoadedModels(served, engines, policies, load_models(of_second) if of_second else None)
+    try:
+        return load_models(of_second) if of_second else None
+    except CompiledModelError as error:
+        raise CompiledModelError(f"SLUICE_SECOND_MODEL: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,22 @@ class Moderation(Struct, frozen=True, kw_only=True):
     verdict: Literal["allow", "block", "review"]
     gate: Gate
     category: Annotated[str | None, Meta(description="Why the query may be unsafe. Null when it is allowed.")]
-    probability: Annotated[float, Meta(description="Of the category; of `allow` for an allowed query.")]
+    probability: Annotated[
+        float,
+        Meta(
+            description="Of the category; of `allow` for an allowed query. Of the second model where it decided, like "
+            "`category` and `reason`."
+        ),
+    ]
     reason: Annotated[str, Meta(description="The rule that decided, as in `block_threshold:illicit`.")]
     reason_codes: Annotated[tuple[str, ...], Meta(description="Everything that happened to the query, in order.")]
-    probabilities: Annotated[dict[str, float], Meta(description="Of `allow` and of each category. Empty: `degraded`.")]
+    probabilities: Annotated[
+        dict[str, float],
+        Meta(
+            description="Of `allow` and of each category. Empty: `degraded`. Always of SLUICE_MODEL, also where the "
+            "second model decided."
+        ),
+    ]
     degraded: Annotated[bool, Meta(description="True when the model did not answer and the policy decided.")]
     truncated: Annotated[bool, Meta(description="True when a part of the text could not be read: hardly ever.")]
     model_version: str

@@ -31,7 +31,7 @@ from sluicegate.agents.process.garbage_collector import freeze_long_lived_object
 from sluicegate.agents.process.health import POLICY_REMEDY, STOPPING, TASK_REMEDY, sentence_of
 from sluicegate.agents.process.signals import ignore_other_signals, install_handlers
 from sluicegate.agents.process.status import status_keys, status_page
-from sluicegate.agents.settings import Settings, warn_of_unknown
+from sluicegate.agents.settings import Settings, warnings_about
 from sluicegate.agents.status.reporter import READY
 from sluicegate.agents.status.snapshot import Notice
 from sluicegate.agents.status.standing import Standing
@@ -59,7 +59,7 @@ def run_server(settings: Settings, load: Callable[[Settings], LoadedModels] = lo
     keys = status_keys(settings)
     formatting = LoadedFormatting.load(settings)
     loaded = load(settings)
-    if warning := warn_of_unknown():
+    for warning in warnings_about(settings):
         logger.warning("%s", warning)
     metrics = PrometheusPage()
     telemetry = Telemetry.start(

@@ -32,7 +32,7 @@ from sluicegate.agents.process.signals import ignore_other_signals, install_hand
 from sluicegate.agents.process.status import status_keys, status_page
 from sluicegate.agents.process.watchdog import StopWatchdog
 from sluicegate.agents.process.worker import Worker
-from sluicegate.agents.settings import Settings, warn_of_unknown
+from sluicegate.agents.settings import Settings, warnings_about
 from sluicegate.agents.telemetry import EventSpan, PrometheusPage, Telemetry
 from sluicegate.agents.telemetry.logs import configure_logging, expect_leaving
 from sluicegate.agents.time_budget import LEAVE_GROUP_S, PREFLIGHT_S, TELEMETRY_S
@@ -85,7 +85,7 @@ def run_agent(
         prometheus=metrics,
     )
     worker = Worker(settings, agent, loaded, telemetry)
-    if warning := warn_of_unknown():
+    for warning in warnings_about(settings):
         logger.warning("%s", warning)
     logger.info("%s; joining group %s", loaded.description, agent.subscription.group_id)
 

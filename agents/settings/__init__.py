@@ -6,7 +6,7 @@ one other name is OpenTelemetry's own ``OTEL_EXPORTER_OTLP_ENDPOINT``. Each sect
 
 from sluicegate.agents.settings.describe import SettingDescription, as_markdown, describe_settings
 from sluicegate.agents.settings.model import EMBEDDED_MODEL
-from sluicegate.agents.settings.settings import SECTIONS, Settings, load_settings, unknown_variables, warn_of_unknown
+from sluicegate.agents.settings.settings import SECTIONS, Settings, load_settings, unknown_variables, warnings_about
 from sluicegate.agents.settings.variables import ENV_PREFIX, variable
 
 __all__ = [
@@ -20,5 +20,5 @@ __all__ = [
     "load_settings",
     "unknown_variables",
     "variable",
-    "warn_of_unknown",
+    "warnings_about",
 ]

@@ -1,6 +1,7 @@
 """The settings of this process, composed of the sections, and how they are loaded."""
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final, Self
 
 import orjson
 from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
@@ -200,9 +202,7 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        problems = "; ".join(
-            f"{_named(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
-        )
+        problems = "; ".join(f"{_named(problem['loc'])}{_in_words(problem)}" for problem in error.errors())
         raise ConfigurationError(f"wrong configuration: {problems}") from None
 
 
@@ -211,10 +211,13 @@ def unknown_variables() -> list[str]:
     return sorted({name for name in os.environ if name.startswith(ENV_PREFIX)}.difference(_variables()))
 
 
-def warn_of_unknown() -> str | None:
-    """A sentence that names the variables with our prefix that are not settings; None if there are none."""
-    unknown = unknown_variables()
-    return f"there is no setting {', '.join(unknown)}: ignored" if unknown else None
+def warnings_about(settings: Settings) -> Iterator[str]:
+    """A sentence on unknown variables, and one on those of a second model where there is none: they have no effect."""
+    if unknown := unknown_variables():
+        yield f"there is no setting {', '.join(unknown)}: ignored"
+    unused = sorted(variable(name) for name in settings.model_fields_set if name.startswith("second_"))
+    if unused and settings.second_model is None:
+        yield f"SLUICE_SECOND_MODEL is not set: {', '.join(unused)} ignored"
 
 
 _MEASURED: Final = frozenset({"rate", "tokens"})
@@ -249,6 +252,30 @@ def _refuse_misspelt_variables() -> None:
 
 def _variables() -> list[str]:
     return list(map(variable, Settings.model_fields))
+
+
+_RULES: Final[Mapping[str, str]] = {
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "string_too_short": "must have at least {min_length} character(s)",
+    "string_pattern_mismatch": "must match {pattern}",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+}
+"""What pydantic's errors say, by their type, with the names of their contexts."""
+
+
+def _in_words(problem: ErrorDetails) -> str:
+    """What is wrong with a value, without the value: it may be a secret."""
+    rule = _RULES.get(problem["type"])
+    return rule.format(**problem.get("ctx", {})) if rule else problem["msg"].removeprefix("Value error, ")
 
 
 def _named(location: tuple[int | str, ...]) -> str:

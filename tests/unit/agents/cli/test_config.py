@@ -90,3 +90,9 @@ def test_a_variable_that_is_not_a_setting_is_named_on_standard_error() -> None:
     result = CliRunner().invoke(app, ["config", "show", "--changed"], env={"SLUICE_BATCH": "9"})
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "sluice: there is no setting SLUICE_BATCH: ignored\n"
+
+
+def test_settings_of_a_second_model_that_is_not_set_are_named_on_standard_error() -> None:
+    result = CliRunner().invoke(app, ["config", "show", "--changed"], env={"SLUICE_SECOND_DEADLINE_MS": "900"})
+    assert result.exit_code == 0
+    assert result.stderr == "sluice: SLUICE_SECOND_MODEL is not set: SLUICE_SECOND_DEADLINE_MS ignored\n"
