@@ -30,7 +30,7 @@ def show(*options: str, **environment: str) -> str:
     result = CliRunner().invoke(app, ["config", "show", *options], env=environment)
     assert result.exit_code == 0, result.output
     assert SECRET not in result.output
-    return result.output
+    return result.stdout
 
 
 def test_every_setting_is_shown_within_80_columns() -> None:
