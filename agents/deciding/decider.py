@@ -67,7 +67,6 @@ Fail = Literal["closed", "open"]
 
 _SILENCE_S: Final = 60.0
 
-
 Trial = Literal["sample", "shadow"]
 """How the second model is tried. `sample`: it is asked whatever the screen decides, and changes nothing. `shadow`: the
 candidate in shadow is asked in place of the one in use."""
