@@ -36,8 +36,8 @@ def why_second_was_not_asked(decision: GateDecision) -> str:
 
 
 def as_limit(threshold: float) -> str:
-    """A threshold with two digits after the point, and as many more as a small one needs."""
-    return f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:.4f}".rstrip("0")
+    """A threshold with two digits after the point, or up to four where two would hide something."""
+    return f"{threshold:.2f}" if abs(round(threshold, 2) - threshold) < 5e-5 else f"{threshold:.4f}".rstrip("0")
 
 
 def explain_verdict(

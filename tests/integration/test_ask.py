@@ -161,5 +161,6 @@ def test_it_shows_what_the_second_model_said_and_why_it_was_asked() -> None:
     shown = " ".join(finished.stdout.decode().split())
     assert shown.startswith("Allowed: no category reached its threshold")
     assert "The second model decided." in shown
+    assert "What the first model said:" in shown
     assert "second model allow, by below_every_threshold sluice-embedded@" in shown
     assert "asked because the first model would send the query to review (review_threshold:harassment)" in shown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluicegate.agents.explanation import explain_verdict
+from sluicegate.agents.explanation import as_limit, explain_verdict
 from sluicegate.schemas.events import Threshold
 from sluicegate.schemas.reason_codes import (
     BLOCK_THRESHOLD,
@@ -66,3 +66,11 @@ def test_each_code_of_a_family_has_a_meaning_of_its_own(family: CodeFamily) -> N
 @pytest.mark.parametrize("code", ["", "unheard_of", "block_threshold", ":"])
 def test_a_code_of_another_version_has_none(code: str) -> None:
     assert meaning_of(code) is None
+
+
+@pytest.mark.parametrize(
+    ("threshold", "written"),
+    [(0.3, "0.30"), (0.30000001, "0.30"), (0.002, "0.002"), (0.4567, "0.4567"), (0.99997, "1.00"), (1.0, "1.00")],
+)
+def test_a_small_threshold_is_not_rounded_away(threshold: float, written: str) -> None:
+    assert as_limit(threshold) == written

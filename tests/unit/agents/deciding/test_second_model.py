@@ -21,7 +21,7 @@ from sluicegate.models.inference.labels import Category
 from sluicegate.models.inference.policy import Verdict
 from sluicegate.models.policy.compiled import CompiledPolicy
 from sluicegate.models.policy.policy_file import read_policy
-from sluicegate.schemas.errors import EngineFailed
+from sluicegate.schemas.errors import CompiledModelError, EngineFailed
 from tests.support.compiled import compiled_tiny, compiled_twins
 from tests.support.two_models import SURE, UNSURE, SecondJudge, both_serving
 from tests.support.word_judge import WordJudge
@@ -291,6 +291,12 @@ async def test_producers_with_short_deadlines_do_not_switch_the_second_model_off
         second.going_on.set()
         assert {each.second.error for each in late if each.second} == {"DeadlineExceeded"}
         assert said(await ask(live_models, "chef knife")) is Verdict.ALLOW
+
+
+def test_a_second_model_that_cannot_be_loaded_is_named_by_its_setting(tmp_path: Path) -> None:
+    settings = load_settings(second_model=tmp_path / "nowhere")
+    with pytest.raises(CompiledModelError, match=r"^SLUICE_SECOND_MODEL: .*nowhere"):
+        load_models(settings)
 
 
 async def test_a_second_model_that_is_slow_but_answers_is_asked_on(
