@@ -13,8 +13,6 @@ they are for a model that was tuned is for its owner to measure.
 """
 
 import asyncio
-import os
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,7 +27,7 @@ from rich.table import Table
 from benchmarks.feeding import Measured, Stopwatch, ask
 from benchmarks.full_size import build, product_queries
 from sluicegate.agents.deciding.micro_batcher import Batched, MicroBatcher
-from sluicegate.agents.process.start_environment import START_ENVIRONMENT
+from sluicegate.agents.process.start_environment import restart_with_environment
 from sluicegate.models.inference.batch_cost import LARGE_COST, BatchCost
 from sluicegate.models.inference.engine import Engine
 from sluicegate.models.inference.judge import EncodedQuery
@@ -89,10 +87,7 @@ def main(
     scratch: Annotated[Path | None, typer.Option(help="Folder with 3 GB of free space; a model there is used.")] = None,
 ) -> None:
     """Make a random model of full size, and measure p50 and p99 with 1 to 8 queries in flight."""
-    if any(os.environ.get(name) != value for name, value in START_ENVIRONMENT.items()):
-        os.execve(
-            sys.executable, [sys.executable, "-m", "benchmarks.drafts", *sys.argv[1:]], os.environ | START_ENVIRONMENT
-        )
+    restart_with_environment()
     with tempfile.TemporaryDirectory(prefix="sluicegate-") as made:
         folder = scratch or Path(made)
         build(folder, ["adapted"], [ALLOW_LETTER, KEEP, INTENT_LETTERS[Intent.PRODUCT_SEARCH]], for_peers=False)

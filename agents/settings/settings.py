@@ -258,18 +258,16 @@ _RULES: Final[Mapping[str, str]] = {
     "greater_than_equal": "must be at least {ge}",
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
-    "finite_number": "must be a number",
     "string_too_short": "must have at least {min_length} character(s)",
     "string_pattern_mismatch": "must match {pattern}",
     "bool_parsing": "must be true or false",
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
 }
-"""What pydantic's errors say, by their type, with the names of their contexts."""
+"""What is wrong, by the type of pydantic's error. The names in braces are those of its context."""
 
 
 def _in_words(problem: ErrorDetails) -> str:
